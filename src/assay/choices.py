@@ -1,0 +1,50 @@
+"""Names that stand for constructors, and helpful refusals of the ones that do not exist."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Words for an error message: the closest of ``choices``, or all of them when none is close.
+
+    >>> nearest("restnet18", ["resnet18", "vgg16"])
+    'did you mean resnet18?'
+    """
+    known = list(choices)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
+
+
+def choose(kind: str, name: str, table: Mapping[str, T]) -> T:
+    """``table[name]``, or a ``ValueError`` that names the nearest valid choice."""
+    if name not in table:
+        raise ValueError(f"unknown {kind} {name!r}: {nearest(name, table)}")
+    return table[name]
+
+
+def construct(kind: str, name: str, table: Mapping[str, Callable[..., T]], *args: Any, **options: Any) -> T:
+    """Call ``table[name](*args, **options)`` without the options that are None.
+
+    None means "the constructor's own default", so an option that the constructor does not
+    have is never silently ignored.
+
+    Raises:
+        ValueError: the name is not in the table, the constructor has no such option, or lacks one
+            that it needs.
+    """
+    constructor = choose(kind, name, table)
+    given = {key: value for key, value in options.items() if value is not None}
+    known = inspect.signature(constructor).parameters
+    for key in given:
+        if key not in known:
+            raise ValueError(f"{kind} {name} has no option {key!r}: {nearest(key, known)}")
+    for key, parameter in list(known.items())[len(args) :]:
+        if parameter.default is parameter.empty and key not in given:
+            raise ValueError(f"{kind} {name} needs {key!r}")
+    return constructor(*args, **given)

@@ -1,0 +1,78 @@
+"""``folder:PATH``: one folder per class, with or without train, val and test folders above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from assay.data.images import EXTENSIONS, FileImages
+from assay.data.split import Source, Split
+
+SPLIT_FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "held-out": ("val", "valid", "validation", "dev", "held-out"),
+    "test": ("test", "testing"),
+}
+
+
+def read_folder(folder: Path) -> Source:
+    """The images below ``folder``; classes are the sorted names of the folders that hold them.
+
+    Raises:
+        ValueError: no such folder, no class folders, a class without images, or a class of the
+            test or validation folder that train does not have.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"folder:{folder}: no such folder")
+    folders = _split_folders(folder)
+    classes = tuple(sorted(path.name for path in _subfolders(folders["train"])))
+    if not classes:
+        raise ValueError(f"folder:{folders['train']}: expected one folder per class, found none")
+    splits = {name: _read_split(folder, path, classes, all_needed=name == "train") for name, path in folders.items()}
+    return Source(splits, classes, tuple(_leftovers(folder)))
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every image file below ``folder``, sorted; hidden files are passed over."""
+    return [path for path in _visible_files(folder) if path.suffix.lower() in EXTENSIONS]
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    found = {
+        split: folder / name for split, names in SPLIT_FOLDERS.items() for name in names if (folder / name).is_dir()
+    }
+    return found if "train" in found else {"train": folder}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+
+
+def _read_split(root: Path, folder: Path, classes: tuple[str, ...], *, all_needed: bool) -> Split:
+    paths: list[Path] = []
+    labels: list[int] = []
+    for subfolder in _subfolders(folder):
+        if subfolder.name not in classes:
+            raise ValueError(f"folder:{folder}: class {subfolder.name!r} is not among the classes of train")
+        images = find_images(subfolder)
+        if not images and all_needed:
+            raise ValueError(f"folder:{folder}: class {subfolder.name!r} has no images")
+        paths += images
+        labels += [classes.index(subfolder.name)] * len(images)
+    names = [path.relative_to(root).as_posix() for path in paths]
+    return Split(FileImages(paths, names), np.array(labels, dtype=np.int64))
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _leftovers(folder: Path) -> list[str]:
+    others = [path for path in _visible_files(folder) if path.suffix.lower() not in EXTENSIONS]
+    return [f"{path.relative_to(folder).as_posix()}: not an image by its name" for path in others]

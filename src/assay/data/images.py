@@ -1,0 +1,194 @@
+"""Images as they are stored: files, archive members, Parquet rows, arrays; opened one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .avif .ico .tga".split()
+)
+
+_MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+class BadImageError(ValueError):
+    """An image that cannot be decoded. The message is one line that begins with its name."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {' '.join(reason.split())}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[BadImageError], tuple[str, str]]:
+        return type(self), (self.name, self.reason)
+
+
+class Images(Protocol):
+    """A sequence of named, still encoded images."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each image: its path, its place in an archive, or its row."""
+
+    def open(self, index: int) -> Image.Image:
+        """The image, perhaps not decoded yet.
+
+        Raises:
+            BadImageError: it is not an image.
+        """
+
+    def fingerprint(self) -> str | None:
+        """A text that changes with the stored images, or None where decoding costs nothing."""
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images that are decoded already: uint8 ``[N, H, W]`` or ``[N, H, W, 3]``."""
+
+    pixels: NDArray[np.uint8]
+    names: Sequence[str]
+
+    def open(self, index: int) -> Image.Image:
+        """The image at ``index``."""
+        return Image.fromarray(self.pixels[index])
+
+    def fingerprint(self) -> None:
+        """None: there is nothing to decode."""
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Image files."""
+
+    paths: Sequence[Path]
+    names: Sequence[str]
+
+    def open(self, index: int) -> Image.Image:
+        """The image in the file at ``index``; raises ``BadImageError``."""
+        return open_image(self.paths[index], self.names[index])
+
+    def fingerprint(self) -> str:
+        """From each file's path, size and time of change."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            status = path.stat()
+            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """Images as encoded bytes that ``read`` fetches: rows of a Parquet file, members of an archive."""
+
+    read: Callable[[int], bytes | None]
+    names: Sequence[str]
+    files: Sequence[Path]
+    """the files that the bytes come from"""
+
+    def open(self, index: int) -> Image.Image:
+        """The image at ``index``; raises ``BadImageError``."""
+        try:
+            content = self.read(index)
+        except Exception as error:
+            raise BadImageError(self.names[index], f"cannot be read ({error})") from None
+        if not content:
+            raise BadImageError(self.names[index], "has no bytes")
+        return open_image(io.BytesIO(content), self.names[index])
+
+    def fingerprint(self) -> str:
+        """From the path, size and time of change of the files behind, and the names."""
+        files = FileImages(self.files, ()).fingerprint()
+        return hashlib.sha256("\n".join([files, *self.names]).encode()).hexdigest()
+
+
+def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
+    """Open an image without decoding its pixels.
+
+    Raises:
+        BadImageError: missing, empty, not an image, or of more than 89 million pixels, which is
+            the size from which Pillow suspects a decompression bomb.
+    """
+    image: Image.Image = _guarded(name, lambda: Image.open(file))
+    if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise BadImageError(name, f"too large: {image.width}x{image.height} pixels")
+    return image
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Pillow's remarks on files that it reads all the same; entered once for many images."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def to_pixels(image: Image.Image, name: str, *, channels: int, side: int | None = None) -> NDArray[np.uint8]:
+    """Decode an image of any mode to uint8 ``[channels, H, W]``, upright.
+
+    Transparent pixels are laid over white; 16-bit values are scaled to 8 bits.
+
+    Args:
+        image: an opened image.
+        name: what to call it in an error.
+        channels: 1 (grayscale) or 3 (RGB).
+        side: scale (bilinear, smoothed when it shrinks) and crop the centre to ``side x side``
+            pixels; None keeps the size. An image of that size already is not touched.
+
+    Raises:
+        BadImageError: corrupt or truncated, or of a mode without a defined range.
+    """
+
+    def decode() -> NDArray[np.uint8]:
+        plain = to_mode(upright(image), _MODE_OF_CHANNELS[channels])
+        if side is not None and plain.size != (side, side):
+            plain = ImageOps.fit(plain, (side, side), Image.Resampling.BILINEAR)
+        return np.atleast_3d(np.asarray(plain)).transpose(2, 0, 1)
+
+    return _guarded(name, decode)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF orientation says; itself where there is nothing to turn."""
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Convert any image to ``"L"`` or ``"RGB"``. Raises ``ValueError`` for floating point."""
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    if image.mode in _SIXTEEN_BITS:
+        return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8)).convert(mode)
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no defined range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert(mode)
+    return image.convert(mode)
+
+
+def _guarded(name: str, action: Callable[[], Any]) -> Any:
+    """Run something of Pillow's; whatever it raises at a bad file becomes an error that names the image."""
+    try:
+        return action()
+    except FileNotFoundError:
+        raise BadImageError(name, "no such file") from None
+    except Image.DecompressionBombError as error:
+        raise BadImageError(name, f"too large ({error})") from None
+    except Image.UnidentifiedImageError:
+        raise BadImageError(name, "not an image, or of an unknown format") from None
+    except Exception as error:  # decoders of broken files raise nearly anything
+        raise BadImageError(name, str(error) or type(error).__name__) from None

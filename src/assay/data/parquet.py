@@ -1,0 +1,175 @@
+"""``parquet:PATH``: image sets as they lie on the Hugging Face hub.
+
+A column of images (a struct of encoded ``bytes`` and ``path``, or plain binary) and a column of
+labels (numbers, whose names stand in the schema's metadata, or text).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assay.choices import nearest
+from assay.data.folder import SPLIT_FOLDERS
+from assay.data.images import EncodedImages
+from assay.data.split import Source, Split
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Fetches the encoded bytes of a row; a class so that it can be sent to worker processes."""
+
+    column: pa.ChunkedArray
+
+    def __call__(self, row: int) -> bytes | None:
+        """The bytes of the image in ``row``, None where the row is empty."""
+        content = self.column[row].as_py()
+        return content["bytes"] if isinstance(content, dict) else content
+
+
+def find_parquet(path: Path) -> dict[str, list[Path]]:
+    """The Parquet files of each split: ``train-*.parquet`` and so on, in the folder or below.
+
+    Raises:
+        ValueError: nothing there, or no file of a train split.
+    """
+    if path.is_file():
+        return {"train": [path]}
+    if not path.is_dir():
+        raise ValueError(f"parquet:{path}: no such file or folder")
+    files = sorted(path.rglob("*.parquet"))
+    found = {split: [file for file in files if _is_of(file, path, names)] for split, names in SPLIT_FOLDERS.items()}
+    if not files:
+        raise ValueError(f"parquet:{path}: no .parquet file in it")
+    if not found["train"]:
+        raise ValueError(f"parquet:{path}: none of its {len(files)} files is named train-*.parquet")
+    return {split: part for split, part in found.items() if part}
+
+
+def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None) -> Source:
+    """Labelled splits from Parquet files.
+
+    Args:
+        files: the files of each split, in order.
+        label: the label column; needed only where there are several.
+
+    Raises:
+        ValueError: not Parquet, no image column, no or several label columns, a label out of range.
+    """
+    schema = _schema(files["train"][0])
+    image_column = _image_column(schema, files["train"][0])
+    label_column = _label_column(schema, label, image_column, files["train"][0])
+    tables = {split: _read(part, [image_column, label_column]) for split, part in files.items()}
+    classes = _classes(schema, label_column, tables["train"])
+    splits = {
+        split: _split(split, files[split], table[image_column], table[label_column], classes)
+        for split, table in tables.items()
+    }
+    return Source(splits, classes)
+
+
+def read_unlabelled(file: Path) -> EncodedImages:
+    """The images of one Parquet file, whatever else stands in it. Raises ``ValueError``."""
+    column = _image_column(_schema(file), file)
+    return _images(file.stem, [file], _read([file], [column])[column])
+
+
+def _is_of(file: Path, root: Path, names: Sequence[str]) -> bool:
+    """Whether the file's own name, or the folder that it lies in, begins with one of the names."""
+    first_words = [re.split(r"[-_.]", part)[0] for part in file.relative_to(root).parts[-2:]]
+    return any(word in names for word in first_words)
+
+
+def _schema(file: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(file)
+    except FileNotFoundError:
+        raise ValueError(f"{file}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{file}: not a Parquet file ({' '.join(str(error).split())})") from None
+
+
+def _read(files: Sequence[Path], columns: list[str]) -> pa.Table:
+    try:
+        return pa.concat_tables([pq.read_table(file, columns=columns) for file in files])
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
+
+
+def _features(schema: pa.Schema) -> Mapping[str, Any]:
+    """The hub's own description of the columns, from the schema's metadata."""
+    text = (schema.metadata or {}).get(b"huggingface", b"{}")
+    features: Mapping[str, Any] = json.loads(text).get("info", {}).get("features", {})
+    return features
+
+
+def _image_column(schema: pa.Schema, file: Path) -> str:
+    for field in schema:
+        is_struct = pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
+        if is_struct or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            return str(field.name)
+    raise ValueError(f"{file}: no column of images among {', '.join(schema.names)}")
+
+
+def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file: Path) -> str:
+    others = [name for name in schema.names if name != image_column]
+    if wanted is not None:
+        if wanted not in others:
+            raise ValueError(f"{file}: no column {wanted!r}: {nearest(wanted, others)}")
+        return wanted
+    named = [name for name in others if _features(schema).get(name, {}).get("_type") == "ClassLabel"]
+    candidates = named or [name for name in others if "label" in name.lower() or "class" in name.lower()]
+    if len(candidates) != 1:
+        problem = f"several label columns ({', '.join(candidates)})" if candidates else "no label column"
+        raise ValueError(f"{file}: {problem}; choose one of {', '.join(others)} with --data.label")
+    return candidates[0]
+
+
+def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:
+    names = _features(schema).get(column, {}).get("names")
+    if names:
+        return tuple(names)
+    values = sorted(set(train[column].to_pylist()))
+    if pa.types.is_integer(schema.field(column).type):
+        return tuple(str(number) for number in range(max(values) + 1))
+    return tuple(str(value) for value in values)
+
+
+def _split(
+    name: str, files: Sequence[Path], images: pa.ChunkedArray, column: pa.ChunkedArray, classes: tuple[str, ...]
+) -> Split:
+    return Split(_images(name, files, images), _labels(files[0], column, classes))
+
+
+def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if pa.types.is_integer(column.type) and not column.null_count:
+        labels = column.to_numpy().astype(np.int64)
+    else:
+        number = {text: index for index, text in enumerate(classes)}
+        labels = np.array([number.get(str(value), -1) for value in column.to_pylist()], dtype=np.int64)
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(wrong):
+        value = column[int(wrong[0])].as_py()
+        raise ValueError(f"{file}: row {wrong[0]}: label {value!r} is not one of the {len(classes)} classes")
+    return labels
+
+
+def _images(split: str, files: Sequence[Path], column: pa.ChunkedArray) -> EncodedImages:
+    """Rows are named by the path that they carry, or by split and number where it is not unique."""
+    numbers = [f"{split}/{row:05d}" for row in range(len(column))]
+    paths = pc.struct_field(column, "path").to_pylist() if _has_paths(column) else []
+    unique = len(set(paths)) == len(column) and all(paths)
+    return EncodedImages(RowReader(column), paths if unique else numbers, tuple(files))
+
+
+def _has_paths(column: pa.ChunkedArray) -> bool:
+    return pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0

@@ -1,0 +1,166 @@
+"""The image sets by name: what ``data.name`` may be, and how each becomes labelled splits."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from assay.choices import nearest
+from assay.data.folder import read_folder
+from assay.data.images import ArrayImages
+from assay.data.parquet import find_parquet, read_parquet
+from assay.data.split import Source, Split
+
+
+def load_source(name: str, *, root: Path | None = None, label: str | None = None) -> Source:
+    """The splits of a set by its name.
+
+    Args:
+        name: ``digits``, ``cifar10``, ``cifar100``, ``cifar100-coarse``, ``fashion-mnist``,
+            ``folder:PATH`` or ``parquet:PATH``.
+        root: where the named sets lie, or are downloaded to; by default ``data_root()``.
+        label: the label column, for a Parquet set that has several.
+
+    Raises:
+        ValueError: no such set, nothing at PATH, or an option that the set does not have.
+    """
+    kind, colon, path = name.partition(":")
+    if label is not None and kind != "parquet":
+        raise ValueError(f"data.label is for parquet:PATH sets; {name} has one kind of label")
+    if colon and kind == "folder":
+        return read_folder(Path(path).expanduser())
+    if colon and kind == "parquet":
+        return read_parquet(find_parquet(Path(path).expanduser()), label)
+    if name not in NAMED:
+        raise ValueError(f"unknown data {name!r}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
+    return NAMED[name](root or data_root())
+
+
+def data_root() -> Path:
+    """``$ASSAY_DATA``, or the folder for this user's cached data."""
+    return Path(os.environ.get("ASSAY_DATA") or platformdirs.user_cache_path("assay") / "data").expanduser()
+
+
+def digits(_root: Path) -> Source:
+    """Scikit-learn's 1,797 handwritten digits, 8x8 pixels; every fifth of each class is the test split."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    classes = tuple(str(digit) for digit in range(10))
+    order_in_class = np.zeros(len(pixels), dtype=np.int64)
+    for digit in range(10):
+        members = np.flatnonzero(bunch.target == digit)
+        order_in_class[members] = np.arange(len(members))
+    is_test = order_in_class % 5 == 4
+    parts = {"train": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)}
+    return Source(
+        {
+            split: Split(
+                ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows]), bunch.target[rows].astype(np.int64)
+            )
+            for split, rows in parts.items()
+        },
+        classes,
+    )
+
+
+def cifar10(root: Path) -> Source:
+    """CIFAR-10 (Krizhevsky 2009): 60,000 photos of 10 classes, 32x32."""
+    return _parquet_or(root / "cifar10", "label", lambda: _torchvision("CIFAR10", root))
+
+
+def cifar100(root: Path) -> Source:
+    """CIFAR-100 with its 100 fine classes."""
+    return _parquet_or(root / "cifar100", "fine_label", lambda: _torchvision("CIFAR100", root))
+
+
+def cifar100_coarse(root: Path) -> Source:
+    """CIFAR-100 with its 20 coarse classes."""
+    return _parquet_or(root / "cifar100", "coarse_label", lambda: _coarse(root))
+
+
+def fashion_mnist(root: Path) -> Source:
+    """Fashion-MNIST (Xiao et al. 2017): 70,000 grayscale photos of clothes, 28x28."""
+    return _torchvision("FashionMNIST", root)
+
+
+NAMED: dict[str, Callable[[Path], Source]] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "cifar100-coarse": cifar100_coarse,
+    "fashion-mnist": fashion_mnist,
+}
+
+
+def _parquet_or(folder: Path, label: str, archive: Callable[[], Source]) -> Source:
+    """Parquet files under the data root come before the official archive."""
+    return read_parquet(find_parquet(folder), label) if folder.is_dir() else archive()
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """One split of an official archive, as torchvision reads it."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+
+def _torchvision(name: str, root: Path) -> Source:
+    parts = {split: _fetch(name, root, train=split == "train") for split in ("train", "test")}
+    splits = {
+        split: Split(ArrayImages(part.pixels, _row_names(split, len(part.labels))), part.labels)
+        for split, part in parts.items()
+    }
+    return Source(splits, parts["train"].classes)
+
+
+def _fetch(name: str, root: Path, *, train: bool) -> _Archive:
+    import torchvision
+
+    kind = getattr(torchvision.datasets, name)
+    try:
+        try:
+            part = kind(str(root), train=train, download=False)
+        except RuntimeError:
+            part = kind(str(root), train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{name} is not under {root} and cannot be downloaded ({reason}); "
+            "name the folder that holds it with --data.root or ASSAY_DATA"
+        ) from None
+    return _Archive(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64), tuple(part.classes))
+
+
+def _coarse(root: Path) -> Source:
+    """The official archive again, with the coarse labels, which torchvision leaves out.
+
+    The pickles are those whose checksums torchvision has just verified.
+    """
+    fine = _torchvision("CIFAR100", root)
+    folder = root / "cifar-100-python"
+
+    def content(file: str) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = pickle.loads((folder / file).read_bytes(), encoding="latin1")
+        return values
+
+    splits = {
+        split: Split(part.images, np.asarray(content(split)["coarse_labels"], dtype=np.int64))
+        for split, part in fine.splits.items()
+    }
+    return Source(splits, tuple(content("meta")["coarse_label_names"]))
+
+
+def _row_names(split: str, count: int) -> list[str]:
+    return [f"{split}/{row:05d}" for row in range(count)]

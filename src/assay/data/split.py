@@ -1,0 +1,102 @@
+"""Labelled splits, and the seeded, stratified cut of one into two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from assay.data.images import Images
+
+SPLITS = ("train", "held-out", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with the number of the class of each, int64 ``[N]``."""
+
+    images: Images
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Split:
+        """The given rows, in the given order."""
+        return Split(SomeImages(self.images, rows), self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of images: its splits, under ``train``, ``held-out`` and ``test``, and its class names."""
+
+    splits: Mapping[str, Split]
+    classes: tuple[str, ...]
+    odd: Sequence[str] = field(default=())
+    """remarks on what was found beside the images, one line each"""
+
+
+@dataclass(frozen=True)
+class SomeImages:
+    """A selection of other images."""
+
+    images: Images
+    rows: NDArray[np.int64]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the selected images."""
+        return [self.images.names[row] for row in self.rows]
+
+    def open(self, index: int) -> Image.Image:
+        """The selected image at ``index``; raises ``BadImageError``."""
+        return self.images.open(int(self.rows[index]))
+
+    def fingerprint(self) -> str | None:
+        """None: what is cached is the whole, before it is cut."""
+        return None
+
+
+def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut rows in two so that every class keeps its share in both, as nearly as whole images allow.
+
+    Args:
+        labels: int64 ``[N]``.
+        fraction: the second part's share, in [0, 1).
+        seed: of the choice within each class.
+
+    Returns:
+        The rows of the first and of the second part, each ascending.
+
+    Raises:
+        ValueError: a class would have no image in one of the parts.
+    """
+    if fraction == 0:
+        return np.arange(len(labels)), np.arange(0)
+    from sklearn.model_selection import train_test_split
+
+    try:
+        first, second = train_test_split(
+            np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed % 2**32
+        )
+    except ValueError as error:
+        raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: {error}") from None
+    return np.sort(first), np.sort(second)
+
+
+def with_all_splits(source: Source, *, held_out: float, test: float, seed: int) -> Source:
+    """The source with its missing splits cut from train: first test, then held-out.
+
+    A set that brings a split of its own keeps it whole. ``held_out`` 0 leaves the held-out
+    split empty.
+    """
+    splits = dict(source.splits)
+    for name, fraction in (("test", test), ("held-out", held_out)):
+        if name not in splits:
+            rest, part = cut(splits["train"].labels, fraction, seed)
+            splits[name] = splits["train"].take(part)
+            splits["train"] = splits["train"].take(rest)
+    return replace(source, splits={name: splits[name] for name in SPLITS})

@@ -1,0 +1,77 @@
+"""A first look at images, from their headers alone: sizes, grayscale or colour, unreadable ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.data.cache import cached
+from assay.data.images import ArrayImages, BadImageError, Images, quiet
+
+_GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Of each image: sides in pixels after turning it upright, whether it is grayscale, why it is unreadable."""
+
+    widths: NDArray[np.int64]
+    heights: NDArray[np.int64]
+    gray: NDArray[np.bool_]
+    reasons: Sequence[str]
+    """empty text for the readable ones"""
+
+    @property
+    def readable(self) -> NDArray[np.bool_]:
+        """Which images have a readable header."""
+        return self.widths > 0
+
+    def errors(self, images: Images) -> list[BadImageError]:
+        """The unreadable images."""
+        return [BadImageError(images.names[row], self.reasons[row]) for row in np.flatnonzero(~self.readable)]
+
+
+def survey(images: Images) -> Survey:
+    """Read every header (once: the result is cached). Bad images are noted, not raised."""
+    if isinstance(images, ArrayImages):
+        return _of_arrays(images)
+    fingerprint = images.fingerprint()
+    arrays = cached(fingerprint and f"survey {fingerprint}", lambda: _read_headers(images))
+    assert arrays is not None
+    reasons = json.loads(arrays["reasons"].tobytes().decode())
+    return Survey(arrays["widths"], arrays["heights"], arrays["gray"].astype(bool), reasons)
+
+
+def _of_arrays(images: ArrayImages) -> Survey:
+    count, height, width = images.pixels.shape[:3]
+    gray = np.full(count, images.pixels.ndim == 3)
+    return Survey(np.full(count, width), np.full(count, height), gray, [""] * count)
+
+
+def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
+    with quiet():
+        rows = [_header(images, row) for row in range(len(images.names))]
+    widths, heights, gray, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return {
+        "widths": np.array(widths, dtype=np.int64),
+        "heights": np.array(heights, dtype=np.int64),
+        "gray": np.array(gray, dtype=np.uint8),
+        "reasons": np.frombuffer(json.dumps(reasons).encode(), dtype=np.uint8),
+    }
+
+
+def _header(images: Images, row: int) -> tuple[int, int, bool, str]:
+    try:
+        with images.open(row) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations on their side
+            width, height = image.size[::-1] if turned else image.size
+            return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, ""
+    except BadImageError as error:
+        return 0, 0, True, error.reason
+    except Exception as error:
+        return 0, 0, True, " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,57 @@
+"""The convolutional networks that a recipe can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from assay.choices import construct
+from assay.models.blocks import ACTIVATIONS
+from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from assay.models.simple_cnn import simple_cnn
+from assay.models.vgg import vgg11, vgg13, vgg16, vgg19
+
+__all__ = ["ACTIVATIONS", "MODELS", "build_model", "count_parameters"]
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "simple-cnn": simple_cnn,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+    "vgg11": vgg11,
+    "vgg13": vgg13,
+    "vgg16": vgg16,
+    "vgg19": vgg19,
+}
+
+
+def build_model(
+    name: str, *, classes: int, channels: int = 3, image_size: int = 32, **options: Any
+) -> nn.Module:
+    """The model ``name``, freshly initialised from torch's global random generator.
+
+    It maps images (N, channels, image_size, image_size) to logits (N, classes).
+
+    Args:
+        name: a key of `MODELS`.
+        classes: number of logits.
+        channels: of the images.
+        image_size: height and width of the images.
+        options: of that model (`simple_cnn.simple_cnn`, `resnet.resnet`, `vgg.vgg`); None means the
+            model's own default.
+
+    Raises:
+        ValueError: no such model, an option it does not have, or one out of its range.
+    """
+    return construct(
+        "model", name, MODELS, classes=classes, channels=channels, image_size=image_size, **options
+    )
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers the model learns (buffers, such as running statistics, are not counted)."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)

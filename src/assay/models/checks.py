@@ -1,0 +1,54 @@
+"""Range checks of model options; every refusal is one line that names the option and what it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def whole(option: str, value: int, *, low: int = 1) -> int:
+    """``value`` when it is an int of at least ``low``.
+
+    Raises:
+        ValueError: it is not (a bool is not an int here).
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ValueError(f"{option} must be a whole number of at least {low}, got {value!r}")
+    return value
+
+
+def one_of(option: str, value: int, allowed: Sequence[int]) -> int:
+    """``value`` when it is one of the ints (or one of the bools) in ``allowed``.
+
+    Raises:
+        ValueError: it is not; True does not stand for 1, nor 1 for True.
+    """
+    if not any(type(value) is type(choice) and value == choice for choice in allowed):
+        raise ValueError(f"{option} must be one of {', '.join(map(str, allowed))}, got {value!r}")
+    return value
+
+
+def rate(option: str, value: float) -> float:
+    """``value`` when it is a probability in [0, 1).
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not _is_real(value) or not 0 <= value < 1:
+        raise ValueError(f"{option} must be a number from 0 up to but not including 1, got {value!r}")
+    return value
+
+
+def scaled(channels: int, width: float) -> int:
+    """``channels`` times the ``width`` multiplier, rounded.
+
+    Raises:
+        ValueError: ``width`` is not a number from 1/32 (2 channels where the paper has 64) to 32.
+    """
+    if not _is_real(width) or not 1 / 32 <= width <= 32:
+        raise ValueError(f"width must be a number from {1 / 32} to 32, got {width!r}")
+    return round(channels * width)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,163 @@
+"""VGG networks, with the classifier of CIFAR-sized images or of ImageNet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from assay.choices import choose
+from assay.models.blocks import ACTIVATIONS, INITS, Activation, GlobalAverage, Init
+from assay.models.checks import one_of, rate, scaled, whole
+
+Layer = Callable[[int, int, Activation], tuple[nn.Module, ...]]
+
+
+def plain_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
+    """A 3x3 convolution and an activation."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1), act()
+
+
+def norm_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
+    """A 3x3 convolution (its bias kept, as torchvision does), a batch norm and an activation."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), act()
+
+
+@dataclass(frozen=True)
+class Head:
+    """What follows the convolutions: a pooling to ``positions``, and two layers of ``units``."""
+
+    pool: Callable[[], nn.Module]
+    positions: int
+    units: int
+    dropout: float
+
+
+# The adaptive pooling's gradient is not deterministic on CUDA; it is torchvision's nonetheless.
+HEADS: dict[str, Head] = {
+    "cifar": Head(GlobalAverage, positions=1, units=512, dropout=0.0),
+    "imagenet": Head(partial(nn.AdaptiveAvgPool2d, 7), positions=49, units=4096, dropout=0.5),
+}
+
+
+def _he(layer: nn.Module) -> None:
+    INITS["he"](layer)
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, 0, 0.01)
+        nn.init.zeros_(layer.bias)
+
+
+VGG_INITS: dict[str, Init] = {**INITS, "he": _he}
+
+
+class VGG(nn.Module):
+    """Five stages of 3x3 convolutions, each followed by pooling, and three linear layers.
+
+    Images (N, channels, H, W) of at least 32x32 become logits (N, classes). Parameters are named
+    as in torchvision.
+
+    Args:
+        layers: how many convolutions each stage has.
+        widths: their channels.
+        classes: number of logits.
+        channels: of the images.
+        head: the pooling and its positions.
+        units: of the two hidden layers of the head.
+        dropout: rate after each of these.
+        block: ``(inputs, outputs, act)`` to one convolution and what follows it.
+        act: makes an activation.
+        init: initialises one layer; applied to each.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        widths: Sequence[int],
+        *,
+        classes: int,
+        channels: int,
+        head: Head,
+        units: int,
+        dropout: float,
+        block: Layer = plain_layer,
+        act: Activation = nn.ReLU,
+        init: Init = VGG_INITS["he"],
+    ) -> None:
+        super().__init__()
+        parts: list[nn.Module] = []
+        for count, (inputs, outputs) in zip(layers, pairwise((channels, *widths)), strict=True):
+            for index in range(count):
+                parts += block(outputs if index else inputs, outputs, act)
+            parts.append(nn.MaxPool2d(2))
+        self.features, self.avgpool = nn.Sequential(*parts), head.pool()
+        first = (nn.Linear(widths[-1] * head.positions, units), act(), nn.Dropout(dropout))
+        second = (nn.Linear(units, units), act(), nn.Dropout(dropout))
+        self.classifier = nn.Sequential(*first, *second, nn.Linear(units, classes))
+        self.apply(init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, channels, H, W)."""
+        logits: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
+        return logits
+
+
+def vgg(
+    layers: Sequence[int],
+    *,
+    classes: int,
+    channels: int = 3,
+    image_size: int = 32,
+    batch_norm: bool = False,
+    activation: str = "relu",
+    head: str = "cifar",
+    dropout: float | None = None,
+    width: float = 1.0,
+    init: str = "he",
+) -> VGG:
+    """A `VGG` from the plain options that a recipe holds.
+
+    Source: Simonyan & Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image
+    Recognition", table 1: VGG-11, 13, 16 and 19 are its configurations A, B, D and E.
+
+    Args:
+        layers: how many convolutions each of the five stages has.
+        classes: number of logits, at least 1.
+        channels: of the images, at least 1.
+        image_size: at least 32, for the five poolings halve it; the network has the same
+            parameters at every size.
+        batch_norm: whether a batch norm follows each convolution.
+        activation: a name in `ACTIVATIONS`.
+        head: "cifar": global average pooling, two layers of 512; "imagenet": average pooling to
+            7x7, two layers of 4096, as in the paper.
+        dropout: rate in [0, 1) after each of the two layers; when not given, 0 with the "cifar"
+            head and 0.5 with the "imagenet" head.
+        width: multiplies every number of channels and units; from 1/32 to 32.
+        init: "he": normal, fan out, for convolutions, N(0, 0.01) for linear layers, biases 0 (as
+            torchvision); "xavier": uniform for both, biases 0; "torch": torch's defaults.
+
+    Raises:
+        ValueError: an option out of its range.
+    """
+    whole("image_size of a VGG", image_size, low=32)
+    form = choose("head", head, HEADS)
+    return VGG(
+        layers,
+        [scaled(channels, width) for channels in (64, 128, 256, 512, 512)],
+        classes=whole("classes", classes),
+        channels=whole("channels", channels),
+        head=form,
+        units=scaled(form.units, width),
+        dropout=rate("dropout", form.dropout if dropout is None else dropout),
+        block=norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer,
+        act=choose("activation", activation, ACTIVATIONS),
+        init=choose("init", init, VGG_INITS),
+    )
+
+
+vgg11 = partial(vgg, (1, 1, 2, 2, 2))
+vgg13 = partial(vgg, (2, 2, 2, 2, 2))
+vgg16 = partial(vgg, (2, 2, 3, 3, 3))
+vgg19 = partial(vgg, (2, 2, 4, 4, 4))

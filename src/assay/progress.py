@@ -1,0 +1,106 @@
+"""What a training shows while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from assay.training.loop import Step
+
+_REFRESH_SECONDS = 0.5  # reading the loss makes an accelerator wait, so it is done this seldom
+
+
+class Watcher(Protocol):
+    """Is told of a run's progress."""
+
+    def say(self, text: str) -> None:
+        """A remark, one line."""
+
+    def start(self, *, epochs: int, steps: int, done: int) -> None:
+        """The loop begins: ``epochs`` of ``steps`` steps, of which ``done`` are done."""
+
+    def step(self, step: Step) -> None:
+        """A step is done."""
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        """An epoch is done: its metrics and its times."""
+
+    def stop(self) -> None:
+        """The loop has ended, however it did."""
+
+
+class Silence:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None: ...
+    def start(self, *, epochs: int, steps: int, done: int) -> None: ...
+    def step(self, step: Step) -> None: ...
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None: ...
+    def stop(self) -> None: ...
+
+
+class ProgressBar:
+    """A bar with loss, accuracy, images per second and time left, and a line for each finished epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[status]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            expand=True,
+        )
+        self._task: TaskID | None = None
+        self._steps = 1
+        self._done = 0
+        self._images = 0
+        self._shown = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print the remark above the bar."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def start(self, *, epochs: int, steps: int, done: int) -> None:
+        """Show the bar."""
+        self._steps, self._done, self._epochs = steps, done, epochs
+        self._task = self._bar.add_task("", total=epochs * steps, completed=done, epoch=1, epochs=epochs, status="")
+        self._shown = time.monotonic()
+        self._bar.start()
+
+    def step(self, step: Step) -> None:
+        """Count the step; now and then show its loss, its accuracy and the speed."""
+        self._done += 1
+        self._images += step.images
+        passed = time.monotonic() - self._shown
+        if passed >= _REFRESH_SECONDS:
+            accuracy = step.correct.item() / step.images
+            speed = self._images / passed
+            self._update(f"loss {step.loss.item():.3f}  accuracy {accuracy:.1%}  {speed:,.0f} images/s")
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        """Print a line of the epoch's figures."""
+        watched = [
+            f"{split.replace('_', '-')} loss {row[f'{split}_loss']:.4f} accuracy {row[f'{split}_accuracy']:.2%}"
+            for split in ("train", "held_out", "test")
+            if f"{split}_loss" in row
+        ]
+        speed = f"{timing['images_per_second']:,.0f} images/s"
+        self.say("  ".join([f"epoch {row['epoch']:>3}/{self._epochs}", *watched, speed]))
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def _update(self, status: str) -> None:
+        assert self._task is not None
+        epoch = min((self._done - 1) // self._steps + 1, self._epochs)
+        self._bar.update(self._task, completed=self._done, status=status, epoch=epoch)
+        self._images, self._shown = 0, time.monotonic()

@@ -1,0 +1,361 @@
+"""A run from beginning to end: the one file that opens a recipe and wires the parts together."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from assay.classifier import MODEL_FILE, Classifier, build_network, load
+from assay.data.augment import build_augmentations
+from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.load import Cut, Data, Storage, load_data
+from assay.data.preprocess import Normalize
+from assay.data.sources import load_source
+from assay.device import pick_device, reproducible
+from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.interrupt import StopRequest
+from assay.models import count_parameters
+from assay.progress import Silence, Watcher
+from assay.recipe import DataSection, Recipe
+from assay.record import Row, RunRecord, write_json
+from assay.run_folder import RunFolder
+from assay.tracking import Tracker
+from assay.training.checkpoint import State, random_states, restore_random_states, save_checkpoint
+from assay.training.loop import Step, train_epoch
+from assay.training.optim import build_optimizer
+from assay.training.schedule import attach, build_schedule
+
+SELECTION = {
+    "held-out": "the epoch that was best on the held-out split",
+    "last": "the last epoch",
+    "test": "the epoch that was best ON THE TEST SPLIT: its test figures are optimistic",
+}
+
+
+class InterruptedRunError(Exception):
+    """The run was stopped by a signal, after it had saved where it stood."""
+
+
+class DivergedError(ArithmeticError):
+    """The training loss is no longer a finite number."""
+
+
+@dataclass
+class Position:
+    """Where a run stands; all of it goes into the checkpoint.
+
+    Attributes:
+        epoch: epochs done.
+        step: steps done of the epoch under way.
+        loss: sum of the losses of those steps, float64.
+        correct: number of right answers in them, int64.
+        best: the selected epoch's score, and ``best_epoch`` its number, from 1.
+        metrics_size: bytes of ``metrics.jsonl``; ``timings_size`` of ``timings.jsonl``.
+        epoch_seconds: time spent on the steps of the epoch under way.
+        seconds: time spent on the epochs done, evaluation included.
+    """
+
+    loss: Tensor
+    correct: Tensor
+    epoch: int = 0
+    step: int = 0
+    best: tuple[float, ...] = ()
+    best_epoch: int = 0
+    metrics_size: int = 0
+    timings_size: int = 0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def start(cls, device: torch.device) -> Position:
+        """At the very beginning."""
+        zero = torch.zeros((), device=device)
+        return cls(zero.double() if device.type != "mps" else zero, zero.long())
+
+    def add(self, step: Step) -> None:
+        """Count a step, without waiting for the device."""
+        self.step += 1
+        self.loss += step.loss
+        self.correct += step.correct
+
+    def next_epoch(self) -> None:
+        """The epoch under way is done."""
+        self.epoch, self.step, self.epoch_seconds = self.epoch + 1, 0, 0.0
+        self.loss.zero_()
+        self.correct.zero_()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A recipe's parts, ready to use."""
+
+    data: Data
+    network: nn.Module
+    compiled: nn.Module
+    optimizer: Optimizer
+    scheduler: LambdaLR
+    batches: TrainBatches
+    splits: dict[str, EvaluationBatches]
+    device: torch.device
+
+    def state(self) -> State:
+        """Everything that changes during training, but the position."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "random": random_states(self.device),
+        }
+
+    def restore(self, state: State) -> None:
+        """The inverse of :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        restore_random_states(state["random"], self.device)
+
+
+@dataclass
+class Run:
+    """What the steps of a run share."""
+
+    recipe: Recipe
+    folder: RunFolder
+    parts: Parts
+    position: Position
+    tracker: Tracker
+    watcher: Watcher
+    stop: StopRequest
+    saved: float = field(default_factory=time.monotonic)
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.tracker.flush()
+        state = {"recipe": self.recipe.to_dict(), "position": vars(self.position), **self.parts.state()}
+        save_checkpoint(self.folder.checkpoint, state)
+        self.saved = time.monotonic()
+
+    @property
+    def is_save_due(self) -> bool:
+        """Whether the last checkpoint is older than the recipe allows."""
+        return time.monotonic() - self.saved >= 60 * self.recipe.train.checkpoint_minutes
+
+
+def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | None = None) -> RunRecord:
+    """Train as the recipe says, and leave the record in ``out``.
+
+    Args:
+        recipe: everything that decides the result.
+        out: the run folder; it must not exist, unless ``resume`` is set.
+        resume: go on from the run's last checkpoint, exactly as if it had not stopped.
+        watcher: is told of the progress.
+
+    Returns:
+        The record of the finished run.
+
+    Raises:
+        ValueError: a bad recipe, bad data, or a folder that cannot be used; nothing is written then.
+        InterruptedRunError: SIGINT or SIGTERM arrived; the run can be resumed.
+        DivergedError: the loss is not finite any more.
+    """
+    watcher = watcher or Silence()
+    folder = RunFolder(out)
+    previous = folder.previous_state(recipe) if resume else folder.check_new()
+    if previous and previous["position"]["epoch"] == recipe.train.epochs and folder.summary.exists():
+        watcher.say(f"{out} is finished; ask for more with --train.epochs")
+        return RunRecord.read(out)
+    device = pick_device(recipe.train.device)
+    with reproducible(recipe.train.seed, device), StopRequest() as stop:
+        parts = wire(recipe, device, watcher)
+        position = _go_back_to(previous, parts) if previous else Position.start(device)
+        folder.begin(recipe, str(device), {"parameters": count_parameters(parts.network)})
+        folder.metrics.cut(position.metrics_size)
+        folder.timings.cut(position.timings_size)
+        steps_done = position.epoch * len(parts.batches) + position.step
+        with closing(Tracker(out / "tb", steps_done)) as tracker:
+            _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
+            _finish(recipe, folder, parts, position)
+    return RunRecord.read(out)
+
+
+def wire(recipe: Recipe, device: torch.device, watcher: Watcher) -> Parts:
+    """Build everything that the recipe names; raises ``ValueError`` for what does not exist or fit."""
+    data = _load(recipe.data, device)
+    for error in data.bad:
+        watcher.say(f"left out: {error}")
+    network = build_network(_architecture(recipe), data.classes, data.preprocessing)
+    layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
+    network = network.to(device, memory_format=layout)
+    normalize = Normalize(data.preprocessing, device, layout)
+    batches = TrainBatches(
+        data.splits["train"],
+        recipe.train.batch_size,
+        normalize,
+        augmentations=build_augmentations(**recipe.augment.model_dump()),
+        seed=recipe.train.seed,
+        device=device,
+    )
+    optimizer = build_optimizer(parameters=network.parameters(), **recipe.optim.model_dump())
+    options = recipe.schedule.model_dump(exclude={"update"})
+    schedule = build_schedule(epochs=recipe.train.epochs, **options)
+    scheduler = attach(schedule, optimizer, steps_per_epoch=len(batches), update=recipe.schedule.update)
+    splits = {
+        name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
+    }
+    compiled = torch.compile(network) if recipe.train.compile else network
+    return Parts(data, network, compiled, optimizer, scheduler, batches, splits, device)
+
+
+def _load(section: DataSection, device: torch.device) -> Data:
+    source = load_source(section.name, root=section.root, label=section.label)
+    return load_data(
+        source,
+        size=section.size,
+        cut=Cut(section.held_out, section.test, section.split_seed),
+        storage=Storage(device, section.memory, section.workers),
+        on_bad_image=section.on_bad_image,
+    )
+
+
+def _architecture(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model.model_dump(exclude_none=True)
+
+
+def _go_back_to(state: State, parts: Parts) -> Position:
+    parts.restore(state)
+    values = dict(state["position"])
+    tensors = {name: values.pop(name).to(parts.device) for name in ("loss", "correct")}
+    return Position(**tensors, **{**values, "best": tuple(values["best"])})
+
+
+def _train(run: Run) -> None:
+    position, epochs = run.position, run.recipe.train.epochs
+    steps = len(run.parts.batches)
+    run.watcher.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
+    try:
+        for epoch in range(position.epoch, epochs):
+            began = time.monotonic()
+            _train_epoch(run, epoch)
+            _end_epoch(run, epoch)
+            position.seconds += time.monotonic() - began
+            run.save()
+    finally:
+        run.watcher.stop()
+
+
+def _train_epoch(run: Run, epoch: int) -> None:
+    """The steps of an epoch that are not done yet, with a checkpoint when it is due."""
+    parts, position = run.parts, run.position
+    batches = parts.batches.epoch(epoch, position.step)
+    before, began = position.epoch_seconds, time.monotonic()
+    for step in train_epoch(parts.compiled, batches, parts.optimizer, parts.scheduler, F.cross_entropy):
+        position.add(step)
+        run.tracker.step(step.loss)
+        run.watcher.step(step)
+        position.epoch_seconds = before + time.monotonic() - began
+        if run.stop.requested or run.is_save_due:
+            run.save()
+        if run.stop.requested:
+            raise InterruptedRunError(f"stopped in epoch {epoch + 1}, after step {position.step}; all of it is saved")
+    if parts.device.type == "cuda":
+        torch.cuda.synchronize(parts.device)
+    position.epoch_seconds = before + time.monotonic() - began
+
+
+def _end_epoch(run: Run, epoch: int) -> None:
+    """Evaluate, log, keep the weights if they are the best, and move on."""
+    row, timing = _measure_epoch(run, epoch)
+    run.folder.metrics.append(row)
+    run.folder.timings.append(timing)
+    run.tracker.epoch(row, timing)
+    run.watcher.epoch(row, timing)
+    if not math.isfinite(row["train_loss"]):
+        write_json(run.folder.summary, {"status": "diverged", "epoch": row["epoch"]})
+        raise DivergedError(f"training diverged in epoch {row['epoch']}: the loss is not finite; try a lower optim.lr")
+    position = run.position
+    score = _score(row, run.recipe.train.select)
+    if score > position.best:
+        position.best, position.best_epoch = score, row["epoch"]
+        _classifier(run.recipe, run.parts, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
+    position.metrics_size, position.timings_size = run.folder.metrics.size(), run.folder.timings.size()
+    position.next_epoch()
+
+
+def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
+    parts, position = run.parts, run.position
+    steps = len(parts.batches)
+    images = steps * run.recipe.train.batch_size
+    row = {
+        "epoch": epoch + 1,
+        "step": (epoch + 1) * steps,
+        "lr": parts.optimizer.param_groups[0]["lr"],
+        "train_loss": position.loss.item() / steps,
+        "train_accuracy": position.correct.item() / images,
+    }
+    watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
+    for split in watched:
+        if split in parts.splits:
+            evaluation = evaluate_batches(parts.network, parts.splits[split], parts.data.classes)
+            key = split.replace("-", "_")
+            row |= {f"{key}_loss": evaluation.loss, f"{key}_accuracy": evaluation.accuracy}
+    seconds = position.epoch_seconds
+    return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}
+
+
+def _score(row: Row, select: str) -> tuple[float, ...]:
+    """What is to be largest in the selected epoch: the accuracy, and among equals the lower loss."""
+    if select == "last":
+        return (row["epoch"],)
+    split = select.replace("-", "_")
+    return (row[f"{split}_accuracy"], -row[f"{split}_loss"])
+
+
+def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) -> None:
+    """Measure the selected weights, on the test split for the first and only time, and sum up."""
+    path = folder.path / MODEL_FILE
+    parts.network.load_state_dict(load(path).network.state_dict())
+    measured = {
+        name.replace("-", "_"): _short(evaluate_batches(parts.network, parts.splits[name], parts.data.classes))
+        for name in ("held-out", "test")
+        if name in parts.splits
+    }
+    metrics = {"epoch": position.best_epoch, "selection": SELECTION[recipe.train.select], **measured}
+    _classifier(recipe, parts, metrics).save(path)
+    timings = folder.timings.rows()
+    summary = {
+        "status": "finished",
+        **metrics,
+        "seed": recipe.train.seed,
+        "epochs": position.epoch,
+        "parameters": count_parameters(parts.network),
+        "train_images": len(parts.data.splits["train"]),
+        "seconds": position.seconds,
+        "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
+        "left_out": [str(error) for error in parts.data.bad],
+    }
+    write_json(folder.summary, summary)
+
+
+def _short(evaluation: Evaluation) -> Row:
+    return {
+        "images": len(evaluation.labels),
+        "accuracy": evaluation.accuracy,
+        "top5": evaluation.top5,
+        "loss": evaluation.loss,
+    }
+
+
+def _classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
+    data = parts.data
+    origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
+    return Classifier(parts.network, _architecture(recipe), data.classes, data.preprocessing, origin, metrics)
