@@ -1,3 +1,45 @@
-"""Train CNN image classifiers fast, find out honestly which training choices help, and see why."""
+"""Train CNN image classifiers fast, find out honestly which training choices help, and see why.
+
+``import assay`` is quick: torch is imported when the first of the functions is used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.api import evaluate as evaluate
+    from assay.api import predict as predict
+    from assay.api import train as train
+    from assay.classifier import Classifier as Classifier
+    from assay.classifier import load as load
+    from assay.evaluation import Evaluation as Evaluation
+    from assay.prediction import Prediction as Prediction
+    from assay.recipe import Recipe as Recipe
+    from assay.record import RunRecord as RunRecord
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "train": "assay.api",
+    "evaluate": "assay.api",
+    "predict": "assay.api",
+    "load": "assay.classifier",
+    "Classifier": "assay.classifier",
+    "Evaluation": "assay.evaluation",
+    "Prediction": "assay.prediction",
+    "Recipe": "assay.recipe",
+    "RunRecord": "assay.record",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,11 @@ def load(model: str | Path) -> Classifier:
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: header and weights do not fit together ({reason})") from None
+
+
+def ready(classifier: Classifier, device: torch.device) -> Classifier:
+    """The classifier with its network on the device, in the memory layout in which all answers are given."""
+    return replace(classifier, network=classifier.network.to(device).to(memory_format=torch.channels_last))
 
 
 def model_path(model: str | Path) -> Path:

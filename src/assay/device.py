@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -33,19 +34,20 @@ def pick_device(name: str) -> torch.device:
 def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's generators, ask for deterministic algorithms, and put everything back at the end."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
-    was, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    deterministic: Any = torch.utils.deterministic  # its attributes are made at run time
+    mode = torch.get_deterministic_debug_mode()
+    filled = deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a safety net that costs a pass over memory
+        torch.set_deterministic_debug_mode("warn")
+        deterministic.fill_uninitialized_memory = False  # a safety net that costs a pass over memory
         torch.backends.cudnn.benchmark = False
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(was, warn_only=warn_only)
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            torch.set_deterministic_debug_mode(mode)
+            deterministic.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = benchmark
 
 

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.data.batches import EvaluationBatches
+from assay.data.dataset import Dataset
+from assay.data.images import BadImageError
 
 CALIBRATION_BINS = 15
 BATCH_SIZE = 256  # the same wherever a network answers: another size may round the last digit otherwise
@@ -19,20 +21,31 @@ BATCH_SIZE = 256  # the same wherever a network answers: another size may round 
 
 @torch.inference_mode()
 def predict_scores(model: nn.Module, batches: Iterable[Tensor]) -> Tensor:
-    """The network's scores (logits), float32 ``[N, K]`` on the CPU; its mode is left as it was."""
+    """The network's scores (logits), float32 ``[N, K]`` on the CPU; its mode is left as it was.
+
+    Raises:
+        ValueError: there is no image.
+    """
     was_training = model.training
     model.eval()
     try:
         scores = [model(images).float() for images in batches]
     finally:
         model.train(was_training)
+    if not scores:
+        raise ValueError("there is no readable image to answer for")
     return torch.cat(scores).cpu()
 
 
-def evaluate_batches(model: nn.Module, batches: EvaluationBatches, classes: Sequence[str]) -> Evaluation:
+def evaluate_batches(
+    model: nn.Module,
+    batches: EvaluationBatches,
+    classes: Sequence[str],
+    left_out: Sequence[BadImageError] = (),
+) -> Evaluation:
     """Answers and labels for every image of the batches."""
     scores = predict_scores(model, (images for images, _ in batches))
-    return Evaluation(scores, batches.dataset.labels.cpu(), tuple(batches.dataset.names), tuple(classes))
+    return Evaluation(scores, batches.dataset, tuple(classes), tuple(left_out))
 
 
 @dataclass(frozen=True)
@@ -41,15 +54,25 @@ class Evaluation:
 
     Attributes:
         scores: logits, float32 ``[N, K]``.
-        labels: int64 ``[N]``.
-        names: of the images, N of them.
+        dataset: the N images and their labels.
         classes: names of the K classes.
+        left_out: images that could not be decoded, where these were to be skipped.
     """
 
     scores: Tensor
-    labels: Tensor
-    names: tuple[str, ...]
+    dataset: Dataset
     classes: tuple[str, ...]
+    left_out: tuple[BadImageError, ...] = ()
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """The right classes, int64 ``[N]``."""
+        return self.dataset.labels.cpu()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The images' names, N of them."""
+        return self.dataset.names
 
     @cached_property
     def probabilities(self) -> Tensor:
@@ -95,8 +118,7 @@ class Evaluation:
         counts = self.confusion.double()
         totals, right = counts.sum(dim=1).tolist(), counts.diagonal().tolist()
         return {
-            name: hits / total if total else None
-            for name, hits, total in zip(self.classes, right, totals, strict=True)
+            name: hits / total if total else None for name, hits, total in zip(self.classes, right, totals, strict=True)
         }
 
     @property
@@ -134,6 +156,21 @@ class Evaluation:
                 "probability": probability,
             }
             for name, predicted, label, probability in rows
+        ]
+
+    def class_table(self) -> list[tuple[str, str, str, str]]:
+        """Rows of class, accuracy, images, and the class that it is most often taken for; the worst first."""
+        counts = self.confusion
+        rows = []
+        for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
+            others = counts[number].clone()
+            total, others[number] = int(others.sum()), 0
+            often = int(others.argmax())
+            taken_for = f"{self.classes[often]} ({int(others[often])})" if others[often] else ""
+            rows.append((accuracy if accuracy is not None else 2.0, name, total, taken_for))
+        return [
+            (name, f"{accuracy:.2%}" if total else "", f"{total:,}", taken_for)
+            for accuracy, name, total, taken_for in sorted(rows)
         ]
 
     def mistakes(self) -> list[int]:

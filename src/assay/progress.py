@@ -36,11 +36,20 @@ class Watcher(Protocol):
 class Silence:
     """Shows nothing."""
 
-    def say(self, text: str) -> None: ...
-    def start(self, *, epochs: int, steps: int, done: int) -> None: ...
-    def step(self, step: Step) -> None: ...
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None: ...
-    def stop(self) -> None: ...
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def start(self, *, epochs: int, steps: int, done: int) -> None:
+        """Nothing."""
+
+    def step(self, step: Step) -> None:
+        """Nothing."""
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
 
 
 class ProgressBar:

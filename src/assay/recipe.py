@@ -27,7 +27,10 @@ class Section(BaseModel):
     """A frozen group of fields; unknown ones are refused, and infinities are out of every range."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
         coerce_numbers_to_str=True,
     )
 
@@ -298,7 +301,12 @@ def _range_in_words(section: str, field: str) -> str:
     return " or ".join(_part_in_words(part) for part in parts)
 
 
-_LIMITS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 def _part_in_words(part: Mapping[str, Any]) -> str:

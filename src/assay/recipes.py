@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
 
+from assay.choices import choose
 from assay.recipe import Recipe
+from assay.record import read_recipe
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,16 @@ class Measured:
     accuracies: tuple[float, ...]
     seconds: float
     hardware: str
+
+    def accuracy_in_words(self) -> str:
+        """Mean, standard deviation and number of seeds."""
+        spread = f" ± {stdev(self.accuracies):.2f}" if len(self.accuracies) > 1 else ""
+        seeds = len(self.accuracies)
+        return f"{fmean(self.accuracies):.2f}{spread} % ({seeds} seed{'s' if seeds > 1 else ''})"
+
+    def time_in_words(self) -> str:
+        """Seconds, or minutes from two on."""
+        return f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True)
@@ -95,3 +109,18 @@ RECIPES: dict[str, NamedRecipe] = {
     "resnet18-cifar": NamedRecipe(_RESNET18, "ResNet-18 with a 3x3 stem and no pooling on CIFAR-10 (R2, R3)"),
     "photos": NamedRecipe(_PHOTOS, "a folder of photos: give --data.name folder:PATH"),
 }
+
+
+def find_recipe(recipe: str | Path | Recipe) -> tuple[str, Recipe]:
+    """A name for the run, and the recipe: a named one, that of a YAML file or a run folder, or itself.
+
+    Raises:
+        ValueError: no such recipe; names the nearest one.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe.model.name, recipe
+    path = Path(recipe)
+    if str(recipe) not in RECIPES and (path.is_dir() or path.suffix in (".yaml", ".yml")):
+        file = path / "recipe.yaml" if path.is_dir() else path
+        return (path.name if path.is_dir() else path.stem), read_recipe(file)
+    return str(recipe), choose("recipe", str(recipe), RECIPES).recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from assay.classifier import MODEL_FILE, Classifier, build_network, load
+from assay.classifier import MODEL_FILE, Classifier, build_network, load, ready
 from assay.data.augment import build_augmentations
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.load import Cut, Data, Storage, load_data
@@ -43,7 +43,11 @@ SELECTION = {
 
 
 class InterruptedRunError(Exception):
-    """The run was stopped by a signal, after it had saved where it stood."""
+    """The run in ``folder`` was stopped by a signal, after it had saved where it stood."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
 
 
 class DivergedError(ArithmeticError):
@@ -101,7 +105,6 @@ class Parts:
 
     data: Data
     network: nn.Module
-    compiled: nn.Module
     optimizer: Optimizer
     scheduler: LambdaLR
     batches: TrainBatches
@@ -170,7 +173,9 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     """
     watcher = watcher or Silence()
     folder = RunFolder(out)
-    previous = folder.previous_state(recipe) if resume else folder.check_new()
+    previous = folder.previous_state(recipe) if resume else None
+    if not resume:
+        folder.check_new()
     if previous and previous["position"]["epoch"] == recipe.train.epochs and folder.summary.exists():
         watcher.say(f"{out} is finished; ask for more with --train.epochs")
         return RunRecord.read(out)
@@ -195,7 +200,7 @@ def wire(recipe: Recipe, device: torch.device, watcher: Watcher) -> Parts:
         watcher.say(f"left out: {error}")
     network = build_network(_architecture(recipe), data.classes, data.preprocessing)
     layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
-    network = network.to(device, memory_format=layout)
+    network = network.to(device).to(memory_format=layout)
     normalize = Normalize(data.preprocessing, device, layout)
     batches = TrainBatches(
         data.splits["train"],
@@ -212,8 +217,9 @@ def wire(recipe: Recipe, device: torch.device, watcher: Watcher) -> Parts:
     splits = {
         name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
     }
-    compiled = torch.compile(network) if recipe.train.compile else network
-    return Parts(data, network, compiled, optimizer, scheduler, batches, splits, device)
+    if recipe.train.compile:
+        network.compile()
+    return Parts(data, network, optimizer, scheduler, batches, splits, device)
 
 
 def _load(section: DataSection, device: torch.device) -> Data:
@@ -258,7 +264,7 @@ def _train_epoch(run: Run, epoch: int) -> None:
     parts, position = run.parts, run.position
     batches = parts.batches.epoch(epoch, position.step)
     before, began = position.epoch_seconds, time.monotonic()
-    for step in train_epoch(parts.compiled, batches, parts.optimizer, parts.scheduler, F.cross_entropy):
+    for step in train_epoch(parts.network, batches, parts.optimizer, parts.scheduler, F.cross_entropy):
         position.add(step)
         run.tracker.step(step.loss)
         run.watcher.step(step)
@@ -266,7 +272,8 @@ def _train_epoch(run: Run, epoch: int) -> None:
         if run.stop.requested or run.is_save_due:
             run.save()
         if run.stop.requested:
-            raise InterruptedRunError(f"stopped in epoch {epoch + 1}, after step {position.step}; all of it is saved")
+            message = f"stopped in epoch {epoch + 1}, after step {position.step}; all of it is saved"
+            raise InterruptedRunError(message, run.folder.path)
     if parts.device.type == "cuda":
         torch.cuda.synchronize(parts.device)
     position.epoch_seconds = before + time.monotonic() - began
@@ -323,14 +330,14 @@ def _score(row: Row, select: str) -> tuple[float, ...]:
 def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) -> None:
     """Measure the selected weights, on the test split for the first and only time, and sum up."""
     path = folder.path / MODEL_FILE
-    parts.network.load_state_dict(load(path).network.state_dict())
+    classifier = ready(load(path), parts.device)
     measured = {
-        name.replace("-", "_"): _short(evaluate_batches(parts.network, parts.splits[name], parts.data.classes))
+        name.replace("-", "_"): _short(evaluate_batches(classifier.network, parts.splits[name], classifier.classes))
         for name in ("held-out", "test")
         if name in parts.splits
     }
     metrics = {"epoch": position.best_epoch, "selection": SELECTION[recipe.train.select], **measured}
-    _classifier(recipe, parts, metrics).save(path)
+    replace(classifier, metrics=metrics).save(path)
     timings = folder.timings.rows()
     summary = {
         "status": "finished",

@@ -80,7 +80,7 @@ def test_activation_is_its_formula(name: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("name", ["simple-cnn", "resnet18", "resnet50", "vgg11"])
+@pytest.mark.parametrize("name", ["simple-cnn", "resnet50", "vgg11"])
 def test_working_in_place_changes_no_number(name: str, activation: str) -> None:
     torch.manual_seed(0)
     ours = build_model(name, classes=3, activation=activation, **narrow(name)).double()

@@ -89,8 +89,13 @@ def test_init_he() -> None:
     model = small()
     convolution, linear = model.features[-3], model.classifier[3]
     assert convolution.weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.03)
-    assert linear.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert linear.weight.std().item() == pytest.approx(math.sqrt(2 / linear.in_features), rel=0.05)
     assert convolution.bias.count_nonzero() == linear.bias.count_nonzero() == 0
+
+
+def test_init_he_of_the_imagenet_head_is_torchvisions() -> None:
+    linear = small(head="imagenet").classifier[3]
+    assert linear.weight.std().item() == pytest.approx(0.01, rel=0.05)
 
 
 @pytest.mark.parametrize("init", ["xavier", "torch"])

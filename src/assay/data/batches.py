@@ -55,11 +55,11 @@ class TrainBatches:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]`` of an epoch, from step ``start`` on."""
         device = self._dataset.labels.device
         order = torch.randperm(len(self._dataset), generator=Generator().manual_seed(_mix(self._seed, number)))
-        rows = order.to(device).split(self._batch_size)[start : len(self)]
+        rows = torch.split(order.to(device), self._batch_size)[start : len(self)]
         for step, (batch, pixels) in enumerate(zip(rows, self._dataset.read(rows), strict=True), start):
             self._generator.manual_seed(_mix(self._seed, number, step))
             for augment in self._augmentations:
-                pixels = augment(pixels, self._generator)  # noqa: PLW2901 - each works on the last one's result
+                pixels = augment(pixels, self._generator)
             yield self._normalize(pixels), self._dataset.labels[batch]
 
 
@@ -75,12 +75,13 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]``."""
-        rows = torch.arange(len(self.dataset), device=self.dataset.labels.device).split(self._batch_size)
+        order = torch.arange(len(self.dataset), device=self.dataset.labels.device)
+        rows = torch.split(order, self._batch_size)
         for batch, pixels in zip(rows, self.dataset.read(rows), strict=True):
             yield self._normalize(pixels), self.dataset.labels[batch]
 
 
-def _mix(*numbers: int) -> int:
-    """One seed from several numbers, such that close numbers give unrelated seeds."""
-    high, low = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
+def _mix(seed: int, *place: int) -> int:
+    """One seed from several numbers, such that close numbers, or fewer of them, give unrelated seeds."""
+    high, low = np.random.SeedSequence(seed, spawn_key=place).generate_state(2, np.uint32)
     return (int(high) << 31) ^ int(low)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,8 +25,13 @@ _PICTURES_OF_STATISTICS = 20_000  # a streamed set's mean and deviation come fro
 class Dataset(Protocol):
     """Labelled images that can be read a batch at a time, in any order."""
 
-    labels: Tensor
-    names: Sequence[str]
+    @property
+    def labels(self) -> Tensor:
+        """The number of each image's class, int64 ``[N]``, on the device that trains."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The images' names."""
 
     def __len__(self) -> int: ...
 
@@ -73,11 +78,12 @@ class StreamedDataset:
         """Decodes each batch; raises ``BadImageError`` at an image that cannot be."""
         for pixels, bad in decode(self.images, self.how, (rows.tolist() for rows in batches), self.workers):
             if bad:
-                raise bad[0]
+                raise next(iter(bad.values()))
             yield torch.from_numpy(pixels).to(self.device, non_blocking=True)
 
 
-Decoded = tuple[NDArray[np.uint8], list[BadImageError]]
+Decoded = tuple[NDArray[np.uint8], dict[int, BadImageError]]
+"""pixels of a batch, and the errors of its bad images by their place in it"""
 
 
 class _Decoder(TorchDataset[Decoded]):
@@ -88,13 +94,14 @@ class _Decoder(TorchDataset[Decoded]):
 
     def __getitem__(self, rows: Sequence[int]) -> Decoded:
         pixels = np.zeros((len(rows), self._how.channels, self._how.stored, self._how.stored), dtype=np.uint8)
-        bad = []
+        bad = {}
         with quiet():
             for place, row in enumerate(rows):
                 try:
-                    pixels[place] = self._how.decode(self._images.open(row), self._images.names[row])
+                    with self._images.open(row) as image:  # closed at once: an error keeps its frames alive
+                        pixels[place] = self._how.decode(image, self._images.names[row])
                 except BadImageError as error:
-                    bad.append(error)
+                    bad[place] = error
         return pixels, bad
 
 
@@ -119,11 +126,11 @@ def decode(images: Images, how: Preprocessing, batches: Iterable[Sequence[int]],
     )
 
 
-def _as_is(value: Decoded) -> Decoded:
+def _as_is(value: Any) -> Any:
     return value
 
 
-def decode_all(images: Images, how: Preprocessing, workers: int) -> Decoded:
+def decode_all(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
     """Every image, uint8 ``[N, C, stored, stored]``, and the errors of the bad ones."""
     count = len(images.names)
     chunks = [range(start, min(start + _DECODE_CHUNK, count)) for start in range(0, count, _DECODE_CHUNK)]
@@ -132,7 +139,7 @@ def decode_all(images: Images, how: Preprocessing, workers: int) -> Decoded:
     busy = workers if len(chunks) > workers else 0  # starting processes costs more than a few chunks
     for chunk, (part, errors) in zip(chunks, decode(images, how, chunks, busy), strict=True):
         pixels[chunk.start : chunk.stop] = part
-        bad += errors
+        bad += errors.values()
     return pixels, bad
 
 
@@ -150,8 +157,7 @@ def measure(dataset: Dataset, seed: int) -> tuple[tuple[float, ...], tuple[float
     rows = torch.arange(len(dataset))
     if not isinstance(dataset, MemoryDataset) and len(rows) > _PICTURES_OF_STATISTICS:
         rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_PICTURES_OF_STATISTICS]
-    counts = sum(_histogram(pixels) for pixels in dataset.read(rows.split(_DECODE_CHUNK)))
-    assert isinstance(counts, np.ndarray)
+    counts = np.sum([_histogram(pixels) for pixels in dataset.read(torch.split(rows, _DECODE_CHUNK))], axis=0)
     levels = np.arange(256) / 255
     weights = counts / counts.sum(axis=1, keepdims=True)
     mean = weights @ levels

@@ -9,14 +9,17 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+T = TypeVar("T")
 
 EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .avif .ico .tga".split()
+    f".{kind}"
+    for kind in ("jpg jpeg jpe jfif png bmp dib gif webp tif tiff ppm pgm pbm pnm jp2 avif ico tga").split()  # noqa: SIM905
 )
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
@@ -120,7 +123,7 @@ def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
         BadImageError: missing, empty, not an image, or of more than 89 million pixels, which is
             the size from which Pillow suspects a decompression bomb.
     """
-    image: Image.Image = _guarded(name, lambda: Image.open(file))
+    image = _guarded(name, lambda: Image.open(file))
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise BadImageError(name, f"too large: {image.width}x{image.height} pixels")
     return image
@@ -180,7 +183,7 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def _guarded(name: str, action: Callable[[], Any]) -> Any:
+def _guarded(name: str, action: Callable[[], T]) -> T:
     """Run something of Pillow's; whatever it raises at a bad file becomes an error that names the image."""
     try:
         return action()
@@ -188,7 +191,7 @@ def _guarded(name: str, action: Callable[[], Any]) -> Any:
         raise BadImageError(name, "no such file") from None
     except Image.DecompressionBombError as error:
         raise BadImageError(name, f"too large ({error})") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadImageError(name, "not an image, or of an unknown format") from None
     except Exception as error:  # decoders of broken files raise nearly anything
         raise BadImageError(name, str(error) or type(error).__name__) from None

@@ -10,7 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from assay.data.cache import cached
-from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset, decode, decode_all, default_workers, measure
+from assay.data.dataset import (
+    Dataset,
+    MemoryDataset,
+    StreamedDataset,
+    decode,
+    decode_all,
+    default_workers,
+    measure,
+)
 from assay.data.dataset import without as without_bad
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Preprocessing
@@ -125,12 +133,13 @@ def _drop(
     if on_bad_image == "error":
         raise bad[0]
     splits = {name: without_bad(split, errors[name]) for name, split in source.splits.items()}
-    _refuse_empty(splits, source.classes)
+    if "train" in splits:
+        _refuse_empty(splits["train"], source.classes)
     return replace(source, splits=splits), bad
 
 
-def _refuse_empty(splits: Mapping[str, Split], classes: tuple[str, ...]) -> None:
-    counts = np.bincount(splits["train"].labels, minlength=len(classes))
+def _refuse_empty(train: Split, classes: tuple[str, ...]) -> None:
+    counts = np.bincount(train.labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:
         raise ValueError(f"class {empty[0]!r} has no readable image in train")
@@ -146,14 +155,14 @@ def _decode_splits(
     errors: dict[str, list[BadImageError]] = {}
     for name, split in source.splits.items():
         images, _ = _whole(split.images)
-        pixels[id(images)], errors[name] = _decode_cached(images, how, workers)
+        pixels[id(images)], found = _decode_cached(images, how, workers)
+        left = set(split.images.names)  # what was dropped before is not reported again
+        errors[name] = [error for error in found if error.name in left]
     clean, bad = _drop(source, errors, on_bad_image)
     return clean, bad, pixels
 
 
-def _decode_cached(
-    images: Images, how: Preprocessing, workers: int
-) -> tuple[NDArray[np.uint8], list[BadImageError]]:
+def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
     bad: list[BadImageError] = []
     undecoded: list[NDArray[np.uint8]] = []
 
@@ -171,14 +180,14 @@ def _decode_cached(
 def _find_bad(source: Source, how: Preprocessing, workers: int) -> tuple[Source, list[BadImageError]]:
     """One pass over images that will stream, so that none fails in the middle of an epoch."""
     errors = {
-        name: [
-            error
-            for _, bad in decode(split.images, how, np.array_split(range(len(split)), len(split) // 64 + 1), workers)
-            for error in bad
-        ]
+        name: [error for _, bad in decode(split.images, how, _chunks(len(split)), workers) for error in bad.values()]
         for name, split in source.splits.items()
     }
     return _drop(source, errors, "skip")
+
+
+def _chunks(count: int) -> list[range]:
+    return [range(start, min(start + 64, count)) for start in range(0, count, 64)]
 
 
 def _dataset(split: Split, pixels: Pixels, how: Preprocessing, storage: Storage) -> Dataset:
@@ -193,6 +202,7 @@ def _dataset(split: Split, pixels: Pixels, how: Preprocessing, storage: Storage)
 def _whole(images: Images) -> tuple[Images, NDArray[np.int64]]:
     """The stored collection behind selections of selections, and the rows of it that are meant."""
     rows = np.arange(len(images.names))
-    while isinstance(images, SomeImages):
-        images, rows = images.images, images.rows[rows]
-    return images, rows
+    whole = images
+    while isinstance(whole, SomeImages):
+        rows, whole = whole.rows[rows], whole.images
+    return whole, rows

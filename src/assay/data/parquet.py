@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from assay.choices import nearest
 from assay.data.folder import SPLIT_FOLDERS
@@ -32,8 +33,9 @@ class RowReader:
 
     def __call__(self, row: int) -> bytes | None:
         """The bytes of the image in ``row``, None where the row is empty."""
-        content = self.column[row].as_py()
-        return content["bytes"] if isinstance(content, dict) else content
+        content: Any = self.column[row].as_py()
+        image: bytes | None = content["bytes"] if isinstance(content, dict) else content
+        return image
 
 
 def find_parquet(path: Path) -> dict[str, list[Path]]:
@@ -131,28 +133,32 @@ def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file
     if len(candidates) != 1:
         problem = f"several label columns ({', '.join(candidates)})" if candidates else "no label column"
         raise ValueError(f"{file}: {problem}; choose one of {', '.join(others)} with --data.label")
-    return candidates[0]
+    return str(candidates[0])
 
 
 def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:
     names = _features(schema).get(column, {}).get("names")
     if names:
         return tuple(names)
-    values = sorted(set(train[column].to_pylist()))
+    values = sorted(set(train[column].to_pylist()) - {None})
     if pa.types.is_integer(schema.field(column).type):
         return tuple(str(number) for number in range(max(values) + 1))
     return tuple(str(value) for value in values)
 
 
 def _split(
-    name: str, files: Sequence[Path], images: pa.ChunkedArray, column: pa.ChunkedArray, classes: tuple[str, ...]
+    name: str,
+    files: Sequence[Path],
+    images: pa.ChunkedArray,
+    column: pa.ChunkedArray,
+    classes: tuple[str, ...],
 ) -> Split:
     return Split(_images(name, files, images), _labels(files[0], column, classes))
 
 
-def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    if pa.types.is_integer(column.type) and not column.null_count:
-        labels = column.to_numpy().astype(np.int64)
+def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    if pa.types.is_integer(column.type):
+        labels: NDArray[np.int64] = column.cast(pa.int64()).fill_null(-1).to_numpy()
     else:
         number = {text: index for index, text in enumerate(classes)}
         labels = np.array([number.get(str(value), -1) for value in column.to_pylist()], dtype=np.int64)
@@ -172,4 +178,4 @@ def _images(split: str, files: Sequence[Path], column: pa.ChunkedArray) -> Encod
 
 
 def _has_paths(column: pa.ChunkedArray) -> bool:
-    return pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
+    return bool(pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0)

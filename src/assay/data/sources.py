@@ -41,7 +41,7 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
         return read_parquet(find_parquet(Path(path).expanduser()), label)
     if name not in NAMED:
         raise ValueError(f"unknown data {name!r}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
-    return NAMED[name](root or data_root())
+    return NAMED[name]((root or data_root()).expanduser())
 
 
 def data_root() -> Path:
@@ -65,7 +65,8 @@ def digits(_root: Path) -> Source:
     return Source(
         {
             split: Split(
-                ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows]), bunch.target[rows].astype(np.int64)
+                ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows]),
+                bunch.target[rows].astype(np.int64),
             )
             for split, rows in parts.items()
         },

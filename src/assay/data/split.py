@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from assay.choices import nearest
 from assay.data.images import Images
 
 SPLITS = ("train", "held-out", "test")
@@ -46,10 +48,11 @@ class SomeImages:
     images: Images
     rows: NDArray[np.int64]
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """The names of the selected images."""
-        return [self.images.names[row] for row in self.rows]
+        names = self.images.names
+        return [names[row] for row in self.rows]
 
     def open(self, index: int) -> Image.Image:
         """The selected image at ``index``; raises ``BadImageError``."""
@@ -87,6 +90,22 @@ def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[
     return np.sort(first), np.sort(second)
 
 
+def relabel(source: Source, classes: tuple[str, ...]) -> Source:
+    """The source with its labels numbered as in ``classes``, which may be in another order, or more.
+
+    Raises:
+        ValueError: the source has a class that is not among them.
+    """
+    if source.classes == classes:
+        return source
+    for name in source.classes:
+        if name not in classes:
+            raise ValueError(f"the data's class {name!r} is not among the model's: {nearest(name, classes)}")
+    number = np.array([classes.index(name) for name in source.classes], dtype=np.int64)
+    splits = {name: Split(split.images, number[split.labels]) for name, split in source.splits.items()}
+    return replace(source, splits=splits, classes=classes)
+
+
 def with_all_splits(source: Source, *, held_out: float, test: float, seed: int) -> Source:
     """The source with its missing splits cut from train: first test, then held-out.
 
@@ -95,8 +114,8 @@ def with_all_splits(source: Source, *, held_out: float, test: float, seed: int) 
     """
     splits = dict(source.splits)
     for name, fraction in (("test", test), ("held-out", held_out)):
-        if name not in splits:
+        if name not in splits and "train" in splits:
             rest, part = cut(splits["train"].labels, fraction, seed)
             splits[name] = splits["train"].take(part)
             splits["train"] = splits["train"].take(rest)
-    return replace(source, splits={name: splits[name] for name in SPLITS})
+    return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})

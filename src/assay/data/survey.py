@@ -33,7 +33,7 @@ class Survey:
 
     def errors(self, images: Images) -> list[BadImageError]:
         """The unreadable images."""
-        return [BadImageError(images.names[row], self.reasons[row]) for row in np.flatnonzero(~self.readable)]
+        return [BadImageError(images.names[int(row)], self.reasons[int(row)]) for row in np.flatnonzero(~self.readable)]
 
 
 def survey(images: Images) -> Survey:

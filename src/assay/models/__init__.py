@@ -29,9 +29,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def build_model(
-    name: str, *, classes: int, channels: int = 3, image_size: int = 32, **options: Any
-) -> nn.Module:
+def build_model(name: str, *, classes: int, channels: int = 3, image_size: int = 32, **options: Any) -> nn.Module:
     """The model ``name``, freshly initialised from torch's global random generator.
 
     It maps images (N, channels, image_size, image_size) to logits (N, classes).
@@ -47,9 +45,7 @@ def build_model(
     Raises:
         ValueError: no such model, an option it does not have, or one out of its range.
     """
-    return construct(
-        "model", name, MODELS, classes=classes, channels=channels, image_size=image_size, **options
-    )
+    return construct("model", name, MODELS, classes=classes, channels=channels, image_size=image_size, **options)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -52,7 +52,7 @@ def pooled_shortcut(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Mo
     if stride == 1:
         return strided_shortcut(inputs, outputs, stride, norm)
     # A 3x3 convolution of stride 2 rounds an odd size up; without ceil_mode pooling rounds it down.
-    pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+    pool = nn.AvgPool2d(stride, ceil_mode=True)
     return nn.Sequential(pool, conv(inputs, outputs, 1), norm(outputs))
 
 

@@ -38,9 +38,7 @@ class SimpleCNN(nn.Module):
         return logits
 
 
-def simple_cnn(
-    *, classes: int, channels: int = 3, image_size: int = 32, activation: str = "relu"
-) -> SimpleCNN:
+def simple_cnn(*, classes: int, channels: int = 3, image_size: int = 32, activation: str = "relu") -> SimpleCNN:
     """A `SimpleCNN` from plain options.
 
     Args:

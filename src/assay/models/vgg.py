@@ -26,31 +26,38 @@ def norm_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, .
     return nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), act()
 
 
-@dataclass(frozen=True)
-class Head:
-    """What follows the convolutions: a pooling to ``positions``, and two layers of ``units``."""
-
-    pool: Callable[[], nn.Module]
-    positions: int
-    units: int
-    dropout: float
+def he_throughout(layer: nn.Module) -> None:
+    """He initialisation of the linear layers too: without norms and with 512 units, nothing learns otherwise."""
+    INITS["he"](layer)
+    if isinstance(layer, nn.Linear):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
 
 
-# The adaptive pooling's gradient is not deterministic on CUDA; it is torchvision's nonetheless.
-HEADS: dict[str, Head] = {
-    "cifar": Head(GlobalAverage, positions=1, units=512, dropout=0.0),
-    "imagenet": Head(partial(nn.AdaptiveAvgPool2d, 7), positions=49, units=4096, dropout=0.5),
-}
-
-
-def _he(layer: nn.Module) -> None:
+def he_with_small_head(layer: nn.Module) -> None:
+    """Torchvision's form: He initialisation of the convolutions, N(0, 0.01) for the linear layers."""
     INITS["he"](layer)
     if isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
 
 
-VGG_INITS: dict[str, Init] = {**INITS, "he": _he}
+@dataclass(frozen=True)
+class Head:
+    """What follows the convolutions: a pooling to ``positions``, and two layers of ``units``; ``he`` is its init."""
+
+    pool: Callable[[], nn.Module]
+    positions: int
+    units: int
+    dropout: float
+    he: Init
+
+
+# The adaptive pooling's gradient is not deterministic on CUDA; it is torchvision's nonetheless.
+HEADS: dict[str, Head] = {
+    "cifar": Head(GlobalAverage, positions=1, units=512, dropout=0.0, he=he_throughout),
+    "imagenet": Head(partial(nn.AdaptiveAvgPool2d, 7), positions=49, units=4096, dropout=0.5, he=he_with_small_head),
+}
 
 
 class VGG(nn.Module):
@@ -84,7 +91,7 @@ class VGG(nn.Module):
         dropout: float,
         block: Layer = plain_layer,
         act: Activation = nn.ReLU,
-        init: Init = VGG_INITS["he"],
+        init: Init = he_throughout,
     ) -> None:
         super().__init__()
         parts: list[nn.Module] = []
@@ -135,8 +142,9 @@ def vgg(
         dropout: rate in [0, 1) after each of the two layers; when not given, 0 with the "cifar"
             head and 0.5 with the "imagenet" head.
         width: multiplies every number of channels and units; from 1/32 to 32.
-        init: "he": normal, fan out, for convolutions, N(0, 0.01) for linear layers, biases 0 (as
-            torchvision); "xavier": uniform for both, biases 0; "torch": torch's defaults.
+        init: "he": normal, fan out, for convolutions; for linear layers normal, fan in, with the
+            "cifar" head, and N(0, 0.01), as torchvision, with the "imagenet" head; biases 0.
+            "xavier": uniform for both, biases 0. "torch": torch's defaults.
 
     Raises:
         ValueError: an option out of its range.
@@ -153,7 +161,7 @@ def vgg(
         dropout=rate("dropout", form.dropout if dropout is None else dropout),
         block=norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer,
         act=choose("activation", activation, ACTIVATIONS),
-        init=choose("init", init, VGG_INITS),
+        init=choose("init", init, {**INITS, "he": form.he}),
     )
 
 

@@ -41,7 +41,7 @@ def train_epoch(
         scores = model(images)
         loss = loss_fn(scores, labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         scheduler.step()
         yield Step(loss.detach(), (scores.detach().argmax(1) == labels).sum(), len(labels))

@@ -42,9 +42,7 @@ def adam(
     eps: float = 1e-8,
 ) -> Optimizer:
     """Adam (Kingma & Ba 2015, algorithm 1), with L2 added to the gradient."""
-    return torch.optim.Adam(
-        parameters, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True
-    )
+    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "adam": adam}

@@ -25,7 +25,7 @@ def constant(_epochs: int) -> Schedule:
 
 def step(_epochs: int, *, every: float = 10.0, factor: float = 0.1) -> Schedule:
     """Multiply by ``factor`` every ``every`` epochs (torch's StepLR)."""
-    return lambda epoch: factor ** math.floor(epoch / every)
+    return lambda epoch: factor ** math.floor(epoch / every + 1e-9)  # 0.3 / 0.1 is below 3
 
 
 def multistep(_epochs: int, *, milestones: Sequence[float], factor: float = 0.1) -> Schedule:

@@ -1,0 +1,189 @@
+"""The library's front door: train, evaluate, predict, check; the commands call these too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from assay.choices import nearest
+from assay.classifier import Classifier, load, ready
+from assay.data.batches import EvaluationBatches
+from assay.data.dataset import default_workers
+from assay.data.inputs import find_inputs
+from assay.data.load import Cut, Storage, open_splits
+from assay.data.preprocess import Normalize
+from assay.data.sources import load_source
+from assay.data.split import SPLITS, Source, relabel
+from assay.device import pick_device
+from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.prediction import Predictions, predict_images
+from assay.progress import ProgressBar, Silence
+from assay.recipe import Recipe
+from assay.recipes import find_recipe
+from assay.record import RunRecord
+from assay.run import run
+from assay.run_folder import free_folder
+
+
+def train(
+    recipe: str | Path | Recipe = "digits",
+    changes: Mapping[str, Any] | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> RunRecord:
+    """Train a classifier and measure it.
+
+    Args:
+        recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``.
+        changes: fields to change, under dotted names: ``{"train.epochs": 3}``.
+        out: the run folder, which must be new; by default the next free one in ``runs``. With
+            ``resume``, a run folder given as recipe is also the one to go on with.
+        resume: go on exactly where the run in ``out`` stopped; it may be asked for more epochs.
+        progress: show a progress bar and a line for each epoch.
+
+    Returns:
+        The run's record; the trained model is ``record.folder / "model.safetensors"``.
+
+    Raises:
+        ValueError: one line that names what is wrong in the recipe, the data or the folder.
+
+    >>> record = train("digits", {"train.epochs": 1}, out=folder / "run", progress=False)
+    >>> record.summary["test"]["images"]
+    355
+    """
+    name, base = find_recipe(recipe)
+    wanted = base.but(changes or {})
+    watcher = ProgressBar(Console()) if progress else Silence()
+    return run(wanted, _out(recipe, name, out, resume), resume=resume, watcher=watcher)
+
+
+def evaluate(
+    model: str | Path | Classifier,
+    data: str | None = None,
+    *,
+    split: str = "test",
+    root: str | Path | None = None,
+    label: str | None = None,
+    on_bad_image: str = "error",
+    device: str = "auto",
+) -> Evaluation:
+    """Measure a classifier on a split of labelled images.
+
+    Args:
+        model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
+        data: a set's name, as in a recipe; by default the set that the model learned from.
+        split: ``train``, ``held-out`` or ``test``, cut as in the model's training.
+        root: the folder that holds the named sets.
+        label: the label column of a Parquet set that has several.
+        on_bad_image: ``"error"`` or ``"skip"``.
+        device: ``auto``, ``cpu``, ``cuda``...
+
+    Returns:
+        Scores, labels, names, and the measures that follow from them.
+
+    Raises:
+        ValueError: no such model, data or split, or classes that the model does not know.
+
+    >>> evaluation = evaluate(folder / "run")
+    >>> evaluation.confusion.shape
+    torch.Size([10, 10])
+    """
+    _check_on_bad_image(on_bad_image)
+    classifier, where = _ready(model, device)
+    source = load_source(data or classifier.data["name"], root=_path(root), label=label or _label(classifier, data))
+    chosen, cut = _choose_split(relabel(source, classifier.classes), split, classifier, data)
+    how = classifier.preprocessing
+    opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
+    batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
+    return evaluate_batches(classifier.network, batches, classifier.classes, opened.bad)
+
+
+def predict(
+    model: str | Path | Classifier,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    top: int = 5,
+    on_bad_image: str = "error",
+    device: str = "auto",
+) -> Predictions:
+    """Label images.
+
+    Args:
+        model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
+        inputs: image files, folders, glob patterns, zip or tar archives, Parquet files.
+        top: how many classes to name for each image, at least 1.
+        on_bad_image: ``"error"`` or ``"skip"``.
+        device: ``auto``, ``cpu``, ``cuda``...
+
+    Returns:
+        One prediction for each readable image, in the order of the inputs.
+
+    Raises:
+        ValueError: no such model or input, or an image that cannot be decoded.
+    """
+    _check_on_bad_image(on_bad_image)
+    if top < 1:
+        raise ValueError(f"top: {top} is not at least 1")
+    classifier, where = _ready(model, device)
+    images = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs)
+    return predict_images(
+        classifier, images, top=top, device=where, workers=default_workers(), skip_bad=on_bad_image == "skip"
+    )
+
+
+def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume: bool) -> Path:
+    """The run folder that is meant."""
+    if out is not None:
+        return Path(out).expanduser()
+    if not resume:
+        return free_folder(Path("runs"), name)
+    if isinstance(recipe, Recipe) or not Path(recipe).is_dir():
+        raise ValueError("which run to resume? give its folder in place of the recipe, or as --out")
+    return Path(recipe)
+
+
+def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, torch.device]:
+    """The classifier, ready to answer on the device."""
+    where = pick_device(device)
+    classifier = model if isinstance(model, Classifier) else load(model)
+    return ready(classifier, where), where
+
+
+def _choose_split(source: Source, split: str, classifier: Classifier, data: str | None) -> tuple[Source, Cut]:
+    """The part of the source to open, and the cut that makes the wanted split of it.
+
+    The model's own set is cut as it was in training. Of another set, a split must be there, or
+    the set must be a single one, which is then taken whole.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
+    if split in source.splits and split != "train":
+        return replace(source, splits={split: source.splits[split]}), Cut()
+    own = classifier.data
+    if data is None or data == own.get("name"):
+        if split == "held-out" and not own["held_out"]:
+            raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
+        return source, Cut(own["held_out"], own["test"], own["split_seed"])
+    if len(source.splits) > 1 and split not in source.splits:
+        raise ValueError(f"{data} has no {split} split; it has {', '.join(source.splits)}")
+    return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)
+
+
+def _label(classifier: Classifier, data: str | None) -> str | None:
+    return classifier.data.get("label") if data is None else None
+
+
+def _path(root: str | Path | None) -> Path | None:
+    return None if root is None else Path(root).expanduser()
+
+
+def _check_on_bad_image(choice: str) -> None:
+    if choice not in ("error", "skip"):
+        raise ValueError(f"on_bad_image: {choice!r} is not error or skip")

@@ -1,0 +1,107 @@
+"""The command line: parse, make one library call, print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NoReturn
+
+import assay
+from assay.choices import nearest
+from assay.commands import check, evaluate, predict, recipes, train
+
+COMMANDS: dict[str, ModuleType] = {
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "recipes": recipes,
+    "check": check,
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, with the nearest valid choice, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the complaint and leave."""
+        self.exit(2, f"assay: {message}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            name = "command" if action.dest == "command" else "/".join(action.option_strings) or action.dest
+            choices = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(None, f"unknown {name} {value!r}: {nearest(str(value), choices)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 where something is wrong with the data, 2 for bad input.
+
+    An interrupted command gives 130, as shells do.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser, commands = build_parser(given)
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        parser.error(_refusal(unknown[0], commands[options.command]))
+    return _guarded(COMMANDS[options.command].execute, options)
+
+
+def build_parser(given: Sequence[str]) -> tuple[Parser, Mapping[str, Parser]]:
+    """The parser and those of the commands; only the given one's flags are made, for that takes time."""
+    parser = Parser(prog="assay", description=(assay.__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"assay {assay.__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for name, module in COMMANDS.items():
+        text = module.__doc__ or ""
+        command = commands.add_parser(name, help=text.splitlines()[0], description=text, allow_abbrev=False)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        if name in given:
+            module.add_arguments(command)
+    return parser, commands.choices
+
+
+def explain(error: Exception) -> str | None:
+    """One line for the user's mistakes and the machine's limits; None for what is a bug of ours."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else text
+    if isinstance(error, ValueError):
+        return text
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text:
+        return f"out of memory ({text or 'the system refused'}); try a smaller train.batch_size or data.size"
+    return None
+
+
+def _refusal(argument: str, command: Parser) -> str:
+    """What to say of an argument that the command does not know."""
+    flag = argument.partition("=")[0]
+    if not flag.startswith("-"):
+        return f"unexpected argument {argument!r}"
+    return f"unknown option {flag}: {nearest(flag, list(command._option_string_actions))}"
+
+
+def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run the command; a foreseen error is one line, or with ``--debug`` its traceback."""
+    try:
+        return execute(options)
+    except BrokenPipeError:  # the reader of our output, such as head, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("assay: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        text = explain(error)
+        if options.debug or text is None:
+            raise
+        print(f"assay: {text}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Measure a classifier on labelled images, and draw its mistakes."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.evaluation import Evaluation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """MODEL, the data and the split, and where the results go."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
+    parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
+    parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
+    parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
+    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
+    parser.add_argument(
+        "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Evaluate, write the results, print the measures; 1 where images were left out."""
+    from assay.api import evaluate
+
+    evaluation = evaluate(
+        options.model,
+        options.data,
+        split=options.split,
+        root=options.root,
+        label=options.label,
+        on_bad_image=options.on_bad_image,
+        device=options.device,
+    )
+    folder = options.out or _default_folder(options)
+    write_results(evaluation, folder, options)
+    if options.print_log:
+        print_log(evaluation)
+    print_measures(evaluation, f"{options.split} split", folder)
+    for error in evaluation.left_out:
+        print(f"assay: left out: {error}", file=sys.stderr)
+    return 1 if evaluation.left_out else 0
+
+
+def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namespace) -> None:
+    """``summary.json``, ``log.csv``, and the pictures."""
+    from assay.analysis import plots
+    from assay.classifier import model_path
+    from assay.record import LineLog, write_json
+    from assay.tables import write_rows
+
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"{options.model}, {options.split} split: {evaluation.accuracy:.2%} of {len(evaluation.labels):,} right"
+    write_json(folder / "summary.json", evaluation.summary())
+    write_rows(folder / "log.csv", evaluation.log())
+    plots.save_figure(plots.plot_mistakes(evaluation, title), folder / "mistakes.png")
+    plots.save_figure(plots.plot_confusion(evaluation, title), folder / "confusion.png")
+    samples = plots.plot_samples(evaluation.dataset, evaluation.classes, f"samples of the {options.split} split")
+    plots.save_figure(samples, folder / "samples.png")
+    metrics = LineLog(model_path(options.model).parent / "metrics.jsonl").rows()
+    if metrics:
+        plots.save_figure(plots.plot_curves(metrics, str(options.model)), folder / "curves.png")
+
+
+def print_log(evaluation: Evaluation) -> None:
+    """A line for each image."""
+    for row in evaluation.log():
+        print(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
+
+
+def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
+    """The measures, and a table of the classes, the worst first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    print(f"{title}: {len(evaluation.labels):,} images")
+    print(f"  accuracy           {evaluation.accuracy:.2%}")
+    print(f"  top-5 accuracy     {evaluation.top5:.2%}")
+    print(f"  loss               {evaluation.loss:.4f} nats")
+    print(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
+    table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
+    for row in evaluation.class_table():
+        table.add_row(*row)
+    Console().print(table)
+    print(f"pictures and log: {folder}")
+
+
+def _default_folder(options: argparse.Namespace) -> Path:
+    """Beside the model, named after the split and, where it is not the model's own, the data."""
+    from assay.classifier import model_path
+
+    suffix = "" if options.data is None else "-" + re.sub(r"[^A-Za-z0-9]+", "-", options.data).strip("-")
+    return model_path(options.model).parent / f"evaluation-{options.split}{suffix}"

@@ -1,0 +1,42 @@
+"""Label images: files, folders, globs, zip and tar archives, Parquet files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """MODEL, INPUT... and the form of the output."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="image, folder, glob, .zip, .tar or .parquet")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet (default: CSV to the screen)"
+    )
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="classes to name for each image (default: 1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument(
+        "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Predict and write; 1 where images were left out."""
+    from assay.api import predict
+    from assay.tables import check_format, to_csv, write_rows
+
+    if options.out is not None:
+        check_format(options.out)
+    predictions = predict(
+        options.model, options.inputs, top=options.top, on_bad_image=options.on_bad_image, device=options.device
+    )
+    rows = [prediction.to_row() for prediction in predictions]
+    if options.out is None:
+        sys.stdout.write(to_csv(rows).decode())
+    else:
+        write_rows(options.out, rows)
+        print(f"{len(rows):,} predictions: {options.out}")
+    for error in predictions.left_out:
+        print(f"assay: left out: {error}", file=sys.stderr)
+    return 1 if predictions.left_out else 0

@@ -1,0 +1,43 @@
+"""List the named recipes with their measured results, or show one of them.
+
+assay recipes            the list
+assay recipes show NAME  the recipe as YAML, which `assay train FILE.yaml` takes
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing, or ``show NAME``."""
+    parser.add_argument("show", metavar="show", nargs="?", choices=["show"], help="show one recipe as YAML")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a recipe of the list, a YAML file or a run folder")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the list or the recipe."""
+    from assay.recipes import find_recipe
+
+    if options.show is None:
+        print_list()
+    elif options.name is None:
+        raise ValueError("which recipe? assay recipes show NAME")
+    else:
+        print(find_recipe(options.name)[1].to_yaml(), end="")
+    return 0
+
+
+def print_list() -> None:
+    """A table: name, purpose, accuracy with its spread, time, and what it was measured on."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from assay.recipes import RECIPES
+
+    table = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
+    for name, entry in RECIPES.items():
+        measured = entry.measured
+        figures = (measured.accuracy_in_words(), measured.time_in_words(), measured.hardware) if measured else ()
+        table.add_row(name, entry.purpose, *(figures or ("not measured yet", "", "")))
+    Console().print(table)

@@ -1,0 +1,75 @@
+"""Train a classifier as a recipe says, and measure it on the test split.
+
+Every field of the recipe is an option: assay train simple-cnn --optim.lr 0.02 --train.epochs 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.recipe import describe_field, field_names, parse_value
+
+if TYPE_CHECKING:
+    from assay.record import RunRecord
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RECIPE, ``--out``, ``--resume`` and a flag for every field."""
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE, or the next free)")
+    parser.add_argument("--resume", action="store_true", help="go on exactly where the run in DIR stopped")
+    for name in field_names():
+        _add_field(parser, name)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Train, and print a summary; 130 where the run was interrupted, 1 where it diverged."""
+    from assay.api import train
+    from assay.run import DivergedError, InterruptedRunError
+
+    changes = {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
+    try:
+        record = train(options.recipe, changes, out=options.out, resume=options.resume)
+    except InterruptedRunError as stopped:
+        print(f"{stopped}\ngo on with: assay train {shlex.quote(str(stopped.folder))} --resume", file=sys.stderr)
+        return 130
+    except DivergedError as diverged:
+        print(f"assay: {diverged}", file=sys.stderr)
+        return 1
+    print_summary(record)
+    return 0
+
+
+def print_summary(record: RunRecord) -> None:
+    """The end of a run in a few lines."""
+    summary = record.summary
+    print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
+    print(f"  kept      {summary['selection']}")
+    for name in ("held_out", "test"):
+        if name in summary:
+            figures = summary[name]
+            print(
+                f"  {name.replace('_', '-'):<9} accuracy {figures['accuracy']:.2%}, top-5 {figures['top5']:.2%}, "
+                f"loss {figures['loss']:.4f} on {figures['images']:,} images"
+            )
+    print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
+    folder = shlex.quote(str(record.folder))
+    print(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
+
+
+def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
+    section = name.partition(".")[0]
+    groups = {group.title: group for group in parser._action_groups}
+    group = groups.get(section) or parser.add_argument_group(section)
+    description, values, default = describe_field(name)
+    shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
+    text = f"{description} ({values}{shown})".replace("%", "%%")
+    group.add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)

@@ -1,0 +1,159 @@
+"""Unlabelled images to predict for: files, folders, globs, zip and tar archives, Parquet files."""
+
+from __future__ import annotations
+
+import bisect
+import glob
+import itertools
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from PIL import Image
+
+from assay.data.folder import find_images
+from assay.data.images import EXTENSIONS, EncodedImages, FileImages, Images
+from assay.data.parquet import read_unlabelled
+
+T = TypeVar("T")
+
+LARGEST_MEMBER = 512 * 2**20  # bytes; an archive's member that unpacks to more is refused, not read
+
+
+@dataclass(frozen=True)
+class ChainedImages:
+    """Several collections of images, one after the other."""
+
+    parts: Sequence[Images]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """All names in order."""
+        return list(itertools.chain.from_iterable(part.names for part in self.parts))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(itertools.accumulate((len(part.names) for part in self.parts), initial=0))
+
+    def open(self, index: int) -> Image.Image:
+        """The image at ``index``; raises ``BadImageError``."""
+        part = bisect.bisect_right(self._starts, index) - 1
+        return self.parts[part].open(index - self._starts[part])
+
+    def fingerprint(self) -> None:
+        """None: inputs are decoded once and not kept."""
+
+
+def find_inputs(inputs: Sequence[str | Path]) -> ChainedImages:
+    """All images that the inputs name, in the order of the inputs, and sorted within each.
+
+    Args:
+        inputs: image files, folders (searched to the bottom), glob patterns, ``.zip``, ``.tar``,
+            ``.tar.gz``... archives, ``.parquet`` files.
+
+    Raises:
+        ValueError: an input names nothing, or holds no image.
+    """
+    parts = [part for text in inputs for part in _expand(str(text))]
+    return ChainedImages(parts)
+
+
+def _expand(text: str) -> list[Images]:
+    path = Path(text).expanduser()
+    if path.exists():
+        return [_collect(path)]
+    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not matches:
+        raise ValueError(f"{text}: no such file or folder, and no file matches it as a pattern")
+    return [_collect(Path(match)) for match in matches]
+
+
+def _collect(path: Path) -> Images:
+    if path.is_dir():
+        files = find_images(path)
+        images: Images = FileImages(files, [file.as_posix() for file in files])
+    elif path.suffix.lower() == ".parquet":
+        images = read_unlabelled(path)
+    elif _is_archive(path):
+        images = _read_archive(path)
+    else:
+        images = FileImages([path], [path.as_posix()])
+    if not images.names:
+        raise ValueError(f"{path}: no image in it")
+    return images
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" or any(suffix in (".tar", ".tgz") for suffix in path.suffixes[-2:])
+
+
+def _read_archive(path: Path) -> EncodedImages:
+    kind = _ZipReader if path.suffix.lower() == ".zip" else _TarReader
+    try:
+        members = sorted(name for name in kind.list(path) if _is_image(name))
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{path}: not a readable archive ({error})") from None
+    return EncodedImages(kind(path, members), [f"{path.as_posix()}/{member}" for member in members], (path,))
+
+
+def _is_image(member: str) -> bool:
+    parts = PurePosixPath(member).parts
+    visible = not any(part.startswith((".", "__MACOSX")) for part in parts)
+    return visible and PurePosixPath(member).suffix.lower() in EXTENSIONS
+
+
+@dataclass
+class _ZipReader:
+    """Reads members by number; each process opens the archive for itself, for they cannot share a handle."""
+
+    path: Path
+    members: Sequence[str]
+    _open: dict[int, zipfile.ZipFile] = field(default_factory=dict, repr=False)
+
+    @staticmethod
+    def list(path: Path) -> Sequence[str]:
+        with zipfile.ZipFile(path) as archive:
+            return [member.filename for member in archive.infolist() if not member.is_dir()]
+
+    def __call__(self, index: int) -> bytes:
+        archive = _of_this_process(self._open, lambda: zipfile.ZipFile(self.path))
+        _check_size(archive.getinfo(self.members[index]).file_size)
+        return archive.read(self.members[index])
+
+
+@dataclass
+class _TarReader:
+    """The same for tar archives, compressed or not. Only regular files are read, never links."""
+
+    path: Path
+    members: Sequence[str]
+    _open: dict[int, tarfile.TarFile] = field(default_factory=dict, repr=False)
+
+    @staticmethod
+    def list(path: Path) -> Sequence[str]:
+        with tarfile.open(path) as archive:
+            return [member.name for member in archive if member.isfile()]
+
+    def __call__(self, index: int) -> bytes:
+        archive = _of_this_process(self._open, lambda: tarfile.open(self.path))  # noqa: SIM115 - kept open
+        member = archive.getmember(self.members[index])
+        _check_size(member.size)
+        file = archive.extractfile(member)
+        assert file is not None  # only regular files are listed
+        return file.read()
+
+
+def _of_this_process(handles: dict[int, T], opener: Callable[[], T]) -> T:
+    if os.getpid() not in handles:
+        handles[os.getpid()] = opener()
+    return handles[os.getpid()]
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_MEMBER:
+        raise ValueError(f"unpacks to {size:,} bytes; at most {LARGEST_MEMBER:,} are read")
