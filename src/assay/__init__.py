@@ -5,6 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from assay.version import VERSION
+
 if TYPE_CHECKING:
     from assay.api import evaluate as evaluate
     from assay.api import predict as predict
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from assay.recipe import Recipe as Recipe
     from assay.record import RunRecord as RunRecord
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "train": "assay.api",

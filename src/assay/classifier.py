@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-import assay
 from assay.atomic import replace_file
 from assay.data.preprocess import Preprocessing
 from assay.models import build_model
+from assay.version import VERSION
 
 MODEL_FILE = "model.safetensors"
 _HEADER = "assay"
@@ -41,7 +41,7 @@ class Classifier:
     preprocessing: Preprocessing
     data: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    version: str = assay.__version__
+    version: str = VERSION
 
     def save(self, path: Path) -> None:
         """Write the file, atomically. Equal classifiers give equal bytes. Raises ``OSError``."""
@@ -54,7 +54,7 @@ class Classifier:
             "metrics": dict(self.metrics),
         }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-        replace_file(path, save(tensors, metadata={_HEADER: json.dumps(header), "format": "pt"}))
+        replace_file(path, save(tensors, metadata={_HEADER: json.dumps(header)}))  # one key: their order is random
 
 
 def load(model: str | Path) -> Classifier:

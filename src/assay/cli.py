@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-import assay
 from assay.choices import nearest
 from assay.commands import check, evaluate, predict, recipes, train
+from assay.version import VERSION
 
+DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
@@ -51,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser(given: Sequence[str]) -> tuple[Parser, Mapping[str, Parser]]:
     """The parser and those of the commands; only the given one's flags are made, for that takes time."""
-    parser = Parser(prog="assay", description=(assay.__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"assay {assay.__version__}")
+    parser = Parser(prog="assay", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for name, module in COMMANDS.items():

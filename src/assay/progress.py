@@ -65,6 +65,7 @@ class ProgressBar:
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
             expand=True,
         )
         self._task: TaskID | None = None
@@ -75,7 +76,7 @@ class ProgressBar:
 
     def say(self, text: str) -> None:
         """Print the remark above the bar."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def start(self, *, epochs: int, steps: int, done: int) -> None:
         """Show the bar."""
@@ -95,9 +96,9 @@ class ProgressBar:
             self._update(f"loss {step.loss.item():.3f}  accuracy {accuracy:.1%}  {speed:,.0f} images/s")
 
     def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
-        """Print a line of the epoch's figures."""
+        """Print a line of the epoch's figures: loss and accuracy of each split."""
         watched = [
-            f"{split.replace('_', '-')} loss {row[f'{split}_loss']:.4f} accuracy {row[f'{split}_accuracy']:.2%}"
+            f"{split.replace('_', '-')} {row[f'{split}_loss']:.4f} {row[f'{split}_accuracy']:.2%}"
             for split in ("train", "held_out", "test")
             if f"{split}_loss" in row
         ]

@@ -78,13 +78,13 @@ class ModelSection(Section):
     """simple-cnn, resnet18/34/50/101/152 or vgg11/13/16/19 (vgg11 is configuration A)"""
     activation: str | None = None
     """relu, elu, leaky_relu, rrelu, sigmoid, tanh, gelu or silu"""
-    width: Annotated[float, Field(gt=0, le=16)] | None = None
+    width: Annotated[float, Field(ge=0.125, le=16)] | None = None
     """factor on every number of channels"""
     dropout: Fraction | None = None
     """probability that a feature in the head is dropped"""
     init: Literal["he", "xavier", "torch"] | None = None
     """initialisation of convolutions and linear layers"""
-    stem_kernel: Annotated[int, Field(ge=1, le=11)] | None = None
+    stem_kernel: Annotated[int, Field(ge=3, le=11)] | None = None
     """ResNet: side of the first convolution's kernel, in pixels, odd"""
     stem_stride: Annotated[int, Field(ge=1, le=4)] | None = None
     """ResNet: stride of the first convolution, in pixels"""

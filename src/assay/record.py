@@ -19,6 +19,7 @@ from typing import Any
 
 from assay.atomic import replace_file
 from assay.recipe import Recipe
+from assay.version import VERSION
 
 Row = dict[str, Any]
 
@@ -107,10 +108,8 @@ def environment(device: str) -> Row:
     import torch
     import torchvision
 
-    import assay
-
     return {
-        "assay": assay.__version__,
+        "assay": VERSION,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,

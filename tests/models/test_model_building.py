@@ -161,7 +161,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         for bad in (-0.1, 1, 1.0, math.nan, math.inf, "0.5", True)
     ],
     *[
-        (name, {"width": bad}, "width must be a number from 0.03125 to 32")
+        (name, {"width": bad}, "width must be a number from 0.125 to 16")
         for name in ("resnet18", "vgg11")
         for bad in (0, -1.0, 0.03, 33, math.nan, math.inf, "1", True)
     ],

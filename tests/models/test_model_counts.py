@@ -82,9 +82,7 @@ def test_the_sums_are_the_published_ones() -> None:
     assert RESNET50 == 23_520_842
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("resnet18", RESNET18), ("resnet34", RESNET34), ("resnet50", RESNET50)]
-)
+@pytest.mark.parametrize(("name", "expected"), [("resnet18", RESNET18), ("resnet34", RESNET34), ("resnet50", RESNET50)])
 def test_resnet_for_small_images(name: str, expected: int) -> None:
     assert count(name, **SMALL_STEM) == expected
 

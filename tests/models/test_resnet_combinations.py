@@ -15,7 +15,7 @@ OPTIONS: dict[str, list[Any]] = {
     "stem_kernel": [None, 1, 3, 11],
     "stem_stride": [None, 1, 2],
     "stem_pool": [None, True, False],
-    "width": [1 / 32, 1 / 16, 0.1],
+    "width": [1 / 8, 0.15, 0.2],
     "activation": [None, "elu", "rrelu", "gelu"],
     "hidden": [None, 1, 6],
     "dropout": [None, 0.0, 0.5],
@@ -43,9 +43,7 @@ def goes_together(name: str, options: dict[str, Any]) -> bool:
     channels=st.sampled_from([1, 3]),
     size=st.integers(1, 40),
 )
-def test_options_go_together_or_are_refused(
-    name: str, options: dict[str, Any], channels: int, size: int
-) -> None:
+def test_options_go_together_or_are_refused(name: str, options: dict[str, Any], channels: int, size: int) -> None:
     if not goes_together(name, options):
         with pytest.raises(ValueError, match=r"tweak|dropout_place"):
             build_model(name, classes=3, channels=channels, image_size=size, **options)

@@ -62,9 +62,7 @@ def kinds(module: nn.Module) -> list[str]:
         ({"width": 2}, (128, 16, 16), (1024, 2, 2)),
     ],
 )
-def test_sizes_on_the_way(
-    options: dict[str, Any], after_stem: tuple[int, ...], after_layer4: tuple[int, ...]
-) -> None:
+def test_sizes_on_the_way(options: dict[str, Any], after_stem: tuple[int, ...], after_layer4: tuple[int, ...]) -> None:
     model = sketch(**options)
     assert output_size(model, "maxpool", 64) == after_stem
     assert output_size(model, "layer4", 64) == after_layer4

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from assay.atomic import replace_file
@@ -20,7 +21,7 @@ from assay.evaluation import Evaluation
 
 _COLORS = {"train": "#2f6fb0", "held_out": "#d9822b", "test": "#3a8f5c"}
 _SPLIT_NAMES = {"train": "train", "held_out": "held-out", "test": "test"}
-_WRONG, _RIGHT = "#b3261e", "#1e6e3c"
+_WRONG = "#b3261e"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -48,6 +49,7 @@ def plot_curves(metrics: Sequence[Mapping[str, Any]], title: str = "") -> Figure
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):
         axes.grid(alpha=0.25)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     return figure
@@ -75,12 +77,7 @@ def plot_confusion(evaluation: Evaluation, title: str = "") -> Figure:
 def plot_mistakes(evaluation: Evaluation, title: str = "", most: int = 40) -> Figure:
     """The wrongly answered images, the most confident first, each with its answer, its label and its name."""
     rows = evaluation.mistakes()[:most]
-    confidence = evaluation.probabilities.amax(dim=1)
-    captions = [
-        f"{_short(evaluation.classes[int(evaluation.predicted[row])])} {100 * float(confidence[row]):.0f} %\n"
-        f"is {_short(evaluation.classes[int(evaluation.labels[row])])}\n{_short(evaluation.names[row], 18, end=True)}"
-        for row in rows
-    ]
+    captions = [_caption(evaluation, row) for row in rows]
     return _gallery(_pictures(evaluation.dataset, rows), captions, title, color=_WRONG)
 
 
@@ -92,9 +89,10 @@ def plot_samples(dataset: Dataset, classes: Sequence[str], title: str = "", each
     figure.suptitle(title)
     grid = figure.subplots(len(rows), each, squeeze=False)
     for axes in grid.flat:
-        axes.axis("off")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
     for number, (line, members) in enumerate(zip(grid, rows, strict=True)):
-        line[0].set_title(f"{_short(classes[number])}  ", loc="left", x=-0.1, y=0.3, ha="right", fontsize=10)
+        line[0].set_ylabel(_short(classes[number]), rotation=0, ha="right", va="center")
         for axes, picture in zip(line, _pictures(dataset, members), strict=False):
             _show(axes, picture)
     return figure
@@ -111,6 +109,13 @@ def _plot_curve(axes: Axes, metrics: Sequence[Mapping[str, Any]], split: str, me
     if finite:
         place = values.index(best(finite))
         axes.plot(epochs[place], values[place], "o", color=color, markersize=8, markerfacecolor="white")
+
+
+def _caption(evaluation: Evaluation, row: int) -> str:
+    """The answer and how sure it was, the label, the image's name."""
+    answer, label = (evaluation.classes[int(numbers[row])] for numbers in (evaluation.predicted, evaluation.labels))
+    percent = 100 * float(evaluation.probabilities[row].amax())
+    return f"{_short(answer)}? {percent:.0f} %\nlabel {_short(label)}\n{_short(evaluation.names[row], 18, end=True)}"
 
 
 def _write_counts(axes: Axes, counts: NDArray[Any], share: NDArray[Any]) -> None:

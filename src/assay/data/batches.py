@@ -44,23 +44,23 @@ class TrainBatches:
     ) -> None:
         if len(dataset) < batch_size:
             raise ValueError(f"train.batch_size: {batch_size} is more than the {len(dataset)} training images")
-        self._dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
+        self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._seed = augmentations, seed
         self._generator = Generator(device)
 
     def __len__(self) -> int:
-        return len(self._dataset) // self._batch_size
+        return len(self.dataset) // self._batch_size
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]`` of an epoch, from step ``start`` on."""
-        device = self._dataset.labels.device
-        order = torch.randperm(len(self._dataset), generator=Generator().manual_seed(_mix(self._seed, number)))
+        device = self.dataset.labels.device
+        order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_mix(self._seed, number)))
         rows = torch.split(order.to(device), self._batch_size)[start : len(self)]
-        for step, (batch, pixels) in enumerate(zip(rows, self._dataset.read(rows), strict=True), start):
+        for step, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows), strict=True), start):
             self._generator.manual_seed(_mix(self._seed, number, step))
             for augment in self._augmentations:
                 pixels = augment(pixels, self._generator)
-            yield self._normalize(pixels), self._dataset.labels[batch]
+            yield self._normalize(pixels), self.dataset.labels[batch]
 
 
 class EvaluationBatches:

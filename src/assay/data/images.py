@@ -125,6 +125,7 @@ def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
     """
     image = _guarded(name, lambda: Image.open(file))
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        image.close()
         raise BadImageError(name, f"too large: {image.width}x{image.height} pixels")
     return image
 

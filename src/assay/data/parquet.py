@@ -111,7 +111,7 @@ def _features(schema: pa.Schema) -> Mapping[str, Any]:
     """The hub's own description of the columns, from the schema's metadata."""
     text = (schema.metadata or {}).get(b"huggingface", b"{}")
     features: Mapping[str, Any] = json.loads(text).get("info", {}).get("features", {})
-    return features
+    return {name: feature for name, feature in features.items() if isinstance(feature, dict)}  # some are lists
 
 
 def _image_column(schema: pa.Schema, file: Path) -> str:
@@ -158,7 +158,7 @@ def _split(
 
 def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
     if pa.types.is_integer(column.type):
-        labels: NDArray[np.int64] = column.cast(pa.int64()).fill_null(-1).to_numpy()
+        labels: NDArray[np.int64] = np.array(column.cast(pa.int64()).fill_null(-1))
     else:
         number = {text: index for index, text in enumerate(classes)}
         labels = np.array([number.get(str(value), -1) for value in column.to_pylist()], dtype=np.int64)

@@ -144,7 +144,7 @@ def resnet(
         stem_kernel: size of the first convolution: odd, 1 to 11; 7 when not given.
         stem_stride: of the first convolution: 1 or 2.
         stem_pool: whether a 3x3 max pooling of stride 2 follows the stem.
-        width: multiplies every number of channels (64 in the stem); from 1/32 to 32.
+        width: multiplies every number of channels (64 in the stem); from 1/8 to 16.
         activation: a name in `ACTIVATIONS`.
         hidden: units of a hidden layer in the head; none when not given.
         dropout: rate in [0, 1): on the pooled features, or with ``hidden`` in the hidden layer.

@@ -141,7 +141,7 @@ def vgg(
             7x7, two layers of 4096, as in the paper.
         dropout: rate in [0, 1) after each of the two layers; when not given, 0 with the "cifar"
             head and 0.5 with the "imagenet" head.
-        width: multiplies every number of channels and units; from 1/32 to 32.
+        width: multiplies every number of channels and units; from 1/8 to 16.
         init: "he": normal, fan out, for convolutions; for linear layers normal, fan in, with the
             "cifar" head, and N(0, 0.01), as torchvision, with the "imagenet" head; biases 0.
             "xavier": uniform for both, biases 0. "torch": torch's defaults.

@@ -1,0 +1,3 @@
+"""The version of assay."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,93 @@
+"""What every test has: a cache of its own, and small sets of images to read."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own, empty at its start."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("ASSAY_CACHE", str(folder))
+    return folder
+
+
+def noise(seed: int, height: int = 8, width: int = 8, channels: int = 3) -> np.ndarray:
+    """A random picture, uint8 ``[height, width, 3]``, or ``[height, width]`` for one channel."""
+    shape = (height, width, 3) if channels == 3 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def picture() -> Callable[..., np.ndarray]:
+    """A function that makes a random picture from a seed."""
+    return noise
+
+
+@pytest.fixture
+def make_folder() -> Callable[..., Path]:
+    """A function that fills a folder with PNG files: ``{"cat": 3, "test/dog": 2}`` says how many where."""
+
+    def make(root: Path, counts: Mapping[str, int], *, channels: int = 3, side: int = 8) -> Path:
+        seed = 0
+        for folder, count in counts.items():
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                Image.fromarray(noise(seed, side, side, channels)).save(root / folder / f"{number:03d}.png")
+                seed += 1
+        return root
+
+    return make
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def as_png() -> Callable[[np.ndarray], bytes]:
+    """A function that encodes a picture."""
+    return png
+
+
+@pytest.fixture
+def write_parquet() -> Callable[..., Path]:
+    """A function that writes a Parquet file as the Hugging Face hub does.
+
+    ``columns`` are the label columns; ``names`` the class names of some of them; ``images`` the
+    column of images, by default structs of encoded noise without paths.
+    """
+
+    def write(
+        file: Path,
+        columns: Mapping[str, Sequence[Any] | pa.Array],
+        *,
+        names: Mapping[str, Sequence[str]] | None = None,
+        images: Sequence[Any] | pa.Array | None = None,
+        image_column: str = "image",
+    ) -> Path:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        count = max(map(len, columns.values()), default=len(images or ()))
+        rows = [{"bytes": png(noise(row)), "path": None} for row in range(count)] if images is None else images
+        table = pa.table({image_column: rows, **columns})
+        if names is not None:
+            labels = {column: {"names": list(texts), "_type": "ClassLabel"} for column, texts in names.items()}
+            features = {image_column: {"_type": "Image"}, **labels}
+            table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        pq.write_table(table, file)
+        return file
+
+    return write

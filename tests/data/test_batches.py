@@ -1,0 +1,179 @@
+"""Batches are the same for the same seed, epoch and step, whatever came before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from assay.data.augment import build_augmentations
+from assay.data.batches import EvaluationBatches, TrainBatches, _mix
+from assay.data.dataset import MemoryDataset, StreamedDataset
+from assay.data.folder import read_folder
+from assay.data.preprocess import Normalize, Preprocessing
+
+CPU = torch.device("cpu")
+COUNT = 50
+PLAIN = Normalize(Preprocessing(1, 4, 4, (0.0,), (1 / 255,)), CPU, torch.contiguous_format)
+
+
+def numbered() -> MemoryDataset:
+    """The pixels of image ``n`` are ``n``, and its label is ``100 + n``."""
+    pixels = torch.arange(COUNT, dtype=torch.uint8).view(-1, 1, 1, 1).repeat(1, 1, 4, 4)
+    return MemoryDataset(pixels, torch.arange(COUNT) + 100, [str(row) for row in range(COUNT)])
+
+
+def noise() -> MemoryDataset:
+    pixels = torch.randint(0, 256, (COUNT, 1, 4, 4), generator=torch.Generator().manual_seed(0)).byte()
+    return MemoryDataset(pixels, torch.arange(COUNT), [str(row) for row in range(COUNT)])
+
+
+def batches(dataset: MemoryDataset, seed: int = 0, size: int = 8) -> TrainBatches:
+    augmentations = build_augmentations(crop=1, flip=0.5)
+    return TrainBatches(dataset, size, PLAIN, augmentations=augmentations, seed=seed)
+
+
+def epoch(seed: int, number: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
+    return list(batches(noise(), seed).epoch(number, start))
+
+
+def same(first: list[tuple[Tensor, Tensor]], second: list[tuple[Tensor, Tensor]]) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
+
+
+def order(seed: int, number: int, size: int = 8) -> list[int]:
+    return torch.cat([labels for _, labels in batches(noise(), seed, size).epoch(number)]).tolist()
+
+
+def test_same_seed_and_epoch_same_bits() -> None:
+    assert same(epoch(3, 5), epoch(3, 5))
+
+
+def test_an_epoch_does_not_depend_on_those_before() -> None:
+    made = batches(noise(), 3)
+    for number in (0, 1):
+        list(made.epoch(number))
+    assert same(list(made.epoch(2)), epoch(3, 2))
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 6])
+def test_starting_at_a_step_gives_the_tail(start: int) -> None:
+    tail = epoch(3, 5, start)
+    assert len(tail) == 6 - start
+    assert same(tail, epoch(3, 5)[start:])
+
+
+def test_what_the_consumer_draws_changes_nothing() -> None:
+    taken = []
+    for batch in batches(noise(), 3).epoch(5):
+        taken.append(batch)
+        torch.rand(7)
+    assert same(taken, epoch(3, 5))
+
+
+def test_global_random_state_is_not_touched() -> None:
+    before = torch.random.get_rng_state()
+    epoch(0, 0)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("other", [(3, 6), (4, 5), (5, 3), (3 + 2**32, 5)])
+def test_other_seeds_and_epochs_have_another_order(other: tuple[int, int]) -> None:
+    assert order(3, 5) != order(*other)
+
+
+def test_augmentation_differs_by_epoch_and_step() -> None:
+    """The draws for the first image of each batch: 9 offsets and 2 directions, so some repeat."""
+    picture = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).repeat(COUNT, 1, 1, 1)
+    made = batches(MemoryDataset(picture, torch.zeros(COUNT).long(), ["x"] * COUNT))
+    whole = [images.flatten().tolist() for number in range(3) for images, _ in made.epoch(number)]
+    assert len({tuple(pixels) for pixels in whole}) == len(whole) == 18
+
+
+@pytest.mark.parametrize("size", [1, 8, 25, 50])
+def test_an_epoch_repeats_no_image_and_fills_its_batches(size: int) -> None:
+    for number in range(3):
+        rows = order(0, number, size)
+        assert len(set(rows)) == len(rows) == COUNT // size * size
+        assert set(rows) <= set(range(COUNT))
+    assert len(batches(noise(), 0, size)) == COUNT // size
+
+
+def test_each_epoch_leaves_out_others() -> None:
+    left = [frozenset(range(COUNT)) - set(order(0, number)) for number in range(4)]
+    assert all(len(rows) == 2 for rows in left)
+    assert len(set(left)) > 1
+
+
+def test_every_image_is_as_likely_first() -> None:
+    first = [order(seed, 0, COUNT)[0] for seed in range(500)]
+    assert np.bincount(first, minlength=COUNT).max() < 30  # 10 are expected
+
+
+def test_labels_belong_to_their_images() -> None:
+    made = TrainBatches(numbered(), 8, PLAIN, seed=1)
+    for images, labels in made.epoch(0):
+        assert_close(images[:, 0, 2, 3], labels.float() - 100)
+        assert labels.dtype == torch.int64
+
+
+def test_augmentations_work_on_pixels_in_order() -> None:
+    """Adding before halving differs from halving before adding; both see whole numbers."""
+    seen: list[torch.dtype] = []
+
+    def add(pixels: Tensor, _: torch.Generator) -> Tensor:
+        seen.append(pixels.dtype)
+        return pixels + 10
+
+    def halve(pixels: Tensor, _: torch.Generator) -> Tensor:
+        return pixels // 2
+
+    made = TrainBatches(numbered(), 8, PLAIN, augmentations=[add, halve])
+    for images, labels in made.epoch(0):
+        assert_close(images[:, 0, 0, 0], ((labels - 100 + 10) // 2).float())
+    assert set(seen) == {torch.uint8}
+
+
+def test_batch_that_is_larger_than_the_set_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^train\.batch_size: 51 is more than the 50 training images$"):
+        batches(noise(), size=51)
+
+
+def test_streamed_and_in_memory_train_on_the_same_bits(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    split = read_folder(make_folder(tmp_path, {"a": 6, "b": 5}, channels=1, side=4)).splits["train"]
+    labels = torch.from_numpy(split.labels)
+    pixels = np.stack([np.asarray(split.images.open(row)) for row in range(11)])[:, None]
+    stream = StreamedDataset(split.images, labels, Preprocessing(1, 4, 4), CPU, 0)
+    memory = MemoryDataset(torch.from_numpy(pixels), labels, split.images.names)
+    made = [
+        list(TrainBatches(data, 4, PLAIN, augmentations=build_augmentations(crop=1), seed=2).epoch(1, 1))
+        for data in (stream, memory)
+    ]
+    assert len(made[0]) == 1
+    assert same(made[0], made[1])
+
+
+@pytest.mark.parametrize("size", [8, 50, 64])
+def test_evaluation_sees_every_image_once_in_order(size: int) -> None:
+    made = EvaluationBatches(numbered(), size, PLAIN)
+    for _ in range(2):
+        taken = list(made)
+        assert len(taken) == len(made) == -(-COUNT // size)
+        assert torch.cat([labels for _, labels in taken]).tolist() == list(range(100, 100 + COUNT))
+        assert_close(torch.cat([images[:, 0, 1, 1] for images, _ in taken]), torch.arange(COUNT).float())
+
+
+def test_seeds_of_all_places_differ() -> None:
+    seeds = (0, 1, 2, 7, 2**32, 2**32 + 1, 2**63 - 1)
+    places = [(), *product(range(8)), *product(range(8), range(8))]
+    mixed = [_mix(seed, *place) for seed, place in product(seeds, places)]
+    assert len(set(mixed)) == len(mixed)
+    assert all(0 <= number < 2**63 for number in mixed)
+    assert all(_mix(3, *place) == _mix(3, *place) for place in places)

@@ -1,0 +1,221 @@
+"""Decoded images: in memory and streamed, the same bits; their mean and deviation against numpy."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import assay.data.dataset as module
+from assay.data.dataset import (
+    Dataset,
+    MemoryDataset,
+    StreamedDataset,
+    decode,
+    decode_all,
+    default_workers,
+    measure,
+    without,
+)
+from assay.data.folder import read_folder
+from assay.data.images import ArrayImages, BadImageError, FileImages
+from assay.data.preprocess import Preprocessing
+from assay.data.split import Split
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
+with_workers = pytest.mark.parametrize("workers", [0, 2])
+ROWS = [torch.tensor([3, 0, 11]), torch.tensor([7]), torch.tensor([5, 5, 1, 2])]
+
+
+@pytest.fixture
+def split(tmp_path: Path, make_folder: Callable[..., Path]) -> Split:
+    """Twelve pictures of 12x12 pixels in two classes."""
+    return read_folder(make_folder(tmp_path / "set", {"a": 7, "b": 5}, side=12)).splits["train"]
+
+
+def streamed(split: Split, *, channels: int = 3, stored: int = 12, workers: int = 0) -> StreamedDataset:
+    how = Preprocessing(channels, stored, stored)
+    return StreamedDataset(split.images, torch.from_numpy(split.labels), how, CPU, workers)
+
+
+def in_memory(split: Split, *, channels: int = 3, stored: int = 12) -> MemoryDataset:
+    pixels, bad = decode_all(split.images, Preprocessing(channels, stored, stored), 0)
+    assert not bad
+    return MemoryDataset(torch.from_numpy(pixels), torch.from_numpy(split.labels), split.images.names)
+
+
+def stacked(dataset: Dataset, rows: list[Tensor]) -> list[Tensor]:
+    return [batch.clone() for batch in dataset.read(rows)]
+
+
+@with_workers
+@pytest.mark.parametrize(("channels", "stored"), [(3, 12), (1, 12), (3, 8), (3, 20)])
+def test_streamed_and_in_memory_are_the_same_bits(split: Split, workers: int, channels: int, stored: int) -> None:
+    stream = streamed(split, channels=channels, stored=stored, workers=workers)
+    memory = in_memory(split, channels=channels, stored=stored)
+    for first, second, rows in zip(stacked(stream, ROWS), stacked(memory, ROWS), ROWS, strict=True):
+        assert torch.equal(first, second)
+        assert (first.shape, first.dtype) == ((len(rows), channels, stored, stored), torch.uint8)
+    assert list(stream.names) == list(memory.names)
+    assert len(stream) == len(memory) == 12
+
+
+@with_workers
+def test_pixels_are_those_of_the_files(split: Split, workers: int, picture: Callable[..., np.ndarray]) -> None:
+    for batch, rows in zip(streamed(split, workers=workers).read(ROWS), ROWS, strict=True):
+        expected = np.stack([picture(row, 12, 12).transpose(2, 0, 1) for row in rows.tolist()])
+        assert np.array_equal(batch.numpy(), expected)
+
+
+def test_many_chunks_and_workers_give_the_same(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    how = Preprocessing(3, 12, 12)
+    whole, _ = decode_all(split.images, how, 0)
+    monkeypatch.setattr(module, "_DECODE_CHUNK", 2)
+    for workers in (0, 2):
+        assert np.array_equal(decode_all(split.images, how, workers)[0], whole)
+
+
+@with_workers
+def test_no_batches(split: Split, workers: int) -> None:
+    assert stacked(streamed(split, workers=workers), []) == []
+
+
+@with_workers
+def test_reading_leaves_the_global_random_state(split: Split, workers: int) -> None:
+    dataset = streamed(split, workers=workers)
+    state, legacy = torch.random.get_rng_state(), np.random.get_state()[1].tolist()
+    for _ in dataset.read(ROWS):
+        assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert np.random.get_state()[1].tolist() == legacy
+
+
+def damage(split: Split, row: int) -> str:
+    """Cut a file off in its pixels and return its name."""
+    assert isinstance(split.images, FileImages)
+    path = split.images.paths[row]
+    path.write_bytes(path.read_bytes()[:120])
+    return split.images.names[row]
+
+
+@with_workers
+def test_bad_image_stops_a_stream_by_name(split: Split, workers: int) -> None:
+    name = damage(split, 7)
+    with pytest.raises(BadImageError) as caught:
+        stacked(streamed(split, workers=workers), ROWS)
+    assert caught.value.name == name
+
+
+@with_workers
+def test_bad_images_are_collected_and_left_black(
+    split: Split, workers: int, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., np.ndarray]
+) -> None:
+    names = [damage(split, row) for row in (2, 9)]
+    monkeypatch.setattr(module, "_DECODE_CHUNK", 4)
+    pixels, bad = decode_all(split.images, Preprocessing(3, 12, 12), workers)
+    assert [error.name for error in bad] == names
+    assert not pixels[[2, 9]].any()
+    assert np.array_equal(pixels[3], picture(3, 12, 12).transpose(2, 0, 1))
+
+
+@with_workers
+def test_places_of_bad_images_in_a_batch(split: Split, workers: int) -> None:
+    name = damage(split, 7)
+    found = [bad for _, bad in decode(split.images, Preprocessing(3, 12, 12), [[1, 7], [2], [7]], workers)]
+    assert [{place: error.name for place, error in bad.items()} for bad in found] == [{1: name}, {}, {0: name}]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of the open files")
+def test_bad_files_do_not_stay_open(split: Split) -> None:
+    for row in range(12):
+        damage(split, row)
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    _, bad = decode_all(split.images, Preprocessing(3, 12, 12), 0)
+    assert len(bad) == 12
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_arrays_are_decoded_without_workers(picture: Callable[..., np.ndarray]) -> None:
+    pixels = np.stack([picture(row) for row in range(3)])
+    split = Split(ArrayImages(pixels, list("abc")), np.zeros(3, dtype=np.int64))
+    (batch,) = stacked(streamed(split, stored=8, workers=2), [torch.tensor([2, 0])])
+    assert np.array_equal(batch.numpy(), pixels[[2, 0]].transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("kind", [streamed, in_memory])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_mean_and_deviation_equal_numpys(split: Split, kind: Callable[..., Dataset], channels: int) -> None:
+    pixels, _ = decode_all(split.images, Preprocessing(channels, 12, 12), 0)
+    exact = pixels.astype(np.float64) / 255
+    mean, std = measure(kind(split, channels=channels), 0)
+    np.testing.assert_allclose(mean, exact.mean((0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(std, exact.std((0, 2, 3)), rtol=1e-9)
+
+
+def test_deviation_of_a_small_spread_is_exact() -> None:
+    """One pixel in ten thousand is one level away from the others."""
+    pixels = np.full((1, 1, 100, 100), 200, dtype=np.uint8)
+    pixels[0, 0, 3, 4] = 201
+    (mean,), (std,) = measure(MemoryDataset(torch.from_numpy(pixels), torch.zeros(1).long(), ["a"]), 0)
+    assert mean == pytest.approx(200.0001 / 255, rel=1e-12)
+    assert std == pytest.approx((1e-4 * (1 - 1e-4)) ** 0.5 / 255, rel=1e-4)
+
+
+def test_channel_without_change_has_the_deviation_one() -> None:
+    pixels = torch.randint(0, 256, (4, 3, 5, 5), generator=torch.Generator().manual_seed(0)).byte()
+    pixels[:, 1] = 77
+    mean, std = measure(MemoryDataset(pixels, torch.zeros(4).long(), list("abcd")), 0)
+    assert mean[1] == pytest.approx(77 / 255)
+    assert std[1] == 1.0
+    assert 0.2 < std[0] < 0.4
+
+
+def test_large_stream_is_measured_by_a_sample(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PICTURES_OF_STATISTICS", 3)
+    singles = [measure(streamed(split.take(np.array([row]))), 0)[0] for row in range(12)]
+    sampled = [measure(streamed(split), seed)[0] for seed in range(4)]
+    assert measure(streamed(split), 2)[0] == sampled[2]
+    assert len(set(sampled)) > 1
+    triples = np.array([np.mean([singles[i], singles[j], singles[k]], axis=0) for i, j, k in all_triples(12)])
+    for mean in sampled:
+        assert np.abs(triples - mean).max(1).min() < 1e-12
+
+
+def all_triples(count: int) -> list[tuple[int, int, int]]:
+    return [(i, j, k) for i in range(count) for j in range(i) for k in range(j)]
+
+
+def test_set_in_memory_is_measured_whole(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = measure(in_memory(split), 0)
+    monkeypatch.setattr(module, "_PICTURES_OF_STATISTICS", 3)
+    assert measure(in_memory(split), 0) == whole
+
+
+def test_without_drops_by_name(split: Split) -> None:
+    names = list(split.images.names)
+    kept = without(split, [BadImageError(names[1], "bad"), BadImageError(names[8], "bad")])
+    assert list(kept.images.names) == [name for name in names if name not in (names[1], names[8])]
+    assert kept.labels.tolist() == [0] * 6 + [1] * 4
+
+
+def test_decoding_does_not_warn_about_what_it_can_read(tmp_path: Path) -> None:
+    """Pillow remarks on palettes whose transparency is given in bytes; warnings are errors here."""
+    image = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), "P")
+    image.putpalette([1, 2, 3, 4, 5, 6])
+    image.save(tmp_path / "a.png", transparency=bytes([255, 0]))
+    pixels, bad = decode_all(FileImages([tmp_path / "a.png"], ["a"]), Preprocessing(3, 2, 2), 0)
+    assert not bad
+    assert pixels.shape == (1, 3, 2, 2)
+
+
+def test_default_number_of_workers() -> None:
+    assert 1 <= default_workers() <= min(8, os.cpu_count() or 1)

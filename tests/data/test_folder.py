@@ -1,0 +1,107 @@
+"""Folders of images, as people leave them on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.data.folder import find_images, read_folder
+
+MakeFolder = Callable[..., Path]
+
+
+def test_one_folder_per_class(tmp_path: Path, make_folder: MakeFolder) -> None:
+    source = read_folder(make_folder(tmp_path, {"dog": 2, "cat": 1}))
+    assert source.classes == ("cat", "dog")
+    assert list(source.splits) == ["train"]
+    assert list(source.splits["train"].images.names) == ["cat/000.png", "dog/000.png", "dog/001.png"]
+    assert source.splits["train"].labels.tolist() == [0, 1, 1]
+    assert source.splits["train"].labels.dtype == np.int64
+    assert list(source.odd) == []
+
+
+@pytest.mark.parametrize("held_out", ["val", "valid", "validation", "dev", "held-out"])
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("training", "testing")])
+def test_folders_of_splits(tmp_path: Path, make_folder: MakeFolder, train: str, held_out: str, test: str) -> None:
+    counts = {f"{train}/a": 3, f"{train}/b": 2, f"{held_out}/b": 1, f"{test}/a": 1, f"{test}/b": 2}
+    source = read_folder(make_folder(tmp_path, counts))
+    assert source.classes == ("a", "b")
+    assert {name: split.labels.tolist() for name, split in source.splits.items()} == {
+        "train": [0, 0, 0, 1, 1],
+        "held-out": [1],
+        "test": [0, 1, 1],
+    }
+    assert source.splits["test"].images.names[0] == f"{test}/a/000.png"
+
+
+def test_pixels_are_those_of_the_named_file(
+    tmp_path: Path, make_folder: MakeFolder, picture: Callable[..., np.ndarray]
+) -> None:
+    split = read_folder(make_folder(tmp_path, {"a": 2, "b": 1})).splits["train"]
+    for row in range(3):  # the pictures are noise from the seeds 0, 1, 2 in this order
+        with split.images.open(row) as image:
+            assert np.array_equal(np.asarray(image), picture(row))
+
+
+def test_a_test_folder_without_train_is_a_class(tmp_path: Path, make_folder: MakeFolder) -> None:
+    assert read_folder(make_folder(tmp_path, {"test": 2, "other": 1})).classes == ("other", "test")
+
+
+def test_images_in_nested_folders_belong_to_the_class(tmp_path: Path, make_folder: MakeFolder) -> None:
+    source = read_folder(make_folder(tmp_path, {"a/2020/may": 1, "a": 1, "b": 1}))
+    assert source.classes == ("a", "b")
+    assert list(source.splits["train"].images.names) == ["a/000.png", "a/2020/may/000.png", "b/000.png"]
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 1, "b": 1, ".git": 1, "a/.thumbnails": 1})
+    (tmp_path / "a" / "._000.png").write_bytes(b"resource fork")
+    source = read_folder(tmp_path)
+    assert source.classes == ("a", "b")
+    assert list(source.splits["train"].images.names) == ["a/000.png", "b/000.png"]
+    assert list(source.odd) == []
+
+
+def test_a_hidden_folder_above_does_not_hide_the_set(tmp_path: Path, make_folder: MakeFolder) -> None:
+    assert len(read_folder(make_folder(tmp_path / ".cache" / "set", {"a": 2})).splits["train"]) == 2
+
+
+def test_other_files_are_remarked_on(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 1, "b": 1})
+    (tmp_path / "b" / "notes.txt").write_text("words")
+    assert list(read_folder(tmp_path).odd) == ["b/notes.txt: not an image by its name"]
+
+
+def test_endings_in_capitals_are_images(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.Png", "c.jpeg", "d.txt", "e"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_images(tmp_path)] == ["a.Png", "b.JPG", "c.jpeg"]
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_unknown_class_in_another_split_is_refused(tmp_path: Path, make_folder: MakeFolder, split: str) -> None:
+    make_folder(tmp_path, {"train/cat": 1, "train/dog": 1, f"{split}/cat": 1, f"{split}/cow": 1})
+    with pytest.raises(ValueError, match=rf"/{split}: class 'cow' is not among the classes of train$"):
+        read_folder(tmp_path)
+
+
+def test_class_without_images_is_refused_in_train_only(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/dog": 0})
+    assert len(read_folder(tmp_path).splits["test"]) == 1
+    make_folder(tmp_path, {"train/empty": 0})
+    with pytest.raises(ValueError, match=r"class 'empty' has no images$"):
+        read_folder(tmp_path)
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere: no such folder$"):
+        read_folder(tmp_path / "nowhere")
+
+
+def test_folder_without_class_folders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    with pytest.raises(ValueError, match=r"expected one folder per class, found none$"):
+        read_folder(tmp_path)

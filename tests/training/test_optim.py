@@ -1,0 +1,114 @@
+"""Optimizers against torch's own, unfused and one tensor at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+from torch.testing import assert_close
+
+from assay.training.optim import build_optimizer
+
+
+def weights() -> list[nn.Parameter]:
+    generator = torch.Generator().manual_seed(0)
+    return [nn.Parameter(torch.randn(shape, generator=generator)) for shape in ((3, 4), (4,), (2, 3, 3, 3))]
+
+
+def after_steps(parameters: list[nn.Parameter], optimizer: Optimizer, count: int = 5) -> list[Tensor]:
+    """Minimise the mean of cosines, whose gradient is never constant."""
+    for _ in range(count):
+        optimizer.zero_grad()
+        torch.stack([parameter.mul(3).cos().mean() for parameter in parameters]).sum().backward()
+        optimizer.step()
+    return [parameter.detach() for parameter in parameters]
+
+
+def compare(name: str, options: dict[str, Any], kind: type[Optimizer], torchs: dict[str, Any]) -> None:
+    ours, theirs = weights(), weights()
+    taken = after_steps(ours, build_optimizer(name, ours, **options))
+    expected = after_steps(theirs, kind(theirs, fused=False, foreach=False, **torchs))
+    assert_close(taken, expected, atol=1e-6, rtol=1e-6)
+    assert not torch.equal(taken[0], weights()[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0.9},
+        {"weight_decay": 0.1},
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+        {"momentum": 0.9, "nesterov": False},
+    ],
+)
+def test_sgd(options: dict[str, Any]) -> None:
+    compare("sgd", {"lr": 0.3, **options}, SGD, {"lr": 0.3, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "torchs"),
+    [
+        ({}, {}),
+        ({"weight_decay": 0.1}, {"weight_decay": 0.1}),
+        ({"beta1": 0.5}, {"betas": (0.5, 0.999)}),
+        ({"beta2": 0.7, "eps": 0.01}, {"betas": (0.9, 0.7), "eps": 0.01}),
+    ],
+)
+def test_adam(options: dict[str, Any], torchs: dict[str, Any]) -> None:
+    compare("adam", {"lr": 0.05, **options}, Adam, {"lr": 0.05, **torchs})
+
+
+def test_first_step_of_sgd_by_hand() -> None:
+    """v = g + wd w; Nesterov's w - lr (g + wd w + m v), all in float64."""
+    (parameter,) = parameters = [nn.Parameter(torch.tensor([2.0, -1.0]))]
+    optimizer = build_optimizer("sgd", parameters, lr=0.5, momentum=0.9, nesterov=True, weight_decay=0.1)
+    parameter.grad = torch.tensor([0.4, 0.2])
+    optimizer.step()
+    assert_close(parameter.detach(), torch.tensor([2 - 0.5 * 0.6 * 1.9, -1 - 0.5 * 0.1 * 1.9]))
+
+
+def test_first_step_of_adam_by_hand() -> None:
+    """Both means, corrected for their start at zero, are the gradient itself: the step is lr times its sign."""
+    (parameter,) = parameters = [nn.Parameter(torch.tensor([2.0, -1.0]))]
+    optimizer = build_optimizer("adam", parameters, lr=0.5)
+    parameter.grad = torch.tensor([0.4, -3.0])
+    optimizer.step()
+    assert_close(parameter.detach(), torch.tensor([1.5, -0.5]))
+
+
+def test_options_that_are_none_take_torchs_defaults() -> None:
+    given = {"weight_decay": None, "momentum": None, "nesterov": None, "beta1": None, "beta2": None, "eps": None}
+    for name, kind in (("sgd", SGD), ("adam", Adam)):
+        ours, theirs = build_optimizer(name, weights(), lr=0.1, **given).defaults, kind(weights(), lr=0.1).defaults
+        assert {**ours, "fused": None} == {**theirs, "fused": None}
+
+
+@pytest.mark.parametrize("momentum", [None, 0.0])
+def test_nesterov_needs_momentum(momentum: float | None) -> None:
+    with pytest.raises(ValueError, match=r"^optim\.nesterov needs optim\.momentum above 0$"):
+        build_optimizer("sgd", weights(), lr=0.1, nesterov=True, momentum=momentum)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("adam", {"momentum": 0.9}, r"^optimizer adam has no option 'momentum': choose from .*beta1, beta2"),
+        ("adam", {"nesterov": True}, "^optimizer adam has no option 'nesterov'"),
+        ("adam", {"beta": 0.9}, r"did you mean beta[12]\?$"),
+        ("sgd", {"beta1": 0.9}, "^optimizer sgd has no option 'beta1'"),
+        ("sgd", {"momentun": 0.9}, r"did you mean momentum\?$"),
+        ("adm", {}, r"^unknown optimizer 'adm': did you mean adam\?$"),
+    ],
+)
+def test_what_an_optimizer_does_not_have_is_refused(name: str, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build_optimizer(name, weights(), lr=0.1, **options)
+
+
+def test_learning_rate_is_needed() -> None:
+    with pytest.raises(ValueError, match=r"^optimizer sgd needs 'lr'$"):
+        build_optimizer("sgd", weights())
