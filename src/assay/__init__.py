@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.version import VERSION
 
 if TYPE_CHECKING:
+    from assay.api import check as check
     from assay.api import evaluate as evaluate
     from assay.api import predict as predict
     from assay.api import train as train
@@ -24,6 +25,7 @@ _HOMES = {
     "train": "assay.api",
     "evaluate": "assay.api",
     "predict": "assay.api",
+    "check": "assay.api",
     "load": "assay.classifier",
     "Classifier": "assay.classifier",
     "Evaluation": "assay.evaluation",

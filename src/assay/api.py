@@ -13,7 +13,9 @@ from rich.console import Console
 from assay.choices import nearest
 from assay.classifier import Classifier, load, ready
 from assay.data.batches import EvaluationBatches
+from assay.data.check import Check, check_source
 from assay.data.dataset import default_workers
+from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
 from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
@@ -136,6 +138,28 @@ def predict(
     return predict_images(
         classifier, images, top=top, device=where, workers=default_workers(), skip_bad=on_bad_image == "skip"
     )
+
+
+def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
+    """Decode every image of a set, and find what is wrong with it.
+
+    Args:
+        data: a set's name, as in a recipe.
+        root: the folder that holds the named sets.
+        label: the label column of a Parquet set that has several.
+        near: likeness from which two images are near duplicates, above 0 and below 1.
+
+    Returns:
+        What was found; ``check.problems`` is empty where nothing is wrong.
+
+    Raises:
+        ValueError: no such set.
+
+    >>> check("digits").problems
+    []
+    """
+    source = load_source(data, root=_path(root), label=label)
+    return check_source(source, workers=default_workers(), near=near)
 
 
 def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume: bool) -> Path:

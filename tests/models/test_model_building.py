@@ -147,7 +147,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("vgg11", {"head": "imagenett"}, "unknown head 'imagenett': did you mean imagenet?"),
     ("vgg11", {"init": "hee"}, "unknown init 'hee': did you mean he?"),
     *[
-        ("resnet18", {"stem_kernel": bad}, "stem_kernel must be one of 1, 3, 5, 7, 9, 11, got")
+        ("resnet18", {"stem_kernel": bad}, "stem_kernel must be one of 3, 5, 7, 9, 11, got")
         for bad in (0, 2, 13, -3, 3.0, True)
     ],
     *[("resnet18", {"stem_stride": bad}, "stem_stride must be one of 1, 2, got") for bad in (0, 3, True)],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.models import build_model
 
 OPTIONS: dict[str, list[Any]] = {
-    "stem_kernel": [None, 1, 3, 11],
+    "stem_kernel": [None, 3, 5, 11],
     "stem_stride": [None, 1, 2],
     "stem_pool": [None, True, False],
     "width": [1 / 8, 0.15, 0.2],

@@ -55,7 +55,7 @@ def kinds(module: nn.Module) -> list[str]:
         ({"stem_pool": False}, (64, 32, 32), (512, 4, 4)),
         (SMALL_STEM, (64, 64, 64), (512, 8, 8)),
         ({"stem_kernel": 11}, (64, 16, 16), (512, 2, 2)),
-        ({"stem_kernel": 1}, (64, 16, 16), (512, 2, 2)),
+        ({"stem_kernel": 5}, (64, 16, 16), (512, 2, 2)),
         ({"tweak": "c"}, (64, 16, 16), (512, 2, 2)),
         ({"tweak": "d", "stem_stride": 1, "stem_pool": False}, (64, 64, 64), (512, 8, 8)),
         ({"width": 0.5}, (32, 16, 16), (256, 2, 2)),

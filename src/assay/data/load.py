@@ -191,7 +191,7 @@ def _chunks(count: int) -> list[range]:
 
 
 def _dataset(split: Split, pixels: Pixels, how: Preprocessing, storage: Storage) -> Dataset:
-    labels = torch.from_numpy(split.labels).to(storage.device)
+    labels = torch.tensor(split.labels, device=storage.device)
     images, rows = _whole(split.images)
     if id(images) not in pixels:
         return StreamedDataset(split.images, labels, how, storage.device, storage.processes)

@@ -141,7 +141,7 @@ def resnet(
         classes: number of logits, at least 1.
         channels: of the images, at least 1.
         image_size: at least 1; the network has the same parameters at every size.
-        stem_kernel: size of the first convolution: odd, 1 to 11; 7 when not given.
+        stem_kernel: size of the first convolution: odd, 3 to 11; 7 when not given.
         stem_stride: of the first convolution: 1 or 2.
         stem_pool: whether a 3x3 max pooling of stride 2 follows the stem.
         width: multiplies every number of channels (64 in the stem); from 1/8 to 16.
@@ -187,7 +187,7 @@ def resnet(
 
 def _stem(tweak: str, kernel: int | None, stride: int, act: Activation) -> Callable[[int, int], nn.Module]:
     if tweak in "ab":
-        size = one_of("stem_kernel", 7 if kernel is None else kernel, range(1, 12, 2))
+        size = one_of("stem_kernel", 7 if kernel is None else kernel, range(3, 12, 2))
         return partial(plain_stem, kernel=size, stride=stride)
     if kernel is not None:
         raise ValueError(f"stem_kernel does not go with tweak {tweak!r}, a stem of 3x3s: choose tweak 'b'")
