@@ -16,14 +16,14 @@ class Tracker:
 
     Args:
         folder: where the event files go.
-        first_step: what an earlier process wrote from this step on is marked as void, for a
-            resumed run does those steps again.
+        done: the steps that are done; what an earlier process wrote of later ones is marked as
+            void, for a resumed run does those again.
     """
 
-    def __init__(self, folder: Path, first_step: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=first_step or None)
+    def __init__(self, folder: Path, done: int) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=done + 1)
         self._losses: list[Tensor] = []
-        self._next = first_step
+        self._next = done
 
     def step(self, loss: Tensor) -> None:
         """Keep the loss of a step, on its device, until the next ``flush``."""

@@ -18,7 +18,7 @@ from assay.data.images import ArrayImages, BadImageError
 from assay.data.load import Cut, Data, Storage, load_data, open_splits, plan
 from assay.data.preprocess import Preprocessing
 from assay.data.split import Source, Split
-from assay.data.survey import Survey
+from assay.data.survey import Survey, survey
 
 CPU = torch.device("cpu")
 MEMORY, STREAM = 4.0, 0.0
@@ -148,7 +148,9 @@ def spoil(folder: Path) -> list[str]:
     """One file without a header, one cut off in its pixels; their names, the unreadable one first."""
     (folder / "a" / "003.png").write_bytes(b"words")
     cut_off = folder / "b" / "001.png"
-    cut_off.write_bytes(cut_off.read_bytes()[:100])
+    with Image.open(cut_off) as image:
+        image.save(cut_off, "jpeg")  # the header of a JPEG tells nothing of its end
+    cut_off.write_bytes(cut_off.read_bytes()[:-60])
     return ["a/003.png", "b/001.png"]
 
 
@@ -170,6 +172,7 @@ def test_cut_off_image_is_an_error(tmp_path: Path, make_folder: MakeFolder, memo
 @in_memory_and_streamed
 def test_bad_images_are_left_out_and_named_once(tmp_path: Path, make_folder: MakeFolder, memory: float) -> None:
     names = spoil(make_folder(tmp_path, {"a": 10, "b": 10}))
+    assert survey(read_folder(tmp_path).splits["train"].images).readable.sum() == 19
     for _ in range(2):  # also with what was kept the first time
         data = load(tmp_path, memory=memory, bad="skip", held_out=0.25, test=0.25)
         assert [error.name for error in data.bad] == names
