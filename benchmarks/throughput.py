@@ -10,6 +10,7 @@ Both train the same network on the same images with crop and flip, SGD with mome
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import time
 from pathlib import Path
@@ -17,7 +18,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from plain import plain_epoch
 
 from assay.data.load import MemoryDataset
 from assay.models import build_model
@@ -25,6 +25,7 @@ from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.recipes import RECIPES
 from assay.run import run, wire
+from plain import plain_epoch
 
 MODELS = {"simple-cnn": "simple-cnn-augment", "resnet18": "resnet18-cifar"}
 
@@ -87,10 +88,10 @@ class StopWatch(Silence):
     def __init__(self, steps: int) -> None:
         self.steps, self.done = steps, 0
 
-    def start(self, *, epochs: int, steps: int, done: int) -> None:
+    def start(self, *, epochs: int, steps: int, done: int) -> None:  # noqa: ARG002
         self.began = time.perf_counter()
 
-    def step(self, step: object) -> None:
+    def step(self, step: object) -> None:  # noqa: ARG002
         self.done += 1
         if self.done == self.steps:
             self.seconds = time.perf_counter() - self.began
@@ -100,11 +101,8 @@ class StopWatch(Silence):
 def ours(recipe: Recipe, steps: int) -> float:
     """Images per second of a real run, from the first step to the last."""
     watch = StopWatch(steps)
-    with TemporaryDirectory() as folder:
-        try:
-            run(recipe, Path(folder) / "run", watcher=watch)
-        except EnoughError:
-            pass
+    with TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
+        run(recipe, Path(folder) / "run", watcher=watch)
     return steps * recipe.train.batch_size / watch.seconds
 
 

@@ -15,7 +15,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
         OSError: the folder is missing or the disk is full; the old file is then untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

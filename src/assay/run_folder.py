@@ -55,7 +55,7 @@ class RunFolder:
         """Raise ``ValueError`` where a run or anything else lies there already."""
         if self.recipe.exists():
             raise ValueError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
-        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+        if self.path.is_file() or (self.path.is_dir() and any(self.path.glob("[!.]*"))):
             raise ValueError(f"{self.path} is there already and is not a run folder; choose another --out")
 
     def previous_state(self, recipe: Recipe) -> State | None:
@@ -74,10 +74,12 @@ class RunFolder:
     def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
         """Create the folder, or take it up again, and write down recipe and environment."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for half_written in self.path.glob(".*.tmp"):  # by a process that was killed
+            half_written.unlink()
         self.summary.unlink(missing_ok=True)
+        replace_file(self.recipe, recipe.to_yaml())
         if not self.environment.exists():
             write_json(self.environment, {**environment(device), **extra})
-        replace_file(self.recipe, recipe.to_yaml())
 
 
 def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:
