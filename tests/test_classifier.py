@@ -55,7 +55,7 @@ def test_round_trip(classifier: Classifier, file: Path) -> None:
     assert load(file.parent).classes == classifier.classes
 
 
-def test_equal_classifiers_give_equal_bytes(classifier: Classifier, file: Path, tmp_path: Path) -> None:
+def test_equal_classifiers_give_equal_bytes(file: Path, tmp_path: Path) -> None:
     load(file).save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
 

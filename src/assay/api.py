@@ -99,7 +99,10 @@ def evaluate(
     """
     _check_on_bad_image(on_bad_image)
     classifier, where = _ready(model, device)
-    source = load_source(data or classifier.data["name"], root=_path(root), label=label or _label(classifier, data))
+    name = data or classifier.data.get("name")
+    if not name:
+        raise ValueError("the model does not say which images it learned from; name a set with --data.name")
+    source = load_source(name, root=_path(root), label=label or _label(classifier, data))
     chosen, cut = _choose_split(relabel(source, classifier.classes), split, classifier, data)
     how = classifier.preprocessing
     opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)

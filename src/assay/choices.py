@@ -40,11 +40,11 @@ def construct(kind: str, name: str, table: Mapping[str, Callable[..., T]], *args
     """
     constructor = choose(kind, name, table)
     given = {key: value for key, value in options.items() if value is not None}
-    known = inspect.signature(constructor).parameters
+    known = dict(list(inspect.signature(constructor).parameters.items())[len(args) :])
     for key in given:
         if key not in known:
             raise ValueError(f"{kind} {name} has no option {key!r}: {nearest(key, known)}")
-    for key, parameter in list(known.items())[len(args) :]:
+    for key, parameter in known.items():
         if parameter.default is parameter.empty and key not in given:
             raise ValueError(f"{kind} {name} needs {key!r}")
     return constructor(*args, **given)

@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and leave."""
-        self.exit(2, f"assay: {message}\n")
+        self.exit(2, f"assay: {' '.join(message.split())}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -70,8 +70,8 @@ def explain(error: Exception) -> str | None:
     """One line for the user's mistakes and the machine's limits; None for what is a bug of ours."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else text
-    if isinstance(error, ValueError):
+        return " ".join(f"{error.filename}: {error.strerror}".split()) if error.filename and error.strerror else text
+    if isinstance(error, ValueError) or "home directory" in text:  # pathlib's complaint about ~nobody
         return text
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text:
         return f"out of memory ({text or 'the system refused'}); try a smaller train.batch_size or data.size"
@@ -89,7 +89,9 @@ def _refusal(argument: str, command: Parser) -> str:
 def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run the command; a foreseen error is one line, or with ``--debug`` its traceback."""
     try:
-        return execute(options)
+        status = execute(options)
+        sys.stdout.flush()  # here, not at the exit, where nothing catches that the reader has left
+        return status
     except BrokenPipeError:  # the reader of our output, such as head, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -8,6 +8,7 @@ the run is built, never ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -211,8 +212,11 @@ class Recipe(Section):
         Raises:
             ValueError: one line that names the field, what was expected, and the nearest valid one.
         """
-        for name in _dotted_names(values):
-            _check_field(name)
+        for section, fields in values.items():
+            if not isinstance(fields, Mapping):
+                raise ValueError(f"section {section}: expected a mapping of fields, not {fields!r}")
+            for name in [f"{section}.{field}" for field in fields] or [f"{section}."]:
+                _check_field(name)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -222,9 +226,10 @@ class Recipe(Section):
     def from_yaml(cls, text: str) -> Recipe:
         """The inverse of :meth:`to_yaml`. Raises ``ValueError`` as :meth:`from_dict` does."""
         try:
-            values = yaml.safe_load(text) or {}
+            values = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+        values = {} if values is None else values
         if not isinstance(values, dict):
             raise ValueError(f"a recipe is a mapping of sections, not {type(values).__name__}")
         return cls.from_dict(values)
@@ -256,14 +261,19 @@ def describe_field(name: str) -> tuple[str, str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """A command line's text as YAML reads it, with 1e-3 a number: '0.1', 'true', 'null', '[3, 4]'."""
+    """A command line's text as a value: a number (1e-3 too), true, false, null, a [list], or the text itself."""
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    if text.lower() in ("true", "false", "null", "none"):
+        return {"true": True, "false": False}.get(text.lower())
+    if text.startswith("["):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
     try:
-        return float(text) if not text.lstrip("+-").isdigit() else int(text)
+        return float(text)
     except ValueError:
-        pass
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
         return text
 
 
@@ -278,18 +288,10 @@ def _get(recipe: Recipe, name: str) -> Any:
     return getattr(getattr(recipe, section), field)
 
 
-def _dotted_names(values: Mapping[str, Any]) -> Iterator[str]:
-    for section, fields in values.items():
-        if not isinstance(fields, Mapping):
-            yield str(section)
-        else:
-            yield from (f"{section}.{field}" for field in fields)
-
-
 def _check_field(name: str) -> None:
-    if name in field_names():
+    section, _, field = name.partition(".")
+    if name in field_names() or (section in dict(_sections()) and not field):
         return
-    section = name.partition(".")[0]
     within = [known for known in field_names() if known.startswith(f"{section}.")]
     raise ValueError(f"unknown field {name}: {nearest(name, within or dict(_sections()))}")
 

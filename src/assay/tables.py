@@ -53,6 +53,13 @@ def check_format(path: Path) -> None:
         ValueError: names the ending or the folder.
     """
     choose("output format", path.suffix.lower(), FORMATS)
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file that could not be written there. Raises ``ValueError`` that names the folder."""
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, not a file to write to")
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent}: no such folder to write to")
 

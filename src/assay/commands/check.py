@@ -30,7 +30,10 @@ def execute(options: argparse.Namespace) -> int:
     """Check and print; 1 where something is wrong."""
     from assay.api import check
     from assay.record import write_json
+    from assay.tables import check_place
 
+    if options.out is not None:
+        check_place(options.out)
     found = check(options.data, root=options.root, label=options.label, near=options.near)
     print_overview(found)
     most = None if options.all else _SHOWN
@@ -51,11 +54,12 @@ def print_overview(found: Check) -> None:
     table = Table("split", *next(iter(rows.values())))
     for name, row in rows.items():
         table.add_row(name, *row.values())
-    Console().print(table)
+    console = Console(markup=False, emoji=False)  # a class may be called [dog] or :dog:
+    console.print(table)
     counts = Table("class", *rows)
     for label in next(iter(found.splits.values())).classes:
         counts.add_row(label, *(f"{split.classes[label]:,}" for split in found.splits.values()))
-    Console().print(counts)
+    console.print(counts)
 
 
 def print_findings(title: str, kinds: Mapping[str, Sequence[str]], most: int | None) -> None:

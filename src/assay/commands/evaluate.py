@@ -89,7 +89,7 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
     table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
     for row in evaluation.class_table():
         table.add_row(*row)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)  # a class may be called [dog] or :dog:
     print(f"pictures and log: {folder}")
 
 

@@ -39,7 +39,7 @@ def execute(options: argparse.Namespace) -> int:
     try:
         record = train(options.recipe, changes, out=options.out, resume=options.resume)
     except InterruptedRunError as stopped:
-        print(f"{stopped}\ngo on with: assay train {shlex.quote(str(stopped.folder))} --resume", file=sys.stderr)
+        print(f"{stopped}\ngo on with: assay train {_as_argument(stopped.folder)} --resume", file=sys.stderr)
         return 130
     except DivergedError as diverged:
         print(f"assay: {diverged}", file=sys.stderr)
@@ -61,8 +61,16 @@ def print_summary(record: RunRecord) -> None:
                 f"loss {figures['loss']:.4f} on {figures['images']:,} images"
             )
     print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
-    folder = shlex.quote(str(record.folder))
+    folder = _as_argument(record.folder)
     print(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
+
+
+def _as_argument(folder: Path) -> str:
+    """The folder as a shell takes it, told apart from the recipe of that name and from an option."""
+    from assay.recipes import RECIPES
+
+    text = str(folder)
+    return shlex.quote(f"./{text}" if text in RECIPES or text.startswith("-") else text)
 
 
 def _add_field(parser: argparse.ArgumentParser, name: str) -> None:

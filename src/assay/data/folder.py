@@ -21,7 +21,7 @@ def read_folder(folder: Path) -> Source:
     """The images below ``folder``; classes are the sorted names of the folders that hold them.
 
     Raises:
-        ValueError: no such folder, no class folders, a class without images, or a class of the
+        ValueError: no such folder, two folders for a split, no class folders, a class without images, or a class of the
             test or validation folder that train does not have.
     """
     if not folder.is_dir():
@@ -31,7 +31,8 @@ def read_folder(folder: Path) -> Source:
     if not classes:
         raise ValueError(f"folder:{folders['train']}: expected one folder per class, found none")
     splits = {name: _read_split(folder, path, classes, all_needed=name == "train") for name, path in folders.items()}
-    return Source(splits, classes, tuple(_leftovers(folder)))
+    used = {path for split in splits.values() if isinstance(split.images, FileImages) for path in split.images.paths}
+    return Source(splits, classes, tuple(_leftovers(folder, used)))
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -40,9 +41,13 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
-    found = {
-        split: folder / name for split, names in SPLIT_FOLDERS.items() for name in names if (folder / name).is_dir()
-    }
+    """The folder of each split; names in any case, and the folder itself where none is called train."""
+    found: dict[str, Path] = {}
+    for path in _subfolders(folder):
+        for split in (split for split, names in SPLIT_FOLDERS.items() if path.name.lower() in names):
+            if split in found:
+                raise ValueError(f"folder:{folder}: {found[split].name} and {path.name} both stand for {split}")
+            found[split] = path
     return found if "train" in found else {"train": folder}
 
 
@@ -73,6 +78,11 @@ def _visible_files(folder: Path) -> list[Path]:
     )
 
 
-def _leftovers(folder: Path) -> list[str]:
-    others = [path for path in _visible_files(folder) if path.suffix.lower() not in EXTENSIONS]
-    return [f"{path.relative_to(folder).as_posix()}: not an image by its name" for path in others]
+def _leftovers(folder: Path, used: set[Path]) -> list[str]:
+    """A remark on every file that is in no split."""
+    reasons = {True: "an image that is in no class folder", False: "not an image by its name"}
+    return [
+        f"{path.relative_to(folder).as_posix()}: {reasons[path.suffix.lower() in EXTENSIONS]}"
+        for path in _visible_files(folder)
+        if path not in used
+    ]

@@ -165,9 +165,17 @@ def to_pixels(image: Image.Image, name: str, *, channels: int, side: int | None 
 
 def upright(image: Image.Image) -> Image.Image:
     """The image turned as its EXIF orientation says; itself where there is nothing to turn."""
-    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-        return image
-    return ImageOps.exif_transpose(image)
+    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) to 8.
+
+    Of a PNG it is read only where a header chunk holds it: Pillow decodes the whole file to look for more.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def to_mode(image: Image.Image, mode: str) -> Image.Image:

@@ -72,7 +72,8 @@ def load_data(source: Source, *, size: int | None, cut: Cut, storage: Storage, o
         on_bad_image: ``"error"`` raises at the first, ``"skip"`` leaves bad images out.
 
     Raises:
-        BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``.
+        BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``. (Of a set that
+            streams only the headers are read here; other damage is found when the image is due.)
         ValueError: the images differ in size and ``size`` is None, or a split cannot be cut.
     """
     surveys = {name: survey(split.images) for name, split in source.splits.items()}

@@ -110,7 +110,8 @@ def _read(files: Sequence[Path], columns: list[str]) -> pa.Table:
 def _features(schema: pa.Schema) -> Mapping[str, Any]:
     """The hub's own description of the columns, from the schema's metadata."""
     text = (schema.metadata or {}).get(b"huggingface", b"{}")
-    features: Mapping[str, Any] = json.loads(text).get("info", {}).get("features", {})
+    description = json.loads(text)
+    features = description.get("info", {}).get("features", {}) if isinstance(description, dict) else {}
     return {name: feature for name, feature in features.items() if isinstance(feature, dict)}  # some are lists
 
 
@@ -140,8 +141,15 @@ def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]
     names = _features(schema).get(column, {}).get("names")
     if names:
         return tuple(names)
+    kind = schema.field(column).type
+    if pa.types.is_nested(kind):
+        raise ValueError(
+            f"column {column} holds {kind}, not one label for each image; choose another with --data.label"
+        )
     values = sorted(set(train[column].to_pylist()) - {None})
-    if pa.types.is_integer(schema.field(column).type):
+    if pa.types.is_integer(kind):
+        if values and values[-1] >= 100_000:
+            raise ValueError(f"column {column} holds numbers up to {values[-1]}: those are not class numbers")
         return tuple(str(number) for number in range(max(values) + 1))
     return tuple(str(value) for value in values)
 

@@ -75,7 +75,8 @@ def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[
         The rows of the first and of the second part, each ascending.
 
     Raises:
-        ValueError: a class would have no image in one of the parts.
+        ValueError: there are too few images to cut so, or a class would have none left in the first
+            part. (The second may lack a class of which the fraction is less than one image.)
     """
     if fraction == 0:
         return np.arange(len(labels)), np.arange(0)
@@ -87,6 +88,8 @@ def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[
         )
     except ValueError as error:
         raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: {error}") from None
+    if set(labels[first]) != set(labels):
+        raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: a class would have none left")
     return np.sort(first), np.sort(second)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import cached
-from assay.data.images import ArrayImages, BadImageError, Images, quiet
+from assay.data.images import ArrayImages, BadImageError, Images, orientation, quiet
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -68,7 +68,7 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
 def _header(images: Images, row: int) -> tuple[int, int, bool, str]:
     try:
         with images.open(row) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # EXIF orientations on their side
+            turned = orientation(image) in (5, 6, 7, 8)  # EXIF orientations on their side
             width, height = image.size[::-1] if turned else image.size
             return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, ""
     except BadImageError as error:
