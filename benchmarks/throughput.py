@@ -21,10 +21,11 @@ import torch
 
 from assay.data.load import MemoryDataset
 from assay.models import build_model
+from assay.parts import wire
 from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.recipes import RECIPES
-from assay.run import run, wire
+from assay.run import run
 from plain import plain_epoch
 
 MODELS = {"simple-cnn": "simple-cnn-augment", "resnet18": "resnet18-cifar"}
@@ -57,7 +58,7 @@ def parse() -> argparse.Namespace:
 
 def images(recipe: Recipe) -> tuple[np.ndarray, list[int]]:
     """The training images as the plain loop wants them: uint8 [N, H, W, C], and labels."""
-    dataset = wire(recipe, torch.device("cpu"), Silence()).batches.dataset
+    dataset = wire(recipe, torch.device("cpu")).batches.dataset
     assert isinstance(dataset, MemoryDataset)
     return dataset.images.permute(0, 2, 3, 1).contiguous().numpy(), dataset.labels.tolist()
 

@@ -31,7 +31,7 @@ BAD = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     out = tmp_path_factory.mktemp("runs") / "digits"
-    return assay.train("digits", {"train.epochs": 1, "data.size": 8}, out=out, progress=False)
+    return assay.train("digits", {"train.epochs": 1}, out=out, progress=False)
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_a_bad_image_stops_the_training_and_is_named(kind: str, capsys: pytest.C
 def test_bad_images_are_left_out_on_request_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     for kind in BAD:
         spoil(Path("pets/dog"), kind, f"{kind} [1].jpg")
-    options = "--data.on_bad_image skip --train.epochs 1 --train.batch_size 4 --data.size 8"
+    options = "--data.on_bad_image skip --train.epochs 1 --train.batch_size 4"
     assert call(["train", "digits", "--data.name", "folder:pets", "--out", "new", *options.split()]) == 0
     printed = capsys.readouterr().out
     summary = RunRecord.read("new").summary

@@ -1,4 +1,4 @@
-"""A run from beginning to end: the one file that opens a recipe and wires the parts together."""
+"""A run from beginning to end: train each epoch, evaluate, select, log, checkpoint; measure the test split once."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
-from assay.classifier import MODEL_FILE, Classifier, build_network, load, ready
-from assay.data.augment import build_augmentations
-from assay.data.batches import EvaluationBatches, TrainBatches
-from assay.data.load import Cut, Data, Storage, load_data
-from assay.data.preprocess import Normalize
-from assay.data.sources import load_source
+from assay.classifier import MODEL_FILE, Classifier, load, ready
 from assay.device import pick_device, reproducible
-from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.evaluation import Evaluation, evaluate_batches
 from assay.interrupt import StopRequest
 from assay.models import count_parameters
+from assay.parts import Parts, architecture, wire
 from assay.progress import Silence, Watcher
-from assay.recipe import DataSection, Recipe
+from assay.recipe import Recipe
 from assay.record import Row, RunRecord, write_json
 from assay.run_folder import RunFolder
 from assay.tracking import Tracker
-from assay.training.checkpoint import State, random_states, restore_random_states, save_checkpoint
-from assay.training.loop import Step, train_epoch
-from assay.training.optim import build_optimizer
-from assay.training.schedule import attach, build_schedule
+from assay.training.checkpoint import State, save_checkpoint
+from assay.training.loop import train_epoch
+from assay.training.position import Position
 
 SELECTION = {
     "held-out": "the epoch that was best on the held-out split",
@@ -52,80 +43,6 @@ class InterruptedRunError(Exception):
 
 class DivergedError(ArithmeticError):
     """The training loss is no longer a finite number."""
-
-
-@dataclass
-class Position:
-    """Where a run stands; all of it goes into the checkpoint.
-
-    Attributes:
-        epoch: epochs done.
-        step: steps done of the epoch under way.
-        loss: sum of the losses of those steps, float64.
-        correct: number of right answers in them, int64.
-        best: the selected epoch's score, and ``best_epoch`` its number, from 1.
-        metrics_size: bytes of ``metrics.jsonl``; ``timings_size`` of ``timings.jsonl``.
-        epoch_seconds: time spent on the steps of the epoch under way.
-        seconds: time spent on the epochs done, evaluation included.
-    """
-
-    loss: Tensor
-    correct: Tensor
-    epoch: int = 0
-    step: int = 0
-    best: tuple[float, ...] = ()
-    best_epoch: int = 0
-    metrics_size: int = 0
-    timings_size: int = 0
-    epoch_seconds: float = 0.0
-    seconds: float = 0.0
-
-    @classmethod
-    def start(cls, device: torch.device) -> Position:
-        """At the very beginning."""
-        zero = torch.zeros((), device=device)
-        return cls(zero.double() if device.type != "mps" else zero, zero.long())
-
-    def add(self, step: Step) -> None:
-        """Count a step, without waiting for the device."""
-        self.step += 1
-        self.loss += step.loss
-        self.correct += step.correct
-
-    def next_epoch(self) -> None:
-        """The epoch under way is done."""
-        self.epoch, self.step, self.epoch_seconds = self.epoch + 1, 0, 0.0
-        self.loss.zero_()
-        self.correct.zero_()
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A recipe's parts, ready to use."""
-
-    data: Data
-    network: nn.Module
-    optimizer: Optimizer
-    scheduler: LambdaLR
-    batches: TrainBatches
-    splits: dict[str, EvaluationBatches]
-    device: torch.device
-
-    def state(self) -> State:
-        """Everything that changes during training, but the position."""
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "random": random_states(self.device),
-        }
-
-    def restore(self, state: State) -> None:
-        """The inverse of :meth:`state`."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        restore_random_states(state["random"], self.device)
 
 
 @dataclass
@@ -181,7 +98,9 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
         return RunRecord.read(out)
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device), StopRequest() as stop:
-        parts = wire(recipe, device, watcher)
+        parts = wire(recipe, device)
+        for error in parts.data.bad:
+            watcher.say(f"left out: {error}")
         position = _go_back_to(previous, parts) if previous else Position.start(device)
         folder.begin(recipe, str(device), {"parameters": count_parameters(parts.network)})
         folder.metrics.cut(position.metrics_size)
@@ -191,50 +110,6 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
             _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
             _finish(recipe, folder, parts, position)
     return RunRecord.read(out)
-
-
-def wire(recipe: Recipe, device: torch.device, watcher: Watcher) -> Parts:
-    """Build everything that the recipe names; raises ``ValueError`` for what does not exist or fit."""
-    data = _load(recipe.data, device)
-    for error in data.bad:
-        watcher.say(f"left out: {error}")
-    network = build_network(_architecture(recipe), data.classes, data.preprocessing)
-    layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
-    network = network.to(device).to(memory_format=layout)
-    normalize = Normalize(data.preprocessing, device, layout)
-    batches = TrainBatches(
-        data.splits["train"],
-        recipe.train.batch_size,
-        normalize,
-        augmentations=build_augmentations(**recipe.augment.model_dump()),
-        seed=recipe.train.seed,
-        device=device,
-    )
-    optimizer = build_optimizer(parameters=network.parameters(), **recipe.optim.model_dump())
-    options = recipe.schedule.model_dump(exclude={"update"})
-    schedule = build_schedule(epochs=recipe.train.epochs, **options)
-    scheduler = attach(schedule, optimizer, steps_per_epoch=len(batches), update=recipe.schedule.update)
-    splits = {
-        name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
-    }
-    if recipe.train.compile:
-        network.compile()
-    return Parts(data, network, optimizer, scheduler, batches, splits, device)
-
-
-def _load(section: DataSection, device: torch.device) -> Data:
-    source = load_source(section.name, root=section.root, label=section.label)
-    return load_data(
-        source,
-        size=section.size,
-        cut=Cut(section.held_out, section.test, section.split_seed),
-        storage=Storage(device, section.memory, section.workers),
-        on_bad_image=section.on_bad_image,
-    )
-
-
-def _architecture(recipe: Recipe) -> dict[str, Any]:
-    return recipe.model.model_dump(exclude_none=True)
 
 
 def _go_back_to(state: State, parts: Parts) -> Position:
@@ -365,4 +240,4 @@ def _short(evaluation: Evaluation) -> Row:
 def _classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     data = parts.data
     origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
-    return Classifier(parts.network, _architecture(recipe), data.classes, data.preprocessing, origin, metrics)
+    return Classifier(parts.network, architecture(recipe), data.classes, data.preprocessing, origin, metrics)

@@ -1,0 +1,96 @@
+"""From a recipe to the parts of a run: the one file that opens every section and wires what it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from assay.classifier import build_network
+from assay.data.augment import build_augmentations
+from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.load import Cut, Data, Storage, load_data
+from assay.data.preprocess import Normalize
+from assay.data.sources import load_source
+from assay.evaluation import BATCH_SIZE
+from assay.recipe import Recipe
+from assay.sections import DataSection
+from assay.training.checkpoint import State, random_states, restore_random_states
+from assay.training.optim import build_optimizer
+from assay.training.schedule import attach, build_schedule
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A recipe's parts, ready to use."""
+
+    data: Data
+    network: nn.Module
+    optimizer: Optimizer
+    scheduler: LambdaLR
+    batches: TrainBatches
+    splits: dict[str, EvaluationBatches]
+    device: torch.device
+
+    def state(self) -> State:
+        """Everything that changes during training, but the position."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "random": random_states(self.device),
+        }
+
+    def restore(self, state: State) -> None:
+        """The inverse of :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        restore_random_states(state["random"], self.device)
+
+
+def wire(recipe: Recipe, device: torch.device) -> Parts:
+    """Build everything that the recipe names; raises ``ValueError`` for what does not exist or fit."""
+    data = _load(recipe.data, device)
+    network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
+    network = network.to(device).to(memory_format=layout)
+    normalize = Normalize(data.preprocessing, device, layout)
+    batches = TrainBatches(
+        data.splits["train"],
+        recipe.train.batch_size,
+        normalize,
+        augmentations=build_augmentations(**recipe.augment.model_dump()),
+        seed=recipe.train.seed,
+        device=device,
+    )
+    optimizer = build_optimizer(parameters=network.parameters(), **recipe.optim.model_dump())
+    options = recipe.schedule.model_dump(exclude={"update"})
+    schedule = build_schedule(epochs=recipe.train.epochs, **options)
+    scheduler = attach(schedule, optimizer, steps_per_epoch=len(batches), update=recipe.schedule.update)
+    splits = {
+        name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
+    }
+    if recipe.train.compile:
+        network.compile()
+    return Parts(data, network, optimizer, scheduler, batches, splits, device)
+
+
+def _load(section: DataSection, device: torch.device) -> Data:
+    source = load_source(section.name, root=section.root, label=section.label)
+    return load_data(
+        source,
+        size=section.size,
+        cut=Cut(section.held_out, section.test, section.split_seed),
+        storage=Storage(device, section.memory, section.workers),
+        on_bad_image=section.on_bad_image,
+    )
+
+
+def architecture(recipe: Recipe) -> dict[str, Any]:
+    """The name and the given options of the network, as the model file holds them."""
+    return recipe.model.model_dump(exclude_none=True)

@@ -1,0 +1,78 @@
+"""What README and the docstrings show is run, and every command and option is written about."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import assay.choices
+from assay.cli import COMMANDS, build_parser
+from assay.recipes import RECIPES
+
+HOME = Path(__file__).parents[1]
+README = (HOME / "README.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def shown_commands() -> list[str]:
+    return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line[:2] == "$ "]
+
+
+def test_the_first_screen_has_exactly_the_two_commands() -> None:
+    first = "\n".join(README.splitlines()[:30])
+    assert re.findall(r"^python3 .*?(?=\s+#|$)", first, flags=re.MULTILINE) == ["python3 start.py", "python3 start.py test"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_readme(command: str) -> None:
+    assert any(line.startswith(f"assay {command}") for line in shown_commands())
+
+
+@pytest.mark.parametrize("line", [line for line in shown_commands() if line.startswith("assay ")])
+def test_every_shown_command_is_understood(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    parser, _ = build_parser(words)
+    options, unknown = parser.parse_known_args(words)
+    assert not unknown
+    if options.command == "train":
+        assert options.recipe in RECIPES or options.recipe.startswith(("runs/", "my-"))
+
+
+@pytest.mark.slow
+def test_the_tour_on_digits_runs(tmp_path: Path) -> None:
+    """The first console block, as a stranger types it, but for fewer epochs."""
+    for line in blocks("console")[0].splitlines():
+        if line.startswith("$ assay"):
+            words = shlex.split(line.removeprefix("$ assay"), comments=True)
+            more = ["--train.epochs", "3"] if words[0] == "train" else []
+            result = subprocess.run(
+                [sys.executable, "-m", "assay.cli", *words, *more], cwd=tmp_path, capture_output=True, text=True
+            )
+            assert result.returncode == 0, result.stderr
+
+
+def test_the_python_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(blocks("python"))
+    assert ">>> " in text
+    example = doctest.DocTestParser().get_doctest(text, {}, "README", "README.md", 0)
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example)
+    assert result.failed == 0
+
+
+def test_docstring_examples_of_choices() -> None:
+    assert doctest.testmod(assay.choices) == (0, 1)
+
+
+def test_files_named_in_the_documents_exist() -> None:
+    for document in (HOME / "README.md", HOME / "docs" / "architecture.md"):
+        for name in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / name).exists(), f"{document.name} links to {name}"
