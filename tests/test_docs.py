@@ -28,7 +28,10 @@ def shown_commands() -> list[str]:
 
 def test_the_first_screen_has_exactly_the_two_commands() -> None:
     first = "\n".join(README.splitlines()[:30])
-    assert re.findall(r"^python3 .*?(?=\s+#|$)", first, flags=re.MULTILINE) == ["python3 start.py", "python3 start.py test"]
+    assert re.findall(r"^python3 .*?(?=\s+#|$)", first, flags=re.MULTILINE) == [
+        "python3 start.py",
+        "python3 start.py test",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -173,6 +173,21 @@ def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     assert essence(tmp_path / "streamed")[1] == essence(in_memory.folder)[1]
 
 
+def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+            run(DROPOUT, tmp_path / "run", watcher=StopAfter(5, patch))
+        run(DROPOUT, tmp_path / "undisturbed")
+        torch.set_num_threads(1)
+        run(DROPOUT, tmp_path / "run", resume=True)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    assert_same_run(tmp_path / "run", tmp_path / "undisturbed")
+
+
 def test_more_epochs_on_request(finished: RunRecord, tmp_path: Path) -> None:
     constant = TINY.but({"schedule.name": "constant"})
     run(constant.but({"train.epochs": 1}), tmp_path / "run")

@@ -31,21 +31,30 @@ def pick_device(name: str) -> torch.device:
 
 
 @contextmanager
-def reproducible(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's generators, ask for deterministic algorithms, and put everything back at the end."""
+def reproducible(seed: int, device: torch.device, threads: int) -> Iterator[None]:
+    """Seed torch's generators, ask for deterministic algorithms, and put everything back at the end.
+
+    Args:
+        seed: of torch's generators on the CPU and the device.
+        device: that trains.
+        threads: of one operation on the CPU; how a sum is shared out decides how it rounds.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
     deterministic: Any = torch.utils.deterministic  # its attributes are made at run time
     mode = torch.get_deterministic_debug_mode()
     filled = deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
+    threads_before = torch.get_num_threads()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
+        torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode("warn")
         deterministic.fill_uninitialized_memory = False  # a safety net that costs a pass over memory
         torch.backends.cudnn.benchmark = False
         try:
             yield
         finally:
+            torch.set_num_threads(threads_before)
             torch.set_deterministic_debug_mode(mode)
             deterministic.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = benchmark

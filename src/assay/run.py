@@ -61,7 +61,12 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint."""
         self.tracker.flush()
-        state = {"recipe": self.recipe.to_dict(), "position": vars(self.position), **self.parts.state()}
+        state = {
+            "recipe": self.recipe.to_dict(),
+            "position": vars(self.position),
+            "threads": torch.get_num_threads(),
+            **self.parts.state(),
+        }
         save_checkpoint(self.folder.checkpoint, state)
         self.saved = time.monotonic()
 
@@ -97,7 +102,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
         watcher.say(f"{out} is finished; ask for more with --train.epochs")
         return RunRecord.read(out)
     device = pick_device(recipe.train.device)
-    with reproducible(recipe.train.seed, device), StopRequest() as stop:
+    with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
         parts = wire(recipe, device)
         for error in parts.data.bad:
             watcher.say(f"left out: {error}")
@@ -110,6 +115,12 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
             _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
             _finish(recipe, folder, parts, position)
     return RunRecord.read(out)
+
+
+def _threads(recipe: Recipe, previous: State | None) -> int:
+    """As the recipe says; else as before the stop, whatever this process would choose; else torch's choice."""
+    before: int = previous["threads"] if previous else torch.get_num_threads()
+    return recipe.train.threads or before
 
 
 def _go_back_to(state: State, parts: Parts) -> Position:

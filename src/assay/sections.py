@@ -159,6 +159,8 @@ class TrainSection(Section):
     """which epoch's weights are kept: best on held-out, the last, or best on the test split"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps"""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """CPU threads of one operation (default: torch's choice); another number may round otherwise"""
     channels_last: bool = True
     """memory layout of images and filters: channels_last (True) or contiguous (False)"""
     compile: bool = False
