@@ -178,10 +178,10 @@ def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: 
     try:
         torch.set_num_threads(2)
         with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-            run(DROPOUT, tmp_path / "run", watcher=StopAfter(5, patch))
-        run(DROPOUT, tmp_path / "undisturbed")
+            run(TINY, tmp_path / "run", watcher=StopAfter(5, patch))
+        run(TINY, tmp_path / "undisturbed")
         torch.set_num_threads(1)
-        run(DROPOUT, tmp_path / "run", resume=True)
+        run(TINY, tmp_path / "run", resume=True)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
@@ -283,3 +283,15 @@ def test_a_network_can_learn_one_batch_by_heart(make_folder: Callable[..., Path]
     record = run(Recipe().but(changes | optimizer), tmp_path / "run")
     assert record.metrics[-1]["train_accuracy"] == 1.0
     assert record.summary["test"]["accuracy"] < 0.95  # noise cannot be generalised
+
+
+def test_a_run_does_not_go_on_with_other_data(
+    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = make_folder(tmp_path / "photos", {"a": 30, "b": 30}, side=16)
+    recipe = TINY.but({"data.name": f"folder:{photos}", "train.batch_size": 16})
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "run", watcher=StopAfter(1, patch))
+    (photos / "a" / "000.png").unlink()
+    with pytest.raises(ValueError, match="the data have changed"):
+        run(recipe, tmp_path / "run", resume=True)

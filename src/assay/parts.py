@@ -37,8 +37,9 @@ class Parts:
     device: torch.device
 
     def state(self) -> State:
-        """Everything that changes during training, but the position."""
+        """Everything that changes during training, but the position; and by what to know the data again."""
         return {
+            "data": self._data_in_words(),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
@@ -46,11 +47,19 @@ class Parts:
         }
 
     def restore(self, state: State) -> None:
-        """The inverse of :meth:`state`."""
+        """The inverse of :meth:`state`; raises ``ValueError`` where the data are not the same any more."""
+        if state["data"] != self._data_in_words():
+            raise ValueError(f"the data have changed: they were {state['data']}, now {self._data_in_words()}")
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         restore_random_states(state["random"], self.device)
+
+
+    def _data_in_words(self) -> str:
+        counts = ", ".join(f"{len(split)} {name}" for name, split in self.data.splits.items())
+        mean = ", ".join(f"{value:.6f}" for value in self.data.preprocessing.mean)
+        return f"{counts} images in {len(self.data.classes)} classes, train mean {mean}"
 
 
 def wire(recipe: Recipe, device: torch.device) -> Parts:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -76,9 +77,11 @@ def predict_images(
     count = len(images.names)
     chunks = [range(start, min(start + BATCH_SIZE, count)) for start in range(0, count, BATCH_SIZE)]
     busy = workers if len(chunks) > 1 else 0
-    good = _GoodImages(decode(images, classifier.preprocessing, chunks, busy), skip_bad=skip_bad)
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
-    scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good))
+    decoded = cast("Generator[Decoded]", decode(images, classifier.preprocessing, chunks, busy))
+    with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
+        good = _GoodImages(decoded, skip_bad=skip_bad)
+        scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good))
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
     return Predictions(tuple(_rank(scores, names, classifier.classes, top)), tuple(good.bad.values()))
 

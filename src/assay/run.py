@@ -136,7 +136,7 @@ def _train(run: Run) -> None:
     run.watcher.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
     try:
         for epoch in range(position.epoch, epochs):
-            began = time.monotonic()
+            began = time.monotonic() - position.epoch_seconds
             _train_epoch(run, epoch)
             _end_epoch(run, epoch)
             position.seconds += time.monotonic() - began

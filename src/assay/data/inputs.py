@@ -96,7 +96,7 @@ def _read_archive(path: Path) -> EncodedImages:
     kind = _ZipReader if path.suffix.lower() == ".zip" else _TarReader
     try:
         members = sorted(name for name in kind.list(path) if _is_image(name))
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except Exception as error:  # readers of broken archives raise nearly anything
         raise ValueError(f"{path}: not a readable archive ({error})") from None
     return EncodedImages(kind(path, members), [f"{path.as_posix()}/{member}" for member in members], (path,))
 
@@ -146,6 +146,10 @@ class _TarReader:
         file = archive.extractfile(member)
         assert file is not None  # only regular files are listed
         return file.read()
+
+    def __del__(self) -> None:
+        for archive in self._open.values():  # a TarFile, unlike a ZipFile, leaves its file open
+            archive.close()
 
 
 def _of_this_process(handles: dict[int, T], opener: Callable[[], T]) -> T:
