@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-
 # Before torch is imported, and for the processes that tests start: steps as small as theirs gain nothing
 # from a second thread, and wait long for it where the machine is busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

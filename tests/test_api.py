@@ -107,7 +107,7 @@ def test_other_data_may_number_the_classes_otherwise(
 
 
 def test_a_split_of_other_data_has_to_be_there(pets: RunRecord, tmp_path: Path, make_folder: MakeFolder) -> None:
-    with pytest.raises(ValueError, match="has no held-out split; it has train, test"):
+    with pytest.raises(ValueError, match="pets/ has no held-out split; it has "):
         assay.evaluate(pets.folder, f"folder:{tmp_path / '.' / 'pets'}/", split="held-out")
     strange = make_folder(tmp_path / "strange", {"a": 2, "owl": 2})
     with pytest.raises(ValueError, match="class 'owl' is not among the model's"):
@@ -132,14 +132,14 @@ def test_check_finds_what_is_wrong(make_folder: MakeFolder, tmp_path: Path) -> N
     data = make_folder(tmp_path / "data", {"a": 3, "b": 3})
     assert assay.check(f"folder:{data}").problems == []
     shutil.copy(data / "a" / "000.png", data / "b" / "copy.png")
-    assert list(assay.check(f"folder:{data}").wrong) == ["conflicting labels"] or "a/000.png" in str(
-        assay.check(f"folder:{data}").problems
-    )
+    (line,) = assay.check(f"folder:{data}").wrong["conflicting labels"]
+    assert "a/000.png" in line
+    assert "b/copy.png" in line
 
 
 @pytest.mark.parametrize("inputs", [[], ["absent"]])
 def test_there_is_no_prediction_of_nothing(digits: RunRecord, inputs: list[str]) -> None:
-    with pytest.raises(ValueError, match="no readable image|no such file"):
+    with pytest.raises(ValueError, match=r"no readable image|no such file"):
         assay.predict(digits.folder, inputs)
 
 

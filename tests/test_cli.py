@@ -1,5 +1,7 @@
 """The commands from end to end: what they print, what they write, how they stop and go on."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -16,6 +18,7 @@ import pytest
 import torch
 
 import assay
+from assay.analysis import plots
 from assay.cli import main
 from assay.recipe import Recipe, field_names
 from assay.recipes import RECIPES
@@ -33,10 +36,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: RunRecord) -> Path:
-    """The folder that `assay evaluate RUN` writes."""
-    assert main(["evaluate", str(trained.folder)]) == 0
-    return trained.folder / "evaluation-test"
+def evaluated(trained: RunRecord) -> tuple[Path, str]:
+    """The folder that `assay evaluate RUN --print-log` writes, and what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(["evaluate", str(trained.folder), "--print-log"]) == 0
+    return trained.folder / "evaluation-test", printed.getvalue()
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but not drawn, which takes seconds."""
+    monkeypatch.setattr(plots, "save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 
 def test_a_training_sums_up_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,23 +71,25 @@ def test_a_diverged_training_gives_status_1(tmp_path: Path, capsys: pytest.Captu
     assert re.fullmatch(r"assay: training diverged in epoch \d.*\n", capsys.readouterr().err)
 
 
-def test_an_evaluation_writes_its_results(trained: RunRecord, evaluated: Path) -> None:
-    assert {path.name for path in evaluated.iterdir()} == {"summary.json", "log.csv", *PICTURES}
+def test_an_evaluation_writes_its_results(trained: RunRecord, evaluated: tuple[Path, str]) -> None:
+    folder, _ = evaluated
+    assert {path.name for path in folder.iterdir()} == {"summary.json", "log.csv", *PICTURES}
     for name in PICTURES:
-        assert (evaluated / name).read_bytes().startswith(b"\x89PNG")
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
     expected = assay.evaluate(trained.folder)
-    assert json.loads((evaluated / "summary.json").read_text()) == expected.summary()
-    rows = [line.split(",") for line in (evaluated / "log.csv").read_text().splitlines()]
+    assert json.loads((folder / "summary.json").read_text()) == expected.summary()
+    rows = [line.split(",") for line in (folder / "log.csv").read_text().splitlines()]
     assert rows[0] == ["name", "predicted", "label", "correct", "probability"]
     assert rows[1:] == [[str(value) for value in row.values()] for row in expected.log()]
 
 
-def test_an_evaluation_gives_the_figures_of_the_run(trained: RunRecord, evaluated: Path) -> None:
-    summary = json.loads((evaluated / "summary.json").read_text())
+def test_an_evaluation_gives_the_figures_of_the_run(trained: RunRecord, evaluated: tuple[Path, str]) -> None:
+    summary = json.loads((evaluated[0] / "summary.json").read_text())
     assert {name: summary[name] for name in trained.summary["test"]} == trained.summary["test"]
 
 
 @pytest.mark.parametrize("split", ["held-out", "train"])
+@pytest.mark.usefixtures("quick_figures")
 def test_the_other_splits_are_those_of_the_training(trained: RunRecord, split: str, tmp_path: Path) -> None:
     assert main(["evaluate", str(trained.folder), "--split", split, "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -88,14 +100,14 @@ def test_the_other_splits_are_those_of_the_training(trained: RunRecord, split: s
         assert summary["images"] == trained.summary["train_images"]
 
 
-def test_the_log_is_printed_on_request(trained: RunRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(trained.folder), "--print-log", "--out", str(tmp_path)]) == 0
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+def test_the_log_is_printed_on_request(trained: RunRecord, evaluated: tuple[Path, str]) -> None:
+    printed = [line for line in evaluated[1].splitlines() if line.startswith("[")]
     log = assay.evaluate(trained.folder).log()
     assert printed == [f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}" for row in log]
     assert {line.split("]")[2] for line in printed} == {"[True", "[False"}
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_model_file_needs_nothing_beside_it(
     trained: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +121,7 @@ def test_a_model_file_needs_nothing_beside_it(
     )
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_class_names_in_brackets_reach_the_tables(
     make_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

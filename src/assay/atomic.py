@@ -23,7 +23,9 @@ def replace_file(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk names no file, or the temporary one
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise

@@ -55,7 +55,6 @@ class Parts:
         self.scheduler.load_state_dict(state["scheduler"])
         restore_random_states(state["random"], self.device)
 
-
     def _data_in_words(self) -> str:
         counts = ", ".join(f"{len(split)} {name}" for name, split in self.data.splits.items())
         mean = ", ".join(f"{value:.6f}" for value in self.data.preprocessing.mean)

@@ -21,12 +21,12 @@ def to_csv(rows: Rows) -> bytes:
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue().encode()
+    return buffer.getvalue().encode(errors="backslashreplace")
 
 
 def to_json_lines(rows: Rows) -> bytes:
     """One JSON object per line."""
-    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
 
 
 def to_parquet(rows: Rows) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ _WRONG = "#b3261e"
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG or SVG, as the name says, atomically."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=150)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a script that the font lacks shows as boxes
+        figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=150)
     replace_file(path, buffer.getvalue())
 
 
@@ -39,7 +42,7 @@ def plot_curves(metrics: Sequence[Mapping[str, Any]], title: str = "") -> Figure
         title: stands above both.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     loss, accuracy = figure.subplots(1, 2)
     for split in _COLORS:
         if f"{split}_loss" in metrics[0]:
@@ -66,9 +69,10 @@ def plot_confusion(evaluation: Evaluation, title: str = "") -> Figure:
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(image, ax=axes, label="percent of the label's images", shrink=0.8)
     small = 9 if classes <= 20 else 5
-    axes.set_xticks(range(classes), evaluation.classes, rotation=90, fontsize=small)
-    axes.set_yticks(range(classes), evaluation.classes, fontsize=small)
-    axes.set(xlabel="predicted", ylabel="label", title=title)
+    names = [_plain(name) for name in evaluation.classes]
+    axes.set_xticks(range(classes), names, rotation=90, fontsize=small)
+    axes.set_yticks(range(classes), names, fontsize=small)
+    axes.set(xlabel="predicted", ylabel="label", title=_plain(title))
     if classes <= 20:
         _write_counts(axes, counts, share)
     return figure
@@ -86,7 +90,7 @@ def plot_samples(dataset: Dataset, classes: Sequence[str], title: str = "", each
     labels = dataset.labels.cpu()
     rows = [torch.nonzero(labels == number).flatten()[:each].tolist() for number in range(min(len(classes), most))]
     figure = Figure(figsize=(1.6 + 0.8 * each, 0.5 + 0.8 * len(rows)), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     grid = figure.subplots(len(rows), each, squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
@@ -129,7 +133,7 @@ def _gallery(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], tit
     columns = 8
     lines = max(math.ceil(len(pictures) / columns), 1)
     figure = Figure(figsize=(1.45 * columns, 0.6 + 1.85 * lines), layout="constrained")
-    figure.suptitle(title if pictures else f"{title}\nno mistakes")
+    figure.suptitle(_plain(title) if pictures else f"{_plain(title)}\nno mistakes")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -154,6 +158,11 @@ def _show(axes: Axes, picture: NDArray[np.uint8]) -> None:
 
 
 def _short(text: str, most: int = 16, *, end: bool = False) -> str:
-    """At most so many characters; ``$`` would begin a formula."""
+    """At most so many characters, of the text's beginning or of its end."""
     cut = text if len(text) <= most else (f"…{text[1 - most :]}" if end else f"{text[: most - 1]}…")
-    return cut.replace("$", r"\$")
+    return _plain(cut)
+
+
+def _plain(text: str) -> str:
+    """The text as it is: a ``$`` would begin a formula."""
+    return text.replace("$", r"\$")

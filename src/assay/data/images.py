@@ -87,7 +87,7 @@ class FileImages:
         digest = hashlib.sha256()
         for path in self.paths:
             status = path.stat()
-            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 
@@ -113,7 +113,7 @@ class EncodedImages:
     def fingerprint(self) -> str:
         """From the path, size and time of change of the files behind, and the names."""
         files = FileImages(self.files, ()).fingerprint()
-        return hashlib.sha256("\n".join([files, *self.names]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([files, *self.names]).encode(errors="surrogateescape")).hexdigest()
 
 
 def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
