@@ -9,6 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import assay
 import assay.run as module
 from assay.classifier import load
 from assay.evaluation import evaluate_batches
@@ -295,3 +296,20 @@ def test_a_run_does_not_go_on_with_other_data(
     (photos / "a" / "000.png").unlink()
     with pytest.raises(ValueError, match="the data have changed"):
         run(recipe, tmp_path / "run", resume=True)
+
+
+def test_a_set_has_one_name_wherever_it_is_named_from(
+    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the images that the model learned from would pass for a test split."""
+    make_folder(tmp_path / "photos", {"a": 30, "b": 30}, side=16)
+    monkeypatch.chdir(tmp_path)
+    recipe = TINY.but({"data.name": "folder:photos", "train.batch_size": 16, "train.epochs": 1})
+    trained = run(recipe, tmp_path / "run").summary["test"]
+    for name in (None, "folder:photos", "folder:photos/", f"folder:{tmp_path}/photos"):
+        evaluation = assay.evaluate(tmp_path / "run", name)
+        assert len(evaluation.labels) == trained["images"] == 12
+        assert evaluation.accuracy == trained["accuracy"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(assay.evaluate(tmp_path / "run", split="held-out").labels) == trained["images"] / 2 - 1

@@ -19,7 +19,7 @@ from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
 from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
-from assay.data.sources import load_source
+from assay.data.sources import full_name, load_source
 from assay.data.split import SPLITS, Source, relabel
 from assay.device import pick_device
 from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
@@ -99,11 +99,14 @@ def evaluate(
     """
     _check_on_bad_image(on_bad_image)
     classifier, where = _ready(model, device)
-    name = data or classifier.data.get("name")
-    if not name:
+    own = classifier.data.get("name")
+    wanted = data or own
+    if not wanted:
         raise ValueError("the model does not say which images it learned from; name a set with --data.name")
-    source = load_source(name, root=_path(root), label=label or _label(classifier, data))
-    chosen, cut = _choose_split(relabel(source, classifier.classes), split, classifier, data)
+    name = full_name(wanted)
+    own_label = classifier.data.get("label") if name == own else None
+    source = load_source(name, root=_path(root), label=label or own_label)
+    chosen, cut = _choose_split(relabel(source, classifier.classes), split, classifier, name)
     how = classifier.preprocessing
     opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
     batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
@@ -183,8 +186,8 @@ def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, tor
     return ready(classifier, where), where
 
 
-def _choose_split(source: Source, split: str, classifier: Classifier, data: str | None) -> tuple[Source, Cut]:
-    """The part of the source to open, and the cut that makes the wanted split of it.
+def _choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
+    """The part of the source of that name to open, and the cut that makes the wanted split of it.
 
     The model's own set is cut as it was in training. Of another set, a split must be there, or
     the set must be a single one, which is then taken whole.
@@ -194,17 +197,13 @@ def _choose_split(source: Source, split: str, classifier: Classifier, data: str 
     if split in source.splits and split != "train":
         return replace(source, splits={split: source.splits[split]}), Cut()
     own = classifier.data
-    if data is None or data == own.get("name"):
+    if name == own.get("name"):
         if split == "held-out" and not own["held_out"]:
             raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
         return source, Cut(own["held_out"], own["test"], own["split_seed"])
     if len(source.splits) > 1 and split not in source.splits:
-        raise ValueError(f"{data} has no {split} split; it has {', '.join(source.splits)}")
+        raise ValueError(f"{name} has no {split} split; it has {', '.join(source.splits)}")
     return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)
-
-
-def _label(classifier: Classifier, data: str | None) -> str | None:
-    return classifier.data.get("label") if data is None else None
 
 
 def _path(root: str | Path | None) -> Path | None:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from assay.classifier import MODEL_FILE, Classifier, load, ready
+from assay.data.sources import full_name
 from assay.device import pick_device, reproducible
 from assay.evaluation import Evaluation, evaluate_batches
 from assay.interrupt import StopRequest
@@ -251,4 +252,5 @@ def _short(evaluation: Evaluation) -> Row:
 def _classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     data = parts.data
     origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
+    origin["name"] = full_name(recipe.data.name)
     return Classifier(parts.network, architecture(recipe), data.classes, data.preprocessing, origin, metrics)

@@ -44,6 +44,12 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
     return NAMED[name]((root or data_root()).expanduser())
 
 
+def full_name(name: str) -> str:
+    """The name with its path made absolute, so that one set has one name wherever it is named from."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}:{Path(path).expanduser().resolve()}" if colon else name
+
+
 def data_root() -> Path:
     """``$ASSAY_DATA``, or the folder for this user's cached data."""
     return Path(os.environ.get("ASSAY_DATA") or platformdirs.user_cache_path("assay") / "data").expanduser()
