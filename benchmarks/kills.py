@@ -17,13 +17,14 @@ import time
 from pathlib import Path
 
 RECIPE = "simple-cnn-augment"
-CHANGES = ["--data.name", "cifar10", "--train.epochs", "2", "--train.checkpoint_minutes", "0.01"]
+CHANGES = ["--data.name", "cifar10", "--train.checkpoint_minutes", "0.01"]
 
 
 def main() -> None:
     options = parse()
     options.out.mkdir(parents=True)
     began = time.monotonic()
+    CHANGES.extend(["--train.epochs", str(options.epochs)])
     subprocess.run(command(options.out / "undisturbed"), check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - began
     print(f"undisturbed: {seconds:.1f} s", flush=True)
@@ -36,6 +37,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=2, help="length of each training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     return parser.parse_args()
