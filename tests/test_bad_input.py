@@ -112,7 +112,10 @@ RECIPES = [
     ("train digits --optim.lr nan --out new", "optim.lr: nan is not a number"),
     ("train digits --optim.name adm --out new", "did you mean adam?"),
     ("train digits --data.held_out 1 --out new", "data.held_out: 1 is not a number at least 0 and below 1"),
-    ("train digits --data.held_out 0 --out new", "train.select held-out needs data.held_out above 0"),
+    (
+        "train digits --train.select held-out --data.held_out 0 --out new",
+        "train.select held-out needs data.held_out above 0",
+    ),
     ("train digits --model.name restnet18 --out new", "did you mean resnet18?"),
     ("train digits --model.stem_kernel 3 --out new", "model simple-cnn has no option 'stem_kernel'"),
     ("train digits --train.batch_size 5000 --out new", "train.batch_size: 5000 is more than the"),
@@ -281,17 +284,20 @@ def test_only_bad_images_give_no_empty_file(capsys: pytest.CaptureFixture[str]) 
     assert "no readable image" in refusal("predict run nothing --out new.csv --on-bad-image skip", capsys)
 
 
-@pytest.mark.parametrize("command", ["train digits --out new --train.epochs 1", "predict run pets --out new.csv"])
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [("train digits --out new --train.epochs 1", "new/recipe.yaml"), ("predict run pets --out new.csv", "new.csv")],
+)
 @pytest.mark.usefixtures("here")
 def test_a_full_disk_is_said_in_one_line(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str, file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:  # noqa: ARG001 - the interface
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "new")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     assert call(command.split()) == 2
-    assert capsys.readouterr().err == "assay: new: No space left on device\n"
+    assert capsys.readouterr().err == f"assay: {file}: No space left on device\n"
     assert list(Path().rglob(".*.*")) == []  # no temporary file stays
     assert not Path("new.csv").exists()
 

@@ -68,7 +68,7 @@ def test_sizes_on_the_way(options: dict[str, Any], after_stem: tuple[int, ...], 
     assert output_size(model, "layer4", 64) == after_layer4
 
 
-@pytest.mark.parametrize("kernel", [1, 3, 5, 7, 9, 11])
+@pytest.mark.parametrize("kernel", [3, 5, 7, 9, 11])
 def test_stem_kernel(kernel: int) -> None:
     assert sketch(stem_kernel=kernel).conv1.weight.shape == (64, 3, kernel, kernel)
 

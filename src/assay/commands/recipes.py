@@ -36,6 +36,7 @@ def print_list() -> None:
     from assay.recipes import RECIPES
 
     table = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     for name, entry in RECIPES.items():
         measured = entry.measured
         figures = (measured.accuracy_in_words(), measured.time_in_words(), measured.hardware) if measured else ()
