@@ -18,17 +18,17 @@ from assay.choices import construct
 Schedule = Callable[[float], float]
 
 
-def constant(_epochs: int) -> Schedule:
+def constant(_epochs: float) -> Schedule:
     """Factor 1 throughout."""
     return lambda _epoch: 1.0
 
 
-def step(_epochs: int, *, every: float = 10.0, factor: float = 0.1) -> Schedule:
+def step(_epochs: float, *, every: float = 10.0, factor: float = 0.1) -> Schedule:
     """Multiply by ``factor`` every ``every`` epochs (torch's StepLR)."""
     return lambda epoch: factor ** math.floor(epoch / every + 1e-9)  # 0.3 / 0.1 is below 3
 
 
-def multistep(_epochs: int, *, milestones: Sequence[float], factor: float = 0.1) -> Schedule:
+def multistep(_epochs: float, *, milestones: Sequence[float], factor: float = 0.1) -> Schedule:
     """Multiply by ``factor`` at each milestone, in epochs (torch's MultiStepLR).
 
     Raises:
@@ -39,14 +39,58 @@ def multistep(_epochs: int, *, milestones: Sequence[float], factor: float = 0.1)
     return lambda epoch: factor ** bisect.bisect_right(milestones, epoch)
 
 
-def exponential(_epochs: int, *, every: float = 1.0, factor: float = 0.9) -> Schedule:
+def exponential(_epochs: float, *, every: float = 1.0, factor: float = 0.9) -> Schedule:
     """Fall smoothly, by ``factor`` per ``every`` epochs (torch's ExponentialLR where updated by epoch)."""
     return lambda epoch: factor ** (epoch / every)
 
 
-def cosine(epochs: int, *, final: float = 0.0) -> Schedule:
+def linear(epochs: float, *, final: float = 0.0) -> Schedule:
+    """A straight line from 1 down to ``final`` at the end (torch's LinearLR)."""
+    return lambda epoch: 1 + (final - 1) * epoch / epochs
+
+
+def cosine(epochs: float, *, final: float = 0.0) -> Schedule:
     """Half a cosine from 1 down to ``final`` (Loshchilov & Hutter 2017, equation 5, without restarts)."""
-    return lambda epoch: final + (1 - final) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+    return cosine_periodic(epochs, period=epochs, final=final)
+
+
+def cosine_periodic(_epochs: float, *, period: float = 10.0, final: float = 0.0) -> Schedule:
+    """Fall to ``final`` in ``period`` epochs, rise again in as many, and so on.
+
+    torch's CosineAnnealingLR does this past its T_max; without warm restarts it is seldom what was meant.
+    """
+    return lambda epoch: _between(1.0, final, epoch / period)
+
+
+def cosine_restarts(_epochs: float, *, period: float = 10.0, multiply: int = 1, final: float = 0.0) -> Schedule:
+    """Fall to ``final`` in ``period`` epochs, begin anew at 1, each period ``multiply`` times the one before.
+
+    SGDR: Loshchilov & Hutter 2017, equation 5 (torch's CosineAnnealingWarmRestarts).
+    """
+
+    def factor(epoch: float) -> float:
+        began, length = 0.0, period
+        while epoch >= began + length - 1e-9:
+            began, length = began + length, length * multiply
+        return _between(1.0, final, max(0.0, epoch - began) / length)
+
+    return factor
+
+
+def one_cycle(epochs: float, *, rise: float = 0.3, start: float = 0.04, final: float = 4e-6) -> Schedule:
+    """Rise from ``start`` to 1 in the first ``rise`` of the epochs, then fall to ``final``, both as a cosine.
+
+    Smith & Topin 2018, section 2, with torch's OneCycleLR's defaults; the momentum stays as it is.
+    """
+    top = rise * epochs
+    return lambda epoch: (
+        _between(start, 1.0, epoch / top) if epoch < top else _between(1.0, final, (epoch - top) / (epochs - top))
+    )
+
+
+def _between(first: float, last: float, progress: float) -> float:
+    """Half a cosine's way from ``first`` (progress 0) to ``last`` (progress 1), and back (progress 2)."""
+    return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
@@ -54,17 +98,40 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "step": step,
     "multistep": multistep,
     "exponential": exponential,
+    "linear": linear,
     "cosine": cosine,
+    "cosine-periodic": cosine_periodic,
+    "cosine-restarts": cosine_restarts,
+    "one-cycle": one_cycle,
 }
 
 
-def build_schedule(name: str, *, epochs: int, **options: Any) -> Schedule:
+def build_schedule(
+    name: str, *, epochs: float, warmup: float = 0.0, warmup_start: float = 0.01, **options: Any
+) -> Schedule:
     """The schedule ``name`` for a run of ``epochs`` epochs; options that are None take its defaults.
 
+    Args:
+        name: a key of ``SCHEDULES``.
+        epochs: length of the run, warmup included.
+        warmup: epochs in which the factor rises in a straight line to the schedule's own; the
+            schedule begins, and counts its epochs, at their end (torch's SequentialLR).
+        warmup_start: the factor at the very beginning of the warmup.
+        options: of that schedule.
+
     Raises:
-        ValueError: no such schedule, or it has no such option or lacks one that it needs.
+        ValueError: no such schedule, it has no such option or lacks one that it needs, or the
+            warmup is as long as the run.
     """
-    return construct("schedule", name, SCHEDULES, epochs, **options)
+    if warmup >= epochs:
+        raise ValueError(f"schedule.warmup: {warmup:g} epochs leave none of the run's {epochs:g}")
+    schedule = construct("schedule", name, SCHEDULES, epochs - warmup, **options)
+    return _warm_up(schedule, warmup, warmup_start) if warmup else schedule
+
+
+def _warm_up(schedule: Schedule, epochs: float, start: float) -> Schedule:
+    target = schedule(0.0)
+    return lambda epoch: target * (start + (1 - start) * epoch / epochs) if epoch < epochs else schedule(epoch - epochs)
 
 
 def attach(schedule: Schedule, optimizer: Optimizer, *, steps_per_epoch: int, update: str) -> LambdaLR:

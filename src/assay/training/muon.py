@@ -1,0 +1,109 @@
+"""Muon: momentum whose update, for each convolution's filters, is made orthogonal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero that keeps 1 within 0.7 to 1.2
+_ITERATIONS = 5
+
+
+def orthogonalize(matrix: Tensor) -> Tensor:
+    """The nearest semi-orthogonal matrix, roughly: its singular values come to lie between about 0.7 and 1.2.
+
+    Newton-Schulz iteration with a quintic polynomial (Jordan et al. 2024, "Muon: an optimizer for
+    hidden layers in neural networks").
+
+    Args:
+        matrix: ``[rows, columns]``, float32.
+
+    Returns:
+        A matrix of that shape.
+    """
+    linear, cubic, quintic = _QUINTIC
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the smaller Gram matrix is the cheaper
+    wide = wide / (wide.norm() + 1e-7)
+    for _ in range(_ITERATIONS):
+        gram = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=cubic, alpha=quintic), wide, beta=linear)
+    return wide.T if matrix.shape[0] > matrix.shape[1] else wide
+
+
+class Muon(Optimizer):
+    """Muon for the parameters with two or more dimensions, AdamW for the rest; one learning rate for both.
+
+    A filter bank ``[out, in, height, width]`` is taken as the matrix ``[out, in x height x width]``.
+    Its orthogonal update is scaled by 0.2 sqrt(larger side), which gives it the root mean square of
+    an AdamW update (Liu et al. 2025, "Muon is scalable for LLM training", section 2.2), so that the
+    same learning rate and the same decoupled weight decay suit both.
+
+    Groups with ``orthogonal: False`` are trained by AdamW whatever their shape.
+
+    Args:
+        groups: parameters or groups, as for torch's optimizers.
+        lr: learning rate; 0.001 to 0.01 is usual.
+        weight_decay: decoupled: the weight shrinks by ``lr * weight_decay`` at each step.
+        momentum: of Muon, in Nesterov's form.
+        betas: of AdamW.
+        eps: of AdamW.
+    """
+
+    def __init__(
+        self,
+        groups: Any,
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float = 1e-8,
+    ) -> None:
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "eps": eps}
+        super().__init__(groups, {**defaults, "orthogonal": True})
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every parameter that has a gradient."""
+        loss = torch.enable_grad()(closure)() if closure else None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    self._update(weight, weight.grad, group)
+        return loss
+
+    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        if weight.ndim > 1 and group["orthogonal"]:
+            matrix = self._nesterov(weight, gradient, group["momentum"]).flatten(1)
+            scale = 0.2 * max(matrix.shape) ** 0.5
+            weight.add_(orthogonalize(matrix).view(weight.shape), alpha=-group["lr"] * scale)
+        else:
+            weight.add_(self._adam(weight, gradient, group), alpha=-group["lr"])
+
+    def _nesterov(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
+        state = self.state[weight]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+        return gradient.lerp(state["momentum_buffer"], momentum)
+
+    def _adam(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        """The direction of AdamW (Loshchilov & Hutter 2019, algorithm 2, lines 6 to 12)."""
+        state, (beta1, beta2) = self.state[weight], group["betas"]
+        if not state:
+            state.update(step=torch.zeros(()), exp_avg=torch.zeros_like(gradient), exp_avg_sq=torch.zeros_like(gradient))
+        state["step"] += 1
+        state["exp_avg"].lerp_(gradient, 1 - beta1)
+        state["exp_avg_sq"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        count = state["step"].item()  # on the CPU: no wait for the device
+        second = (state["exp_avg_sq"] / (1 - beta2**count)).sqrt_().add_(group["eps"])
+        return state["exp_avg"] / (1 - beta1**count) / second
