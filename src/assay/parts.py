@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from assay.classifier import build_network
 from assay.data.augment import build_augmentations
@@ -19,8 +17,13 @@ from assay.data.sources import load_source
 from assay.evaluation import BATCH_SIZE
 from assay.recipe import Recipe
 from assay.sections import DataSection
+from assay.teacher import find_teacher
+from assay.training.average import average_of
 from assay.training.checkpoint import State, random_states, restore_random_states
-from assay.training.optim import build_optimizer
+from assay.training.loop import Update
+from assay.training.losses import LossFunction, build_loss
+from assay.training.optim import build_optimizer, parameter_groups
+from assay.training.precision import Precision
 from assay.training.schedule import attach, build_schedule
 
 
@@ -30,19 +33,27 @@ class Parts:
 
     data: Data
     network: nn.Module
-    optimizer: Optimizer
-    scheduler: LambdaLR
     batches: TrainBatches
     splits: dict[str, EvaluationBatches]
+    loss_fn: LossFunction
+    update: Update
     device: torch.device
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is measured and kept: the average where there is one."""
+        average = self.update.average
+        return self.network if average is None else average.module
 
     def state(self) -> State:
         """Everything that changes during training, but the position; and by what to know the data again."""
         return {
             "data": self._data_in_words(),
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
+            "optimizer": self.update.optimizer.state_dict(),
+            "scheduler": self.update.scheduler.state_dict(),
+            "scaler": self.update.precision.scaler.state_dict(),
+            "average": self.update.average.state_dict() if self.update.average else {},
             "random": random_states(self.device),
         }
 
@@ -51,8 +62,11 @@ class Parts:
         if state["data"] != self._data_in_words():
             raise ValueError(f"the data have changed: they were {state['data']}, now {self._data_in_words()}")
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
+        self.update.optimizer.load_state_dict(state["optimizer"])
+        self.update.scheduler.load_state_dict(state["scheduler"])
+        self.update.precision.scaler.load_state_dict(state["scaler"])
+        if self.update.average is not None:
+            self.update.average.load_state_dict(state["average"])
         restore_random_states(state["random"], self.device)
 
     def _data_in_words(self) -> str:
@@ -76,16 +90,33 @@ def wire(recipe: Recipe, device: torch.device) -> Parts:
         seed=recipe.train.seed,
         device=device,
     )
-    optimizer = build_optimizer(parameters=network.parameters(), **recipe.optim.model_dump())
-    options = recipe.schedule.model_dump(exclude={"update"})
-    schedule = build_schedule(epochs=recipe.train.epochs, **options)
-    scheduler = attach(schedule, optimizer, steps_per_epoch=len(batches), update=recipe.schedule.update)
     splits = {
         name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
     }
+    update = _update(recipe, network, len(batches), device)
     if recipe.train.compile:
         network.compile()
-    return Parts(data, network, optimizer, scheduler, batches, splits, device)
+    return Parts(data, network, batches, splits, _loss(recipe, data, device), update, device)
+
+
+def _update(recipe: Recipe, network: nn.Module, steps_per_epoch: int, device: torch.device) -> Update:
+    """The optimizer over the network's parameters, with its schedule, precision and average."""
+    chosen = recipe.optim
+    rate = chosen.lr * (recipe.train.batch_size / chosen.lr_batch if chosen.lr_batch else 1.0)
+    groups = parameter_groups(network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay)
+    options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "clip"})
+    optimizer = build_optimizer(groups=groups, lr=rate, **options)
+    schedule = build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
+    scheduler = attach(schedule, optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
+    precision = Precision.named(recipe.train.precision, device)
+    return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))
+
+
+def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:
+    """The loss, with the teacher ready on the device."""
+    chosen = recipe.loss.model_dump(exclude={"teacher"})
+    name = recipe.loss.teacher
+    return build_loss(teacher=find_teacher(name, data.classes, data.preprocessing, device) if name else None, **chosen)
 
 
 def _load(section: DataSection, device: torch.device) -> Data:

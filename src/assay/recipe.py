@@ -13,6 +13,7 @@ from assay.choices import nearest
 from assay.sections import (
     AugmentSection,
     DataSection,
+    LossSection,
     ModelSection,
     OptimSection,
     ScheduleSection,
@@ -29,12 +30,15 @@ class Recipe(Section):
     model: ModelSection = ModelSection()
     optim: OptimSection = OptimSection()
     schedule: ScheduleSection = ScheduleSection()
+    loss: LossSection = LossSection()
     train: TrainSection = TrainSection()
 
     @model_validator(mode="after")
     def _selection_has_its_split(self) -> Self:
         if self.train.select == "held-out" and self.data.held_out == 0:
             raise ValueError("train.select held-out needs data.held_out above 0; or choose last")
+        if self.train.patience and self.train.select == "last":
+            raise ValueError("train.patience needs train.select held-out or test: the last epoch is no better or worse")
         return self
 
     def but(self, changes: Mapping[str, Any]) -> Recipe:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from assay.classifier import MODEL_FILE, Classifier, load, ready
 from assay.data.sources import full_name
@@ -151,7 +150,7 @@ def _train_epoch(run: Run, epoch: int) -> None:
     parts, position = run.parts, run.position
     batches = parts.batches.epoch(epoch, position.step)
     before, began = position.epoch_seconds, time.monotonic()
-    for step in train_epoch(parts.network, batches, parts.optimizer, parts.scheduler, F.cross_entropy):
+    for step in train_epoch(parts.network, batches, parts.update, parts.loss_fn, parts=run.recipe.train.accumulate):
         position.add(step)
         run.tracker.step(step.loss)
         run.watcher.step(step)
@@ -192,14 +191,14 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
     row = {
         "epoch": epoch + 1,
         "step": (epoch + 1) * steps,
-        "lr": parts.optimizer.param_groups[0]["lr"],
+        "lr": max(parts.update.scheduler.get_last_lr()),
         "train_loss": position.loss.item() / steps,
         "train_accuracy": position.correct.item() / images,
     }
     watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
     for split in watched:
         if split in parts.splits:
-            evaluation = evaluate_batches(parts.network, parts.splits[split], parts.data.classes)
+            evaluation = evaluate_batches(parts.judged, parts.splits[split], parts.data.classes)
             key = split.replace("-", "_")
             row |= {f"{key}_loss": evaluation.loss, f"{key}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
@@ -253,4 +252,4 @@ def _classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     data = parts.data
     origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
     origin["name"] = full_name(recipe.data.name)
-    return Classifier(parts.network, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
+    return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)

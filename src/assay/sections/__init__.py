@@ -8,6 +8,7 @@ refused when the run is built, never ignored.
 from assay.sections.augment import AugmentSection
 from assay.sections.base import Section
 from assay.sections.data import DataSection
+from assay.sections.loss import LossSection
 from assay.sections.model import ModelSection
 from assay.sections.optim import OptimSection
 from assay.sections.schedule import ScheduleSection
@@ -16,6 +17,7 @@ from assay.sections.train import TrainSection
 __all__ = [
     "AugmentSection",
     "DataSection",
+    "LossSection",
     "ModelSection",
     "OptimSection",
     "ScheduleSection",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.sections.base import Section
+from assay.sections.base import Count, Section
 
 
 class TrainSection(Section):
@@ -16,6 +16,14 @@ class TrainSection(Section):
     """passes over the training images"""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
     """images per step; the last, smaller batch of an epoch is left out"""
+    accumulate: Count = 1
+    """parts in which a batch is computed to save memory; their gradients add up"""
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    """arithmetic of the layers; weights stay fp32, and the loss is scaled for fp16"""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """decay per step of the weights' exponential average, which is what is measured and kept"""
+    patience: Count | None = None
+    """stop after this many epochs without a better one (needs select held-out or test)"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """seed of the initial weights, the order of the images, augmentation and dropout"""
     select: Literal["held-out", "last", "test"] = "held-out"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+from assay.training.losses import LossFunction
+from assay.training.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -19,29 +22,80 @@ class Step:
     loss: Tensor
     """mean over the batch, before the update"""
     correct: Tensor
-    """number of images whose highest score was their label's"""
+    """number of images whose highest score was their label's (under soft targets, their main label's)"""
     images: int
     """size of the batch"""
+
+
+@dataclass(frozen=True)
+class Update:
+    """From gradients to new weights.
+
+    Attributes:
+        optimizer: changes the weights.
+        scheduler: changes the learning rate; stepped after every step.
+        precision: scales the loss.
+        clip: largest l2 norm of the whole gradient, or None.
+        average: an exponential average of the weights that follows them, or None.
+    """
+
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    precision: Precision
+    clip: float | None = None
+    average: AveragedModel | None = None
+
+    def __call__(self, model: nn.Module) -> None:
+        """One step along the gradients that ``backward`` has left."""
+        scaler = self.precision.scaler
+        if self.clip is not None:
+            scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), self.clip)
+        scaler.step(self.optimizer)
+        scaler.update()
+        self.scheduler.step()
+        if self.average is not None:
+            self.average.update_parameters(model)
 
 
 def train_epoch(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
-    optimizer: Optimizer,
-    scheduler: LRScheduler,
+    update: Update,
     loss_fn: LossFunction,
+    *,
+    parts: int = 1,
+    set_mode: Callable[[nn.Module], object] = nn.Module.train,
 ) -> Iterator[Step]:
     """Train on each batch in turn.
 
     When a step is yielded the weights and the learning rate are updated already, while ``.grad``
     is still that of the step.
+
+    Args:
+        model: maps images to scores.
+        batches: images and targets.
+        update: from gradients to new weights.
+        loss_fn: of scores, targets and images.
+        parts: a batch is computed in this many parts, and their gradients add up to that of its mean
+            loss; each part's norm layers see that part only.
+        set_mode: puts the model into training mode.
     """
-    model.train()
-    for images, labels in batches:
-        scores = model(images)
-        loss = loss_fn(scores, labels)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        scheduler.step()
-        yield Step(loss.detach(), (scores.detach().argmax(1) == labels).sum(), len(labels))
+    set_mode(model)
+    for images, targets in batches:
+        update.optimizer.zero_grad()
+        losses, correct = [], []
+        for some, wanted in zip(images.chunk(parts), targets.chunk(parts), strict=True):
+            with update.precision.autocast():
+                scores = model(some).float()
+                loss = loss_fn(scores, wanted, some) * (len(some) / len(images))
+            update.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            correct.append(_count_correct(scores.detach(), wanted))
+        update(model)
+        yield Step(torch.stack(losses).sum(), torch.stack(correct).sum(), len(images))
+
+
+def _count_correct(scores: Tensor, targets: Tensor) -> Tensor:
+    labels = targets if targets.ndim == 1 else targets.argmax(1)
+    return (scores.argmax(1) == labels).sum()

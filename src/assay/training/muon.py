@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero that keeps 1 within 0.7 to 1.2
 _ITERATIONS = 5
+_IMAGE_CHANNELS = 3
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
@@ -35,14 +36,15 @@ def orthogonalize(matrix: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Muon for the parameters with two or more dimensions, AdamW for the rest; one learning rate for both.
+    """Muon for the filters of convolutions, AdamW for the rest; one learning rate for both.
 
     A filter bank ``[out, in, height, width]`` is taken as the matrix ``[out, in x height x width]``.
     Its orthogonal update is scaled by 0.2 sqrt(larger side), which gives it the root mean square of
     an AdamW update (Liu et al. 2025, "Muon is scalable for LLM training", section 2.2), so that the
     same learning rate and the same decoupled weight decay suit both.
 
-    Groups with ``orthogonal: False`` are trained by AdamW whatever their shape.
+    Filters over three channels or fewer (the image's own, and depthwise ones) are left to AdamW: there
+    is little to make orthogonal in them.
 
     Args:
         groups: parameters or groups, as for torch's optimizers.
@@ -64,7 +66,7 @@ class Muon(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "eps": eps}
-        super().__init__(groups, {**defaults, "orthogonal": True})
+        super().__init__(groups, defaults)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -82,7 +84,7 @@ class Muon(Optimizer):
         return loss
 
     def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        if weight.ndim > 1 and group["orthogonal"]:
+        if weight.ndim == 4 and weight.shape[1] > _IMAGE_CHANNELS:
             matrix = self._nesterov(weight, gradient, group["momentum"]).flatten(1)
             scale = 0.2 * max(matrix.shape) ** 0.5
             weight.add_(orthogonalize(matrix).view(weight.shape), alpha=-group["lr"] * scale)
@@ -100,10 +102,13 @@ class Muon(Optimizer):
         """The direction of AdamW (Loshchilov & Hutter 2019, algorithm 2, lines 6 to 12)."""
         state, (beta1, beta2) = self.state[weight], group["betas"]
         if not state:
-            state.update(step=torch.zeros(()), exp_avg=torch.zeros_like(gradient), exp_avg_sq=torch.zeros_like(gradient))
+            state.update(
+                step=torch.zeros(()), exp_avg=torch.zeros_like(gradient), exp_avg_sq=torch.zeros_like(gradient)
+            )
         state["step"] += 1
         state["exp_avg"].lerp_(gradient, 1 - beta1)
         state["exp_avg_sq"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         count = state["step"].item()  # on the CPU: no wait for the device
         second = (state["exp_avg_sq"] / (1 - beta2**count)).sqrt_().add_(group["eps"])
-        return state["exp_avg"] / (1 - beta1**count) / second
+        direction: Tensor = state["exp_avg"] / (1 - beta1**count) / second
+        return direction

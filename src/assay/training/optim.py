@@ -1,8 +1,8 @@
-"""Optimizers by name: torch's own, with its own defaults."""
+"""Optimizers by name: torch's own with its own defaults where it has them, fused where it can."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,30 +10,68 @@ from torch import nn
 from torch.optim import Optimizer
 
 from assay.choices import construct
+from assay.training.lars import LARS
+from assay.training.muon import Muon
+
+Groups = Sequence[dict[str, Any]]
 
 
 def sgd(
-    parameters: Iterable[nn.Parameter],
+    groups: Groups,
     *,
     lr: float,
     weight_decay: float = 0.0,
     momentum: float = 0.0,
+    dampening: float = 0.0,
     nesterov: bool = False,
 ) -> Optimizer:
     """Stochastic gradient descent with L2, momentum and Nesterov's form of it.
 
+    With ``dampening`` equal to ``momentum`` b the direction is d_k = b d_(k-1) + (1 - b) g.
+
     Raises:
-        ValueError: Nesterov's form without momentum.
+        ValueError: Nesterov's form without momentum, or with dampening.
     """
     if nesterov and not momentum:
         raise ValueError("optim.nesterov needs optim.momentum above 0")
+    if nesterov and dampening:
+        raise ValueError("optim.nesterov has no dampening: leave out optim.dampening")
     return torch.optim.SGD(
-        parameters, lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, fused=True
+        groups,
+        lr=lr,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        dampening=dampening,
+        nesterov=nesterov,
+        fused=True,
     )
 
 
+def adagrad(groups: Groups, *, lr: float, weight_decay: float = 0.0, eps: float = 1e-10) -> Optimizer:
+    """Adagrad (Duchi et al. 2011), with L2 added to the gradient."""
+    return torch.optim.Adagrad(groups, lr=lr, weight_decay=weight_decay, eps=eps)
+
+
+def adadelta(groups: Groups, *, lr: float, weight_decay: float = 0.0, rho: float = 0.9, eps: float = 1e-6) -> Optimizer:
+    """Adadelta (Zeiler 2012, algorithm 1), with L2 added to the gradient."""
+    return torch.optim.Adadelta(groups, lr=lr, weight_decay=weight_decay, rho=rho, eps=eps)
+
+
+def rmsprop(
+    groups: Groups,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    rho: float = 0.99,
+    momentum: float = 0.0,
+    eps: float = 1e-8,
+) -> Optimizer:
+    """RMSprop (Hinton's lecture 6e), with L2 added to the gradient; ``rho`` is torch's ``alpha``."""
+    return torch.optim.RMSprop(groups, lr=lr, weight_decay=weight_decay, alpha=rho, momentum=momentum, eps=eps)
+
+
 def adam(
-    parameters: Iterable[nn.Parameter],
+    groups: Groups,
     *,
     lr: float,
     weight_decay: float = 0.0,
@@ -42,16 +80,91 @@ def adam(
     eps: float = 1e-8,
 ) -> Optimizer:
     """Adam (Kingma & Ba 2015, algorithm 1), with L2 added to the gradient."""
-    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
+    return torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
 
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "adam": adam}
+def adamw(
+    groups: Groups,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> Optimizer:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)."""
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
 
 
-def build_optimizer(name: str, parameters: Iterable[nn.Parameter], **options: Any) -> Optimizer:
-    """The optimizer ``name`` over the parameters; options that are None take its defaults.
+def lars(
+    groups: Groups,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    momentum: float = 0.9,
+    trust: float = 0.001,
+    eps: float = 1e-9,
+) -> Optimizer:
+    """Momentum at a rate of each layer's own (You et al. 2017), for very large batches."""
+    return LARS(groups, lr=lr, weight_decay=weight_decay, momentum=momentum, trust=trust, eps=eps)
+
+
+def muon(
+    groups: Groups,
+    *,
+    lr: float,
+    weight_decay: float = 0.0,
+    momentum: float = 0.95,
+    beta1: float = 0.9,
+    beta2: float = 0.95,
+    eps: float = 1e-8,
+) -> Optimizer:
+    """Muon for the filters of convolutions, AdamW for all else (Jordan et al. 2024)."""
+    return Muon(groups, lr=lr, weight_decay=weight_decay, momentum=momentum, betas=(beta1, beta2), eps=eps)
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": sgd,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "adamw": adamw,
+    "lars": lars,
+    "muon": muon,
+}
+
+
+def build_optimizer(name: str, groups: Groups, **options: Any) -> Optimizer:
+    """The optimizer ``name`` over groups of parameters; options that are None take its defaults.
 
     Raises:
         ValueError: no such optimizer, or it has no such option.
     """
-    return construct("optimizer", name, OPTIMIZERS, parameters, **options)
+    return construct("optimizer", name, OPTIMIZERS, groups, **options)
+
+
+def parameter_groups(
+    network: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    decay: str = "all",
+    factors: Mapping[str, float] | None = None,
+) -> list[dict[str, Any]]:
+    """All parameters, in groups of equal learning rate and weight decay, in the network's order.
+
+    Args:
+        network: whose parameters are to be trained.
+        lr: the learning rate at factor 1.
+        weight_decay: of the parameters that decay.
+        decay: "all", or "weights": not biases and the norms' parameters, all of which are vectors
+            (Goyal et al. 2017, section 5.3; He et al. 2018, section 3.1, "no bias decay").
+        factors: on the rate, by the parameters' names; 1 where a name is missing.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in network.named_parameters():
+        decays = decay == "all" or weight.ndim > 1
+        key = (lr * (factors or {}).get(name, 1.0), weight_decay if decays else 0.0)
+        groups.setdefault(key, []).append(weight)
+    return [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()]

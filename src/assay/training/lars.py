@@ -1,0 +1,64 @@
+"""LARS: momentum at a learning rate of each layer's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class LARS(Optimizer):
+    """Layer-wise adaptive rate scaling (You, Gitman & Ginsburg 2017, algorithm 1).
+
+    A layer's rate is ``lr x trust x |w| / (|g| + weight_decay x |w|)``, so that an update is never
+    long beside the weights that it changes. Biases and the norms' parameters (vectors), and layers
+    that are zero, keep the rate ``lr``.
+
+    Args:
+        groups: parameters or groups, as for torch's optimizers.
+        lr: the global learning rate.
+        weight_decay: L2 penalty.
+        momentum: of the scaled gradients.
+        trust: length of an update over that of its weights, at rate 1.
+        eps: added to the denominator.
+    """
+
+    def __init__(
+        self, groups: Any, *, lr: float, weight_decay: float, momentum: float, trust: float, eps: float
+    ) -> None:
+        options = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "trust": trust, "eps": eps}
+        super().__init__(groups, options)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every parameter that has a gradient."""
+        loss = torch.enable_grad()(closure)() if closure else None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._update(weight, weight.grad, group)
+        return loss
+
+    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        direction = gradient.add(weight, alpha=group["weight_decay"])
+        if weight.ndim > 1:
+            direction.mul_(_local_rate(weight, gradient, group))
+        state = self.state[weight]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(weight)
+        state["momentum_buffer"].mul_(group["momentum"]).add_(direction, alpha=group["lr"])
+        weight.sub_(state["momentum_buffer"])
+
+
+def _local_rate(weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    """A factor on the global rate, as a tensor: nothing waits for the device."""
+    length, slope = weight.norm(), gradient.norm()
+    rate = group["trust"] * length / (slope + group["weight_decay"] * length + group["eps"])
+    return torch.where((length > 0) & (slope > 0), rate, 1.0)

@@ -1,0 +1,42 @@
+"""Arithmetic of lower precision, with weights that stay float32."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch.amp import GradScaler, autocast
+
+from assay.choices import choose
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_FIRST_SCALE = 2.0**10  # torch's own 2^16 overflows at the first steps, which are then lost
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Mixed precision (Micikevicius et al. 2018).
+
+    Layers compute in ``dtype`` on casts of the float32 weights, which are the master copy. For
+    float16 the loss is multiplied by a scale that adapts, so that small gradients do not
+    underflow; a step whose gradients overflow is left out.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    scaler: GradScaler
+
+    @classmethod
+    def named(cls, name: str, device: torch.device) -> Precision:
+        """``fp32``, ``fp16`` or ``bf16``; raises ``ValueError`` for another name."""
+        dtype = choose("train.precision", name, DTYPES)
+        scaler = GradScaler(device.type, init_scale=_FIRST_SCALE, enabled=dtype == torch.float16)
+        return cls(device, dtype, scaler)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which the network computes; for float32 it changes nothing."""
+        context: AbstractContextManager[None] = autocast(
+            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
+        )
+        return context
