@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from assay.training.loop import Update
 from assay.training.losses import LossFunction, build_loss
 from assay.training.optim import build_optimizer, parameter_groups
 from assay.training.precision import Precision
-from assay.training.schedule import attach, build_schedule
+from assay.training.schedule import Schedule, attach, build_schedule
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,29 @@ def wire(recipe: Recipe, device: torch.device) -> Parts:
 
 def _update(recipe: Recipe, network: nn.Module, steps_per_epoch: int, device: torch.device) -> Update:
     """The optimizer over the network's parameters, with its schedule, precision and average."""
-    chosen = recipe.optim
-    rate = chosen.lr * (recipe.train.batch_size / chosen.lr_batch if chosen.lr_batch else 1.0)
+    chosen, rate = recipe.optim, _top_rate(recipe)
     groups = parameter_groups(network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay)
     options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "clip"})
     optimizer = build_optimizer(groups=groups, lr=rate, **options)
-    schedule = build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
-    scheduler = attach(schedule, optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
+    scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
     precision = Precision.named(recipe.train.precision, device)
     return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))
+
+
+def learning_rate(recipe: Recipe) -> Callable[[float], float]:
+    """The learning rate as a function of progress, in epochs; raises ``ValueError`` for a schedule that cannot be."""
+    schedule, rate = _schedule(recipe), _top_rate(recipe)
+    return lambda epoch: rate * schedule(epoch)
+
+
+def _schedule(recipe: Recipe) -> Schedule:
+    return build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
+
+
+def _top_rate(recipe: Recipe) -> float:
+    """The rate at the schedule's factor 1, scaled with the batch where that is asked for (Goyal et al. 2017, 2.1)."""
+    meant_for = recipe.optim.lr_batch or recipe.train.batch_size
+    return recipe.optim.lr * recipe.train.batch_size / meant_for
 
 
 def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.testing import assert_close
 
-from assay.training.optim import build_optimizer
+from assay.training.optim import build_optimizer, parameter_groups
 
 
 def weights() -> list[nn.Parameter]:
@@ -30,7 +30,7 @@ def after_steps(parameters: list[nn.Parameter], optimizer: Optimizer, count: int
 def compare(name: str, options: dict[str, Any], kind: type[Optimizer], torchs: dict[str, Any]) -> None:
     ours, theirs = weights(), weights()
     taken = after_steps(ours, build_optimizer(name, ours, **options))
-    expected = after_steps(theirs, kind(theirs, fused=False, foreach=False, **torchs))
+    expected = after_steps(theirs, kind(theirs, foreach=False, **torchs))
     assert_close(taken, expected, atol=1e-6, rtol=1e-6)
     assert not torch.equal(taken[0], weights()[0])
 
@@ -43,6 +43,7 @@ def compare(name: str, options: dict[str, Any], kind: type[Optimizer], torchs: d
         {"weight_decay": 0.1},
         {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
         {"momentum": 0.9, "nesterov": False},
+        {"momentum": 0.9, "dampening": 0.9},
     ],
 )
 def test_sgd(options: dict[str, Any]) -> None:
@@ -60,6 +61,38 @@ def test_sgd(options: dict[str, Any]) -> None:
 )
 def test_adam(options: dict[str, Any], torchs: dict[str, Any]) -> None:
     compare("adam", {"lr": 0.05, **options}, Adam, {"lr": 0.05, **torchs})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "options", "torchs"),
+    [
+        ("adagrad", Adagrad, {}, {}),
+        ("adagrad", Adagrad, {"eps": 0.1, "weight_decay": 0.1}, {"eps": 0.1, "weight_decay": 0.1}),
+        ("adadelta", Adadelta, {}, {}),
+        ("adadelta", Adadelta, {"rho": 0.5, "eps": 0.1}, {"rho": 0.5, "eps": 0.1}),
+        ("rmsprop", RMSprop, {}, {}),
+        ("rmsprop", RMSprop, {"rho": 0.5, "momentum": 0.9, "eps": 0.1}, {"alpha": 0.5, "momentum": 0.9, "eps": 0.1}),
+        ("adamw", AdamW, {}, {"weight_decay": 0.0}),
+        (
+            "adamw",
+            AdamW,
+            {"beta1": 0.5, "beta2": 0.7, "weight_decay": 0.3},
+            {"betas": (0.5, 0.7), "weight_decay": 0.3},
+        ),
+    ],
+)
+def test_others_of_torch(name: str, kind: type[Optimizer], options: dict[str, Any], torchs: dict[str, Any]) -> None:
+    compare(name, {"lr": 0.05, **options}, kind, {"lr": 0.05, **torchs})
+
+
+def test_dampening_equal_to_momentum_is_a_mean_by_hand() -> None:
+    """d1 = g1 (torch starts the buffer whole), d2 = 0.9 d1 + 0.1 g2."""
+    (parameter,) = parameters = [nn.Parameter(torch.tensor([2.0]))]
+    optimizer = build_optimizer("sgd", parameters, lr=1.0, momentum=0.9, dampening=0.9)
+    for gradient in (0.5, -0.2):
+        parameter.grad = torch.tensor([gradient])
+        optimizer.step()
+    assert_close(parameter.detach(), torch.tensor([2 - 0.5 - (0.9 * 0.5 - 0.1 * 0.2)]))
 
 
 def test_first_step_of_sgd_by_hand() -> None:
@@ -107,6 +140,47 @@ def test_nesterov_needs_momentum(momentum: float | None) -> None:
 def test_what_an_optimizer_does_not_have_is_refused(name: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         build_optimizer(name, weights(), lr=0.1, **options)
+
+
+def test_nesterov_has_no_dampening() -> None:
+    with pytest.raises(ValueError, match=r"^optim\.nesterov has no dampening"):
+        build_optimizer("sgd", weights(), lr=0.1, nesterov=True, momentum=0.9, dampening=0.5)
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+
+
+def names_by_group(groups: list[dict[str, Any]], model: nn.Module) -> dict[tuple[float, float], list[str]]:
+    names = {weight: name for name, weight in model.named_parameters()}
+    return {(group["lr"], group["weight_decay"]): [names[weight] for weight in group["params"]] for group in groups}
+
+
+def test_all_parameters_decay_in_one_group() -> None:
+    model = network()
+    everything = [name for name, _ in model.named_parameters()]
+    groups = parameter_groups(model, lr=0.1, weight_decay=0.01)
+    assert names_by_group(groups, model) == {(0.1, 0.01): everything}
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    model = network()
+    groups = parameter_groups(model, lr=0.1, weight_decay=0.01, decay="weights")
+    assert names_by_group(groups, model) == {
+        (0.1, 0.01): ["0.weight", "3.weight"],
+        (0.1, 0.0): ["0.bias", "1.weight", "1.bias", "3.bias"],
+    }
+
+
+def test_layers_have_rates_of_their_own() -> None:
+    model = network()
+    factors = {"0.weight": 0.25, "0.bias": 0.25, "1.weight": 0.5, "1.bias": 0.5}
+    groups = parameter_groups(model, lr=0.1, weight_decay=0.0, factors=factors)
+    assert names_by_group(groups, model) == {
+        (0.025, 0.0): ["0.weight", "0.bias"],
+        (0.05, 0.0): ["1.weight", "1.bias"],
+        (0.1, 0.0): ["3.weight", "3.bias"],
+    }
 
 
 def test_learning_rate_is_needed() -> None:
