@@ -17,6 +17,7 @@ from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.record import RunRecord
 from assay.run import DivergedError, InterruptedRunError, run
+from assay.training import losses
 from assay.training.loop import Step
 
 TINY = Recipe().but(
@@ -242,7 +243,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_divergence_is_said_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.F, "cross_entropy", lambda scores, _labels: scores.sum() * float("nan"))
+    monkeypatch.setattr(losses.F, "cross_entropy", lambda scores, _labels, **_options: scores.sum() * float("nan"))
     with pytest.raises(DivergedError, match="diverged in epoch 1"):
         run(TINY, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "diverged"

@@ -21,16 +21,11 @@ from assay.progress import Silence, Watcher
 from assay.recipe import Recipe
 from assay.record import Row, RunRecord, write_json
 from assay.run_folder import RunFolder
+from assay.selection import SELECTION, is_over, score
 from assay.tracking import Tracker
 from assay.training.checkpoint import State, save_checkpoint
 from assay.training.loop import train_epoch
 from assay.training.position import Position
-
-SELECTION = {
-    "held-out": "the epoch that was best on the held-out split",
-    "last": "the last epoch",
-    "test": "the epoch that was best ON THE TEST SPLIT: its test figures are optimistic",
-}
 
 
 class InterruptedRunError(Exception):
@@ -98,7 +93,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     previous = folder.previous_state(recipe) if resume else None
     if not resume:
         folder.check_new()
-    if previous and previous["position"]["epoch"] == recipe.train.epochs and folder.summary.exists():
+    if previous and folder.summary.exists() and _is_over(recipe, previous["position"]):
         watcher.say(f"{out} is finished; ask for more with --train.epochs")
         return RunRecord.read(out)
     device = pick_device(recipe.train.device)
@@ -115,6 +110,10 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
             _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
             _finish(recipe, folder, parts, position)
     return RunRecord.read(out)
+
+
+def _is_over(recipe: Recipe, position: State) -> bool:
+    return is_over(recipe.train, position["epoch"], position["best_epoch"])
 
 
 def _threads(recipe: Recipe, previous: State | None) -> int:
@@ -135,12 +134,16 @@ def _train(run: Run) -> None:
     steps = len(run.parts.batches)
     run.watcher.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
     try:
-        for epoch in range(position.epoch, epochs):
-            began = time.monotonic() - position.epoch_seconds
+        while not is_over(run.recipe.train, position.epoch, position.best_epoch):
+            began, epoch = time.monotonic() - position.epoch_seconds, position.epoch
             _train_epoch(run, epoch)
             _end_epoch(run, epoch)
             position.seconds += time.monotonic() - began
             run.save()
+        if position.epoch < epochs:
+            run.watcher.say(
+                f"stopped after epoch {position.epoch}: none has been better than epoch {position.best_epoch}"
+            )
     finally:
         run.watcher.stop()
 
@@ -176,9 +179,9 @@ def _end_epoch(run: Run, epoch: int) -> None:
         write_json(run.folder.summary, {"status": "diverged", "epoch": row["epoch"]})
         raise DivergedError(f"training diverged in epoch {row['epoch']}: the loss is not finite; try a lower optim.lr")
     position = run.position
-    score = _score(row, run.recipe.train.select)
-    if score > position.best:
-        position.best, position.best_epoch = score, row["epoch"]
+    reached = score(row, run.recipe.train.select)
+    if reached > position.best:
+        position.best, position.best_epoch = reached, row["epoch"]
         _classifier(run.recipe, run.parts, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
     position.metrics_size, position.timings_size = run.folder.metrics.size(), run.folder.timings.size()
     position.next_epoch()
@@ -203,14 +206,6 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
             row |= {f"{key}_loss": evaluation.loss, f"{key}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
     return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}
-
-
-def _score(row: Row, select: str) -> tuple[float, ...]:
-    """What is to be largest in the selected epoch: the accuracy, and among equals the lower loss."""
-    if select == "last":
-        return (row["epoch"],)
-    split = select.replace("-", "_")
-    return (row[f"{split}_accuracy"], -row[f"{split}_loss"])
 
 
 def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) -> None:

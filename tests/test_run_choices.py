@@ -1,0 +1,96 @@
+"""Training choices in whole runs: each resumes exactly, and does what its name says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from assay.classifier import load
+from assay.progress import Silence
+from assay.recipe import Recipe
+from assay.run import InterruptedRunError, run
+from test_run import TINY, StopAfter, assert_same_run
+
+EVERYTHING = {
+    "ema": {"train.ema": 0.9, "optim.clip": 1.0},
+    "fp16": {"train.precision": "fp16", "train.accumulate": 3},
+    "muon": {"optim.name": "muon", "optim.lr": 0.01, "optim.momentum": None, "optim.decay": "weights"},
+    "lars": {"optim.name": "lars", "optim.lr": 1.0, "loss.label_smoothing": 0.1},
+    "adagrad": {"optim.name": "adagrad", "optim.momentum": None, "schedule.name": "one-cycle"},
+}
+
+
+class Remarks(Silence):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_a_run_goes_on_exactly(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = TINY.but(EVERYTHING[name])
+    run(recipe, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "parts", watcher=StopAfter(17, patch))
+    run(recipe, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
+    record = run(TINY.but({"train.ema": 0.95}), tmp_path / "run")
+    state = torch.load(record.folder / "last.ckpt", weights_only=True)
+    kept = load(record.folder).network.state_dict()
+    for name, value in kept.items():
+        assert torch.equal(value, state["average"][f"module.{name}"])
+    assert any(not torch.equal(value, state["network"][name]) for name, value in kept.items())
+
+
+def stalls(**changes: Any) -> Recipe:
+    """At this rate nothing is learned: no epoch after the first is better."""
+    return TINY.but({"optim.lr": 1e-12, "train.epochs": 9, "train.patience": 2, "schedule.name": "constant", **changes})
+
+
+def test_patience_ends_a_run_that_stalls(tmp_path: Path) -> None:
+    watcher = Remarks()
+    record = run(stalls(), tmp_path / "run", watcher=watcher)
+    best = record.summary["epoch"]
+    assert record.summary["epochs"] == len(record.metrics) == best + 2 < 9
+    assert watcher.said == [f"stopped after epoch {best + 2}: none has been better than epoch {best}"]
+
+
+def test_a_run_that_has_stalled_is_finished(tmp_path: Path) -> None:
+    first = run(stalls(), tmp_path / "run")
+    watcher = Remarks()
+    again = run(stalls(), tmp_path / "run", resume=True, watcher=watcher)
+    assert again == first
+    assert "finished" in watcher.said[0]
+
+
+def test_patience_without_selection_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^train\.patience needs train\.select held-out or test"):
+        TINY.but({"train.patience": 2, "train.select": "last"})
+
+
+def test_linear_scaling_multiplies_the_rate(tmp_path: Path) -> None:
+    scaled = TINY.but({"optim.lr": 0.02, "optim.lr_batch": 40, "schedule.name": "constant", "train.epochs": 1})
+    assert run(scaled, tmp_path / "run").metrics[0]["lr"] == pytest.approx(0.02 * 100 / 40)
+
+
+def test_a_student_learns_from_a_run(tmp_path: Path) -> None:
+    """A teacher that knows the classes lowers the loss's floor; one of other classes is refused."""
+    teacher = run(TINY, tmp_path / "teacher").folder
+    taught = TINY.but({"loss.teacher": str(teacher), "loss.temperature": 4.0, "loss.teacher_weight": 0.5})
+    record = run(taught, tmp_path / "student")
+    alone = run(TINY, tmp_path / "alone")
+    assert record.metrics[0]["train_loss"] > alone.metrics[0]["train_loss"]  # it is the sum of both parts
+    assert record.metrics[1]["train_loss"] < record.metrics[0]["train_loss"]
+    with pytest.raises(ValueError, match=r"missing: no such run folder or model file"):
+        run(TINY.but({"loss.teacher": str(tmp_path / "missing")}), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
