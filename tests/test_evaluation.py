@@ -6,8 +6,11 @@ import torch
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 from torch import nn
 
+from assay.data.batches import EvaluationBatches
 from assay.data.dataset import MemoryDataset
-from assay.evaluation import Evaluation, predict_scores
+from assay.data.preprocess import Normalize, Preprocessing
+from assay.data.views import VIEWS
+from assay.evaluation import Evaluation, evaluate_batches, predict_scores
 
 
 def make(scores: torch.Tensor, labels: list[int], classes: int) -> Evaluation:
@@ -87,3 +90,18 @@ def test_predicting_leaves_the_mode_and_the_weights_alone(training: bool) -> Non
 def test_no_image_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="no readable image"):
         predict_scores(nn.Identity(), [])
+
+
+def test_views_reach_the_network() -> None:
+    """It answers with an image's left column, so the mean with the mirror image is that of both columns."""
+    pixels = torch.tensor([[[[1, 3], [5, 7]]], [[[2, 4], [9, 11]]]], dtype=torch.uint8)
+    normalize = Normalize(Preprocessing(1, 2, 2, (0.0,), (1 / 255,)), torch.device("cpu"), torch.contiguous_format)
+    batches = EvaluationBatches(MemoryDataset(pixels, torch.tensor([0, 1]), ["a", "b"]), 1, normalize)
+    left = LeftColumn()
+    assert evaluate_batches(left, batches, ("x", "y")).scores.tolist() == [[1, 5], [2, 9]]
+    assert evaluate_batches(left, batches, ("x", "y"), views=VIEWS["flip"]).scores.tolist() == [[2, 6], [3, 10]]
+
+
+class LeftColumn(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, 0, :, 0]

@@ -11,11 +11,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 import assay
+from assay.classifier import load, ready
 from assay.cli import main
 from assay.data.images import BadImageError
+from assay.data.inputs import find_inputs
+from assay.data.views import VIEWS
+from assay.prediction import predict_images
 from assay.record import RunRecord
 
 WriteParquet = Callable[..., Path]
@@ -252,3 +257,15 @@ def test_several_inputs_keep_their_order_and_may_repeat(data: Path, trained: Pat
     names = [row["name"] for row in read_csv(capsys.readouterr().out)]
     cats = sorted((data / "test" / "cat").iterdir())
     assert names == [str(path) for path in [*bee, *cats, *ant, *bee]]
+
+
+def test_views_of_a_picture_and_of_its_mirror_image_are_the_same(trained: Path, tmp_path: Path) -> None:
+    photo(7).resize((16, 16)).save(tmp_path / "a.png")
+    photo(7).resize((16, 16)).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "b.png")
+    options = {"top": 3, "device": torch.device("cpu"), "workers": 0, "skip_bad": False}
+    images = find_inputs([tmp_path])
+    plain = predict_images(ready(load(trained), torch.device("cpu")), images, **options)
+    both = predict_images(ready(load(trained), torch.device("cpu")), images, **options, views=VIEWS["flip"])
+    assert plain[0].probabilities != pytest.approx(plain[1].probabilities, abs=1e-4)
+    assert both[0].classes == both[1].classes
+    assert both[0].probabilities == pytest.approx(both[1].probabilities, abs=1e-5)

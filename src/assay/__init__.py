@@ -10,6 +10,7 @@ from assay.version import VERSION
 if TYPE_CHECKING:
     from assay.api import check as check
     from assay.api import evaluate as evaluate
+    from assay.api import find_lr as find_lr
     from assay.api import predict as predict
     from assay.api import train as train
     from assay.classifier import Classifier as Classifier
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from assay.prediction import Prediction as Prediction
     from assay.recipe import Recipe as Recipe
     from assay.record import RunRecord as RunRecord
+    from assay.training.lr_finder import Sweep as Sweep
 
 __version__ = VERSION
 
@@ -25,6 +27,7 @@ _HOMES = {
     "train": "assay.api",
     "evaluate": "assay.api",
     "predict": "assay.api",
+    "find_lr": "assay.api",
     "check": "assay.api",
     "load": "assay.classifier",
     "Classifier": "assay.classifier",
@@ -32,6 +35,7 @@ _HOMES = {
     "Prediction": "assay.prediction",
     "Recipe": "assay.recipe",
     "RunRecord": "assay.record",
+    "Sweep": "assay.training.lr_finder",
 }
 
 __all__ = ["__version__", *_HOMES]

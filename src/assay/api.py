@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from assay.choices import nearest
+from assay.choices import choose, nearest
 from assay.classifier import Classifier, load, ready
 from assay.data.batches import EvaluationBatches
 from assay.data.check import Check, check_source
@@ -21,8 +22,10 @@ from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
 from assay.data.sources import full_name, load_source
 from assay.data.split import SPLITS, Source, relabel
-from assay.device import pick_device
+from assay.data.views import VIEWS
+from assay.device import pick_device, reproducible
 from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.parts import wire
 from assay.prediction import Predictions, predict_images
 from assay.progress import ProgressBar, Silence
 from assay.recipe import Recipe
@@ -30,6 +33,8 @@ from assay.recipes import find_recipe
 from assay.record import RunRecord
 from assay.run import run
 from assay.run_folder import free_folder
+from assay.training.lr_finder import Sweep, sweep_rates
+from assay.training.transfer import train_what_learns
 
 
 def train(
@@ -73,6 +78,7 @@ def evaluate(
     split: str = "test",
     root: str | Path | None = None,
     label: str | None = None,
+    views: str = "none",
     on_bad_image: str = "error",
     device: str = "auto",
 ) -> Evaluation:
@@ -84,6 +90,7 @@ def evaluate(
         split: ``train``, ``held-out`` or ``test``, cut as in the model's training.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
+        views: test-time augmentation: ``none``, ``flip``, ``flip-shift``, ``five-crop`` or ``ten-crop``.
         on_bad_image: ``"error"`` or ``"skip"``.
         device: ``auto``, ``cpu``, ``cuda``...
 
@@ -110,7 +117,8 @@ def evaluate(
     how = classifier.preprocessing
     opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
     batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
-    return evaluate_batches(classifier.network, batches, classifier.classes, opened.bad)
+    seen = choose("views", views, VIEWS)
+    return evaluate_batches(classifier.network, batches, classifier.classes, opened.bad, views=seen)
 
 
 def predict(
@@ -118,6 +126,7 @@ def predict(
     inputs: str | Path | Sequence[str | Path],
     *,
     top: int = 5,
+    views: str = "none",
     on_bad_image: str = "error",
     device: str = "auto",
 ) -> Predictions:
@@ -127,6 +136,7 @@ def predict(
         model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
         inputs: image files, folders, glob patterns, zip or tar archives, Parquet files.
         top: how many classes to name for each image, at least 1.
+        views: test-time augmentation, as in ``evaluate``.
         on_bad_image: ``"error"`` or ``"skip"``.
         device: ``auto``, ``cpu``, ``cuda``...
 
@@ -142,8 +152,43 @@ def predict(
     classifier, where = _ready(model, device)
     images = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs)
     return predict_images(
-        classifier, images, top=top, device=where, workers=default_workers(), skip_bad=on_bad_image == "skip"
+        classifier,
+        images,
+        top=top,
+        device=where,
+        workers=default_workers(),
+        skip_bad=on_bad_image == "skip",
+        views=choose("views", views, VIEWS),
     )
+
+
+def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] | None = None) -> Sweep:
+    """Train a copy of a recipe's network briefly while the learning rate rises, to see which rates lower the loss.
+
+    Args:
+        recipe: as for ``train``.
+        changes: fields to change, under dotted names.
+
+    Returns:
+        The rates, their losses, and a rate to begin with (``sweep.suggestion``).
+
+    Raises:
+        ValueError: as for ``train``; or no loss is finite.
+
+    >>> 1e-5 < find_lr("digits").suggestion < 1
+    True
+    """
+    wanted = find_recipe(recipe)[1].but(changes or {})
+    device = pick_device(wanted.train.device)
+    with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
+        parts = wire(wanted, device)
+        parts.freeze(0)
+        endless = (batch for epoch in itertools.count() for batch in parts.batches.epoch(epoch))
+        optimizer = parts.update.optimizer
+        top = max(group["initial_lr"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:  # the schedule's first factor may be small
+            group["lr"] = group["initial_lr"]
+        return sweep_rates(parts.network, endless, optimizer, parts.loss_fn, lr=top, set_mode=train_what_learns)
 
 
 def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from assay.choices import nearest
-from assay.commands import check, evaluate, predict, recipes, train
+from assay.commands import check, evaluate, find_lr, predict, recipes, train
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
@@ -18,6 +18,7 @@ COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "find-lr": find_lr,
     "recipes": recipes,
     "check": check,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import torch
@@ -14,14 +14,20 @@ from torch import Tensor, nn
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
+from assay.data.views import VIEWS, Views
 
 CALIBRATION_BINS = 15
 BATCH_SIZE = 256  # the same wherever a network answers: another size may round the last digit otherwise
 
 
 @torch.inference_mode()
-def predict_scores(model: nn.Module, batches: Iterable[Tensor]) -> Tensor:
+def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = VIEWS["none"]) -> Tensor:
     """The network's scores (logits), float32 ``[N, K]`` on the CPU; its mode is left as it was.
+
+    Args:
+        model: the network.
+        batches: images, float32 ``[B, C, H, W]``.
+        views: test-time augmentation: the scores of an image are the weighted mean of its views' scores.
 
     Raises:
         ValueError: there is no image.
@@ -29,7 +35,7 @@ def predict_scores(model: nn.Module, batches: Iterable[Tensor]) -> Tensor:
     was_training = model.training
     model.eval()
     try:
-        scores = [model(images).float() for images in batches]
+        scores = [_mean_scores(model, images, views) for images in batches]
     finally:
         model.train(was_training)
     if not scores:
@@ -37,14 +43,20 @@ def predict_scores(model: nn.Module, batches: Iterable[Tensor]) -> Tensor:
     return torch.cat(scores).cpu()
 
 
+def _mean_scores(model: nn.Module, images: Tensor, views: Views) -> Tensor:
+    scores: Iterator[Tensor] = (weight * model(view).float() for view, weight in views(images))
+    return reduce(torch.add, scores)
+
+
 def evaluate_batches(
     model: nn.Module,
     batches: EvaluationBatches,
     classes: Sequence[str],
     left_out: Sequence[BadImageError] = (),
+    views: Views = VIEWS["none"],
 ) -> Evaluation:
-    """Answers and labels for every image of the batches."""
-    scores = predict_scores(model, (images for images, _ in batches))
+    """Answers and labels for every image of the batches; ``views`` as in ``predict_scores``."""
+    scores = predict_scores(model, (images for images, _ in batches), views)
     return Evaluation(scores, batches.dataset, tuple(classes), tuple(left_out))
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from assay.classifier import build_network
-from assay.data.augment import build_augmentations
 from assay.data.batches import EvaluationBatches, TrainBatches
-from assay.data.load import Cut, Data, Storage, load_data
-from assay.data.preprocess import Normalize
-from assay.data.sources import load_source
-from assay.evaluation import BATCH_SIZE
+from assay.data.load import Data
+from assay.data.preprocess import Wanted
+from assay.feed import build_feed, open_data
+from assay.models.pretrained import Pretrained, adopt
+from assay.models.structure import layer_groups
+from assay.pretrained import find_pretrained
 from assay.recipe import Recipe
-from assay.sections import DataSection
+from assay.sections import ModelSection
 from assay.teacher import find_teacher
 from assay.training.average import average_of
 from assay.training.checkpoint import State, random_states, restore_random_states
@@ -26,18 +27,33 @@ from assay.training.losses import LossFunction, build_loss
 from assay.training.optim import build_optimizer, parameter_groups
 from assay.training.precision import Precision
 from assay.training.schedule import Schedule, attach, build_schedule
+from assay.training.transfer import Groups, build_learning, freeze_for, rate_factors
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A recipe's parts, ready to use."""
+    """A recipe's parts, ready to use.
+
+    Attributes:
+        data: the images by split.
+        network: what is trained.
+        batches: the steps of an epoch.
+        splits: what is measured.
+        loss_fn: what is minimised.
+        update: from gradients to new weights.
+        freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
+        notes: what was done with pretrained weights, in words.
+        device: where all of it is.
+    """
 
     data: Data
     network: nn.Module
     batches: TrainBatches
-    splits: dict[str, EvaluationBatches]
+    splits: Mapping[str, EvaluationBatches]
     loss_fn: LossFunction
     update: Update
+    freeze: Callable[[int], None]
+    notes: Sequence[str]
     device: torch.device
 
     @property
@@ -78,34 +94,51 @@ class Parts:
 
 def wire(recipe: Recipe, device: torch.device) -> Parts:
     """Build everything that the recipe names; raises ``ValueError`` for what does not exist or fit."""
-    data = _load(recipe.data, device)
+    pretrained = _pretrained(recipe.model)
+    data = open_data(recipe.data, device, _wanted(pretrained))
     network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    notes = adopt(network, pretrained, data.classes) if pretrained else []
     layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
-    normalize = Normalize(data.preprocessing, device, layout)
-    batches = TrainBatches(
-        data.splits["train"],
-        recipe.train.batch_size,
-        normalize,
-        augmentations=build_augmentations(**recipe.augment.model_dump()),
-        seed=recipe.train.seed,
-        device=device,
-    )
-    splits = {
-        name: EvaluationBatches(split, BATCH_SIZE, normalize) for name, split in data.splits.items() if len(split)
-    }
-    update = _update(recipe, network, len(batches), device)
+    feed = build_feed(recipe, data, device, layout)
+    groups = layer_groups(network)
+    update = _update(recipe, network, groups, len(feed.train), device)
+    loss_fn = _loss(recipe, data, device)
     if recipe.train.compile:
         network.compile()
-    return Parts(data, network, batches, splits, _loss(recipe, data, device), update, device)
+    freeze = _freezing(recipe, network, groups)
+    return Parts(data, network, feed.train, feed.splits, loss_fn, update, freeze, notes, device)
 
 
-def _update(recipe: Recipe, network: nn.Module, steps_per_epoch: int, device: torch.device) -> Update:
+def _pretrained(section: ModelSection) -> Pretrained | None:
+    options = section.model_dump(exclude_none=True, exclude={"name", "pretrained"})
+    return find_pretrained(section.pretrained, section.name, **options) if section.pretrained else None
+
+
+def _wanted(pretrained: Pretrained | None) -> Wanted:
+    """The input that the weights were learned for; without weights nothing is wanted."""
+    return Wanted(**asdict(pretrained.preprocessing)) if pretrained and pretrained.preprocessing else Wanted()
+
+
+def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
+    """What is to be called at the beginning of each epoch, with its number from 0."""
+    chosen = recipe.transfer
+    if (chosen.freeze != "none" or chosen.freeze_norms) and not recipe.model.pretrained:
+        raise ValueError("transfer.freeze and freeze_norms need model.pretrained: nothing else is worth keeping")
+    options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
+    learning = build_learning(chosen.freeze, **options)
+    return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
+
+
+def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch: int, device: torch.device) -> Update:
     """The optimizer over the network's parameters, with its schedule, precision and average."""
     chosen, rate = recipe.optim, _top_rate(recipe)
-    groups = parameter_groups(network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay)
+    factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
+    parameters = parameter_groups(
+        network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay, factors=factors
+    )
     options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "clip"})
-    optimizer = build_optimizer(groups=groups, lr=rate, **options)
+    optimizer = build_optimizer(groups=parameters, lr=rate, **options)
     scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
     precision = Precision.named(recipe.train.precision, device)
     return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))
@@ -134,17 +167,6 @@ def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:
     return build_loss(teacher=find_teacher(name, data.classes, data.preprocessing, device) if name else None, **chosen)
 
 
-def _load(section: DataSection, device: torch.device) -> Data:
-    source = load_source(section.name, root=section.root, label=section.label)
-    return load_data(
-        source,
-        size=section.size,
-        cut=Cut(section.held_out, section.test, section.split_seed),
-        storage=Storage(device, section.memory, section.workers),
-        on_bad_image=section.on_bad_image,
-    )
-
-
 def architecture(recipe: Recipe) -> dict[str, Any]:
-    """The name and the given options of the network, as the model file holds them."""
-    return recipe.model.model_dump(exclude_none=True)
+    """The name and the given options of the network, as the model file holds them; where it began is not among them."""
+    return recipe.model.model_dump(exclude_none=True, exclude={"pretrained"})

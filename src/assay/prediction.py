@@ -15,6 +15,7 @@ from assay.classifier import Classifier
 from assay.data.dataset import Decoded, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
+from assay.data.views import VIEWS, Views
 from assay.evaluation import BATCH_SIZE, predict_scores
 
 
@@ -59,7 +60,14 @@ class Predictions(Sequence[Prediction]):
 
 
 def predict_images(
-    classifier: Classifier, images: Images, *, top: int, device: torch.device, workers: int, skip_bad: bool
+    classifier: Classifier,
+    images: Images,
+    *,
+    top: int,
+    device: torch.device,
+    workers: int,
+    skip_bad: bool,
+    views: Views = VIEWS["none"],
 ) -> Predictions:
     """Predictions for all readable images.
 
@@ -70,6 +78,7 @@ def predict_images(
         device: where the network is.
         workers: decoding processes.
         skip_bad: leave bad images out, where otherwise the first is raised.
+        views: test-time augmentation, as in ``predict_scores``.
 
     Raises:
         BadImageError: an image cannot be decoded, and ``skip_bad`` is not set.
@@ -81,7 +90,7 @@ def predict_images(
     decoded = cast("Generator[Decoded]", decode(images, classifier.preprocessing, chunks, busy))
     with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
         good = _GoodImages(decoded, skip_bad=skip_bad)
-        scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good))
+        scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
     return Predictions(tuple(_rank(scores, names, classifier.classes, top)), tuple(good.bad.values()))
 

@@ -18,7 +18,9 @@ from assay.sections import (
     OptimSection,
     ScheduleSection,
     Section,
+    TestSection,
     TrainSection,
+    TransferSection,
 )
 
 
@@ -31,7 +33,9 @@ class Recipe(Section):
     optim: OptimSection = OptimSection()
     schedule: ScheduleSection = ScheduleSection()
     loss: LossSection = LossSection()
+    transfer: TransferSection = TransferSection()
     train: TrainSection = TrainSection()
+    test: TestSection = TestSection()
 
     @model_validator(mode="after")
     def _selection_has_its_split(self) -> Self:

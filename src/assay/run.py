@@ -12,6 +12,7 @@ import torch
 
 from assay.classifier import MODEL_FILE, Classifier, load, ready
 from assay.data.sources import full_name
+from assay.data.views import VIEWS
 from assay.device import pick_device, reproducible
 from assay.evaluation import Evaluation, evaluate_batches
 from assay.interrupt import StopRequest
@@ -99,8 +100,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
         parts = wire(recipe, device)
-        for error in parts.data.bad:
-            watcher.say(f"left out: {error}")
+        for remark in [*(f"left out: {error}" for error in parts.data.bad), *parts.notes]:
+            watcher.say(remark)
         position = _go_back_to(previous, parts) if previous else Position.start(device)
         folder.begin(recipe, str(device), {"parameters": count_parameters(parts.network)})
         folder.metrics.cut(position.metrics_size)
@@ -212,12 +213,17 @@ def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position)
     """Measure the selected weights, on the test split for the first and only time, and sum up."""
     path = folder.path / MODEL_FILE
     classifier = ready(load(path), parts.device)
+    views = VIEWS[recipe.test.views]
     measured = {
-        name.replace("-", "_"): _short(evaluate_batches(classifier.network, parts.splits[name], classifier.classes))
-        for name in ("held-out", "test")
-        if name in parts.splits
+        name.replace("-", "_"): _short(evaluate_batches(classifier.network, batches, classifier.classes, views=views))
+        for name, batches in parts.splits.items()
     }
-    metrics = {"epoch": position.best_epoch, "selection": SELECTION[recipe.train.select], **measured}
+    metrics = {
+        "epoch": position.best_epoch,
+        "views": recipe.test.views,
+        "selection": SELECTION[recipe.train.select],
+        **measured,
+    }
     replace(classifier, metrics=metrics).save(path)
     timings = folder.timings.rows()
     summary = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -11,14 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
+from torchvision.transforms import v2
 
-from assay.data.augment import build_augmentations
+from assay.data.augment import Draw, build_augmentations
 from assay.data.batches import EvaluationBatches, TrainBatches, _mix
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
 from assay.data.preprocess import Normalize, Preprocessing
+from assay.data.split import Split
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 COUNT = 50
 PLAIN = Normalize(Preprocessing(1, 4, 4, (0.0,), (1 / 255,)), CPU, torch.contiguous_format)
 
@@ -128,11 +132,11 @@ def test_augmentations_work_on_pixels_in_order() -> None:
     """Adding before halving differs from halving before adding; both see whole numbers."""
     seen: list[torch.dtype] = []
 
-    def add(pixels: Tensor, _: torch.Generator) -> Tensor:
+    def add(pixels: Tensor, _: Draw) -> Tensor:
         seen.append(pixels.dtype)
         return pixels + 10
 
-    def halve(pixels: Tensor, _: torch.Generator) -> Tensor:
+    def halve(pixels: Tensor, _: Draw) -> Tensor:
         return pixels // 2
 
     made = TrainBatches(numbered(), 8, PLAIN, augmentations=[add, halve])
@@ -160,6 +164,105 @@ def test_streamed_and_in_memory_train_on_the_same_bits(tmp_path: Path, make_fold
     assert same(made[0], made[1])
 
 
+def test_order_and_draws_are_those_of_the_formula() -> None:
+    """The second step of the third epoch, made by hand."""
+    images, labels = next(batches(noise(), 3, 8).epoch(2, 1))
+    rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(_mix(3, 2)))[8:16]
+    draw = Draw(torch.Generator().manual_seed(_mix(3, 2, 1)), 2, rows)
+    pixels = noise().images[rows]
+    for augment in build_augmentations(crop=1, flip=0.5):
+        pixels = augment(pixels, draw)
+    assert torch.equal(labels, rows)
+    assert torch.equal(images, PLAIN(pixels))
+
+
+def test_augmentations_know_the_epoch_and_the_rows() -> None:
+    seen: list[Draw] = []
+
+    def look(pixels: Tensor, draw: Draw) -> Tensor:
+        seen.append(draw)
+        return pixels
+
+    taken = list(TrainBatches(numbered(), 8, PLAIN, augmentations=[look]).epoch(4))
+    assert [draw.epoch for draw in seen] == [4] * 6
+    assert all(torch.equal(draw.rows + 100, labels) for draw, (_, labels) in zip(seen, taken, strict=True))
+
+
+RANDOM = v2.Compose([v2.RandomResizedCrop(6, scale=(0.2, 1.0)), v2.RandomHorizontalFlip(), v2.PILToTensor()])
+DARK = Normalize(Preprocessing(3, 6, 6, (0.0,) * 3, (1.0,) * 3), CPU, torch.contiguous_format)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_folder: Callable[..., Path]) -> Split:
+    """Eleven pictures of 12x12 pixels."""
+    return read_folder(make_folder(tmp_path, {"a": 6, "b": 5}, side=12)).splits["train"]
+
+
+def transformed(photos: Split, workers: int = 0) -> StreamedDataset:
+    labels = torch.from_numpy(photos.labels)
+    return StreamedDataset(photos.images, labels, Preprocessing(3, 6, 6), CPU, workers).with_transform(RANDOM)
+
+
+def train_on(photos: Split, number: int = 1, start: int = 0, *, workers: int = 0, seed: int = 2) -> list:
+    return list(TrainBatches(transformed(photos, workers), 2, DARK, seed=seed).epoch(number, start))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_transformed_batches_do_not_depend_on_the_workers(photos: Split, workers: int) -> None:
+    assert same(train_on(photos, workers=workers), train_on(photos))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("start", [1, 4, 5])
+def test_transformed_epoch_goes_on_exactly(photos: Split, start: int, workers: int) -> None:
+    tail = train_on(photos, start=start, workers=workers)
+    assert len(tail) == 5 - start
+    assert same(tail, train_on(photos)[start:])
+
+
+def test_each_step_and_epoch_transforms_anew(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    """One picture that stands in the set six times looks different each time."""
+    split = read_folder(make_folder(tmp_path, {"a": 1, "b": 1}, side=12)).splits["train"]
+    same_picture = Split(split.take(np.zeros(6, dtype=np.int64)).images, np.zeros(6, dtype=np.int64))
+    epochs = [train_on(same_picture, number, seed=seed) for number, seed in [(0, 0), (1, 0), (0, 1)]]
+    seen = [tuple(image.flatten().tolist()) for epoch in epochs for images, _ in epoch for image in images]
+    assert len(set(seen)) == len(seen) == 18
+
+
+def test_what_the_consumer_draws_does_not_change_transformed_batches(photos: Split) -> None:
+    taken = []
+    torch.manual_seed(0)
+    for batch in TrainBatches(transformed(photos), 2, DARK, seed=2).epoch(1):
+        taken.append(batch)
+        torch.rand(7)
+    assert same(taken, train_on(photos))
+
+
+def swap(images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    share = torch.rand((), generator=generator)
+    return images.lerp(images.flip(0), share), targets.lerp(targets.flip(0), share)
+
+
+def test_mix_gets_normalised_images_and_soft_targets() -> None:
+    dataset = MemoryDataset(numbered().images, torch.arange(COUNT) % 10, numbered().names)
+    plain = TrainBatches(dataset, 8, PLAIN, seed=1)
+    mixed = TrainBatches(dataset, 8, PLAIN, seed=1, mix=swap, classes=10)
+    shares = set()
+    for step, ((images, labels), (blend, targets)) in enumerate(zip(plain.epoch(3), mixed.epoch(3), strict=True)):
+        share = torch.rand((), generator=torch.Generator().manual_seed(_mix(1, 3, step)))
+        assert_close(blend, images * (1 - share) + images.flip(0) * share)
+        assert (targets.shape, targets.dtype) == ((8, 10), torch.float32)
+        hard = torch.eye(10)[labels]
+        assert_close(targets, hard * (1 - share) + hard.flip(0) * share)
+        shares.add(share.item())
+    assert len(shares) == 6
+
+
+def test_mixed_epoch_goes_on_exactly() -> None:
+    made = [TrainBatches(noise(), 8, PLAIN, seed=1, mix=swap, classes=COUNT) for _ in range(2)]
+    assert same(list(made[0].epoch(2))[3:], list(made[1].epoch(2, 3)))
+
+
 @pytest.mark.parametrize("size", [8, 50, 64])
 def test_evaluation_sees_every_image_once_in_order(size: int) -> None:
     made = EvaluationBatches(numbered(), size, PLAIN)
@@ -168,6 +271,44 @@ def test_evaluation_sees_every_image_once_in_order(size: int) -> None:
         assert len(taken) == len(made) == -(-COUNT // size)
         assert torch.cat([labels for _, labels in taken]).tolist() == list(range(100, 100 + COUNT))
         assert_close(torch.cat([images[:, 0, 1, 1] for images, _ in taken]), torch.arange(COUNT).float())
+
+
+def test_augmented_evaluation_has_one_draw_for_each_image() -> None:
+    augmentations = build_augmentations(crop=1, flip=0.5)
+    plain = list(EvaluationBatches(noise(), 8, PLAIN))
+    made = EvaluationBatches(noise(), 8, PLAIN, augmentations=augmentations, seed=4)
+    first, again = list(made), list(made)
+    other = list(EvaluationBatches(noise(), 8, PLAIN, augmentations=augmentations, seed=5))
+    assert same(first, again)
+    assert not same(first, other)
+    assert not same(first, plain)
+    assert torch.cat([labels for _, labels in first]).tolist() == list(range(COUNT))
+    draw = Draw(torch.Generator().manual_seed(_mix(4, 6)), 0, torch.tensor([48, 49]))
+    pixels = noise().images[48:]
+    for augment in augmentations:
+        pixels = augment(pixels, draw)
+    assert torch.equal(first[-1][0], PLAIN(pixels))
+
+
+def test_augmented_evaluation_is_of_epoch_0_and_of_its_rows() -> None:
+    seen: list[Draw] = []
+
+    def look(pixels: Tensor, draw: Draw) -> Tensor:
+        seen.append(draw)
+        return pixels
+
+    list(EvaluationBatches(noise(), 32, PLAIN, augmentations=[look], seed=0))
+    assert [draw.epoch for draw in seen] == [0, 0]
+    assert torch.cat([draw.rows for draw in seen]).tolist() == list(range(COUNT))
+
+
+def test_evaluation_of_a_stream_is_transformed_only_with_a_seed(photos: Split) -> None:
+    dataset = transformed(photos)
+    plain = list(EvaluationBatches(replace(dataset, transform=None), 4, DARK))
+    assert same(list(EvaluationBatches(dataset, 4, DARK)), plain)
+    first, again = (list(EvaluationBatches(dataset, 4, DARK, seed=1)) for _ in range(2))
+    assert same(first, again)
+    assert not same(first, plain)
 
 
 def test_seeds_of_all_places_differ() -> None:

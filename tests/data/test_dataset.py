@@ -12,12 +12,14 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2
 
 import assay.data.dataset as module
 from assay.data.dataset import (
     Dataset,
     MemoryDataset,
     StreamedDataset,
+    Transform,
     decode,
     decode_all,
     default_workers,
@@ -219,3 +221,92 @@ def test_decoding_does_not_warn_about_what_it_can_read(tmp_path: Path) -> None:
 
 def test_default_number_of_workers() -> None:
     assert 1 <= default_workers() <= min(8, os.cpu_count() or 1)
+
+
+RANDOM = v2.Compose([v2.RandomResizedCrop(6), v2.RandomHorizontalFlip(), v2.ColorJitter(0.5), v2.PILToTensor()])
+SEEDS = [5, 2**40, 5]
+
+
+def transformed(split: Split, transform: Transform, workers: int, **options: int) -> list[Tensor]:
+    dataset = streamed(split, workers=workers, **options).with_transform(transform)
+    return [batch.clone() for batch in dataset.read(ROWS, SEEDS)]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_transform_sees_the_whole_image_and_draws_from_the_seed(split: Split, workers: int) -> None:
+    """Torchvision, called image by image with the seeded global generator, is the oracle."""
+    for made, rows, seed in zip(transformed(split, RANDOM, workers, stored=4), ROWS, SEEDS, strict=True):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            expected = [RANDOM(split.images.open(row).convert("RGB")) for row in rows.tolist()]
+        assert torch.equal(made, torch.stack(expected))
+
+
+def test_one_seed_gives_one_draw(split: Split) -> None:
+    first, second, other = (
+        next(iter(streamed(split).with_transform(RANDOM).read(ROWS[:1], [seed]))) for seed in (3, 3, 4)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+@with_workers
+def test_transforming_leaves_the_global_random_state(split: Split, workers: int) -> None:
+    state = torch.random.get_rng_state()
+    for _ in streamed(split, workers=workers).with_transform(RANDOM).read(ROWS, SEEDS):
+        assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_global_random_state_is_put_back_after_an_error(split: Split) -> None:
+    def failing(_: Image.Image) -> Tensor:
+        raise RuntimeError(f"after drawing {torch.rand(1).item()}")
+
+    state = torch.random.get_rng_state()
+    with pytest.raises(RuntimeError, match="after drawing"):
+        transformed(split, failing, 0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@with_workers
+def test_without_seeds_and_for_the_statistics_nothing_is_transformed(split: Split, workers: int) -> None:
+    plain, changed = streamed(split, workers=workers), streamed(split, workers=workers).with_transform(RANDOM)
+    for first, second in zip(stacked(plain, ROWS), stacked(changed, ROWS), strict=True):
+        assert torch.equal(first, second)
+    assert measure(plain, 0) == measure(changed, 0)
+
+
+@with_workers
+def test_seeds_change_nothing_without_a_transform(split: Split, workers: int) -> None:
+    for dataset in (streamed(split, workers=workers), in_memory(split)):
+        for first, second in zip(dataset.read(ROWS, SEEDS), stacked(dataset, ROWS), strict=True):
+            assert torch.equal(first, second)
+
+
+@with_workers
+def test_bad_image_stops_a_transformed_stream_by_name(split: Split, workers: int) -> None:
+    name = damage(split, 7)
+    with pytest.raises(BadImageError) as caught:
+        transformed(split, RANDOM, workers)
+    assert caught.value.name == name
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_transform_gets_upright_images_without_transparency(tmp_path: Path, channels: int) -> None:
+    """A tall image, stored on its side, whose lower half is transparent."""
+    pixels = np.zeros((4, 2, 4), dtype=np.uint8)
+    pixels[:2] = [40, 40, 40, 255]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "a.png", exif=exif)
+    seen: list[tuple[str, tuple[int, int]]] = []
+
+    def transform(image: Image.Image) -> Tensor:
+        seen.append((image.mode, image.size))
+        return v2.functional.pil_to_tensor(image)
+
+    split = Split(FileImages([tmp_path / "a.png"], ["a"]), np.zeros(1, dtype=np.int64))
+    dataset = streamed(split, channels=channels, stored=2).with_transform(transform)
+    (batch,) = dataset.read([torch.tensor([0])], [0])
+    assert seen == [({1: "L", 3: "RGB"}[channels], (2, 4))]
+    assert batch[0, :, :, 0].tolist() == [[40, 40, 255, 255]] * channels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,12 +23,16 @@ from assay.data.images import (
     open_image,
     quiet,
     to_pixels,
+    to_plain,
 )
 
 
 def decoded(image: Image.Image, channels: int = 3) -> np.ndarray:
-    """The pixels as ``[H, W]`` or ``[H, W, 3]``."""
+    """The pixels as ``[H, W]`` or ``[H, W, 3]``; the image itself is of the same ones."""
+    plain = to_plain(image, "x", channels=channels)
+    assert plain.mode == {1: "L", 3: "RGB"}[channels]
     pixels = to_pixels(image, "x", channels=channels)
+    assert np.array_equal(np.atleast_3d(np.asarray(plain)).transpose(2, 0, 1), pixels)
     assert pixels.dtype == np.uint8
     assert pixels.shape[0] == channels
     return pixels[0] if channels == 1 else pixels.transpose(1, 2, 0)
@@ -186,6 +191,8 @@ def refusal(file: Path, name: str = "cat/1.jpg") -> str:
     with pytest.raises(BadImageError) as caught, open_image(file, name) as image:
         to_pixels(image, name, channels=3)
     text = str(caught.value)
+    with pytest.raises(BadImageError, match=rf"^{re.escape(text)}$"), open_image(file, name) as image:
+        to_plain(image, name, channels=3)
     assert text == f"{caught.value.name}: {caught.value.reason}"
     assert text.startswith(f"{name}: ")
     assert "\n" not in text
@@ -241,6 +248,10 @@ def damaged(start: bytes, place: int, byte: int, length: int) -> bytes:
     return bytes(content[:length])
 
 
+def small(image: Image.Image) -> Image.Image:
+    return image.resize((4, 4))
+
+
 SOUND = [jpeg(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))]
 for _kind in ("png", "gif", "bmp", "tiff", "webp"):
     _buffer = io.BytesIO()
@@ -253,7 +264,7 @@ for _kind in ("png", "gif", "bmp", "tiff", "webp"):
 def test_damaged_file_is_an_image_or_a_bad_image(content: bytes) -> None:
     with quiet():
         try:
-            pixels = to_pixels(open_image(io.BytesIO(content), "x"), "x", channels=3, side=4)
+            pixels = to_pixels(open_image(io.BytesIO(content), "x"), "x", channels=3, reshape=small)
         except BadImageError as error:
             text = str(error)
         else:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
 import assay.data.preprocess as preprocess
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages, BadImageError
 from assay.data.load import Cut, Data, Storage, load_data, open_splits, plan
-from assay.data.preprocess import Preprocessing
+from assay.data.preprocess import Preprocessing, Wanted
 from assay.data.split import Source, Split
 from assay.data.survey import Survey, survey
 
@@ -29,6 +30,12 @@ MakeFolder = Callable[..., Path]
 def load(folder: Path, *, size: int | None = None, memory: float = MEMORY, bad: str = "error", **cut: Any) -> Data:
     storage = Storage(CPU, memory=memory, workers=0)
     return load_data(read_folder(folder), size=size, cut=Cut(**cut), storage=storage, on_bad_image=bad)
+
+
+def load_as(folder: Path, memory: float = MEMORY, **asked: Any) -> Data:
+    """As the preprocessing that is asked for says."""
+    storage = Storage(CPU, memory=memory, workers=0)
+    return load_data(read_folder(folder), **{"size": None, **asked}, cut=Cut(0.0), storage=storage)
 
 
 def surveyed(*sizes: tuple[int, int], gray: bool = False) -> Survey:
@@ -52,7 +59,7 @@ def shape(how: Preprocessing) -> tuple[int, int, int]:
     ],
 )
 def test_sizes(sizes: list[tuple[int, int]], size: int | None, expected: tuple[int, int, int]) -> None:
-    assert shape(plan([surveyed(*sizes)], size)) == expected
+    assert shape(plan([surveyed(*sizes)], Wanted(size))) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,21 +67,21 @@ def test_sizes(sizes: list[tuple[int, int]], size: int | None, expected: tuple[i
 )
 def test_mixed_and_oblong_images_need_a_size(sizes: list[tuple[int, int]], words: str) -> None:
     with pytest.raises(ValueError, match=rf"^data\.size: .* {words} pixels; choose one size$"):
-        plan([surveyed(*sizes)], None)
+        plan([surveyed(*sizes)], Wanted())
 
 
 def test_all_splits_count() -> None:
     with pytest.raises(ValueError, match=r"data\.size: "):
-        plan([surveyed((8, 8)), surveyed((9, 9))], None)
-    assert plan([surveyed((8, 8), gray=True), surveyed((8, 8), gray=False)], None).channels == 3
-    assert plan([surveyed((8, 8), gray=True), surveyed((8, 8), gray=True)], None).channels == 1
+        plan([surveyed((8, 8)), surveyed((9, 9))], Wanted())
+    assert plan([surveyed((8, 8), gray=True), surveyed((8, 8), gray=False)], Wanted()).channels == 3
+    assert plan([surveyed((8, 8), gray=True), surveyed((8, 8), gray=True)], Wanted()).channels == 1
 
 
 def test_unreadable_images_do_not_count() -> None:
     sizes, gray = np.array([8, 0]), np.array([False, True])
-    assert shape(plan([Survey(sizes, sizes, gray, ["", "bad"])], None)) == (3, 8, 8)
+    assert shape(plan([Survey(sizes, sizes, gray, ["", "bad"])], Wanted())) == (3, 8, 8)
     with pytest.raises(ValueError, match="no readable image"):
-        plan([Survey(sizes[1:], sizes[1:], gray[1:], ["bad"])], None)
+        plan([Survey(sizes[1:], sizes[1:], gray[1:], ["bad"])], Wanted())
 
 
 @in_memory_and_streamed
@@ -298,3 +305,58 @@ def test_known_preprocessing_is_kept(tmp_path: Path, make_folder: MakeFolder) ->
     assert data.preprocessing == how
     (pixels,) = data.splits["test"].read([torch.arange(4)])
     assert pixels.shape == (4, 1, 6, 6)
+
+
+@in_memory_and_streamed
+def test_crop_and_interpolation_are_torchvisions(
+    tmp_path: Path, make_folder: MakeFolder, picture: Callable[..., np.ndarray], memory: float
+) -> None:
+    make_folder(tmp_path, {"train/a": 4, "train/b": 4, "test/a": 1}, side=20)
+    data = load_as(tmp_path, memory, size=14, crop_pct=0.875, interpolation="bicubic")
+    assert shape(data.preprocessing) == (3, 14, 14)
+    torchvisions = v2.Compose([v2.Resize(16, v2.InterpolationMode.BICUBIC), v2.CenterCrop(14), v2.PILToTensor()])
+    (pixels,) = data.splits["test"].read([torch.tensor([0])])
+    assert torch.equal(pixels[0], torchvisions(Image.fromarray(picture(8, 20, 20))))
+
+
+def test_other_crops_are_decoded_anew(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 10, "b": 10}, side=20)
+    asked = [{}, {"crop_pct": 0.875}, {"crop_pct": 0.875, "interpolation": "bicubic"}, {"crop_pct": 0.5}]
+    for _ in range(2):
+        assert len({tuple(pixels_of(load_as(tmp_path, size=14, **some))) for some in asked}) == 4
+
+
+def test_small_squares_are_kept_whole_and_cropped_later(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 10, "b": 10})
+    cropped = load_as(tmp_path, size=16, crop_pct=0.875)
+    assert (shape(cropped.preprocessing), cropped.preprocessing.crop_pct) == ((3, 8, 16), 0.875)
+    assert pixels_of(cropped) == pixels_of(load_as(tmp_path, size=16))
+
+
+WEIGHTS = Wanted(12, 0.75, "bicubic", (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), channels=3)
+
+
+@in_memory_and_streamed
+def test_weights_decide_where_nothing_else_is_asked_for(
+    tmp_path: Path, make_folder: MakeFolder, memory: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path, {"a": 10, "b": 10}, channels=1, side=20)
+    monkeypatch.setattr("assay.data.load.measure", lambda *_: pytest.fail("nothing is to be measured"))
+    how = load_as(tmp_path, memory, wanted=WEIGHTS).preprocessing
+    assert how == Preprocessing(3, 12, 12, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 0.75, "bicubic")
+    how = load_as(tmp_path, memory, wanted=WEIGHTS, size=8, crop_pct=1.0, interpolation="bilinear").preprocessing
+    assert how == Preprocessing(3, 8, 8, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 1.0, "bilinear")
+
+
+def test_gray_images_become_colour_for_colour_weights(
+    tmp_path: Path, make_folder: MakeFolder, picture: Callable[..., np.ndarray]
+) -> None:
+    make_folder(tmp_path, {"train/a": 4, "train/b": 4, "test/a": 1}, channels=1)
+    (pixels,) = load_as(tmp_path, wanted=Wanted(channels=3)).splits["test"].read([torch.tensor([0])])
+    assert np.array_equal(pixels[0].numpy(), np.stack([picture(8, channels=1)] * 3))
+
+
+def test_mean_of_other_channels_is_refused(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 10, "b": 10}, channels=1)
+    with pytest.raises(ValueError, match=r"^the images have 1 channels, but the weights' mean 3 and std 3$"):
+        load_as(tmp_path, wanted=Wanted(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)))

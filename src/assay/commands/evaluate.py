@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
     parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
+    parser.add_argument(
+        "--views",
+        default="none",
+        metavar="VIEWS",
+        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: none)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
     parser.add_argument(
@@ -37,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
         split=options.split,
         root=options.root,
         label=options.label,
+        views=options.views,
         on_bad_image=options.on_bad_image,
         device=options.device,
     )

@@ -15,6 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet (default: CSV to the screen)"
     )
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes to name for each image (default: 1)")
+    parser.add_argument(
+        "--views",
+        default="none",
+        metavar="VIEWS",
+        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: none)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument(
         "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"
@@ -29,7 +35,12 @@ def execute(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_format(options.out)
     predictions = predict(
-        options.model, options.inputs, top=options.top, on_bad_image=options.on_bad_image, device=options.device
+        options.model,
+        options.inputs,
+        top=options.top,
+        views=options.views,
+        on_bad_image=options.on_bad_image,
+        device=options.device,
     )
     rows = [prediction.to_row() for prediction in predictions]
     if options.out is None:

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from assay.data.augment import Augmentation
+from assay.data.augment import Augmentation, Draw, Mix, one_hot
 from assay.data.dataset import Dataset
 from assay.data.preprocess import Normalize
+
+_OF_THE_TRANSFORM = 1  # sets the seed of what the images' readers draw apart from that of the augmentations
 
 
 class TrainBatches:
@@ -24,8 +26,11 @@ class TrainBatches:
         dataset: the training images.
         batch_size: images per step.
         normalize: from pixels to the network's input.
-        augmentations: applied to the pixels in this order.
-        seed: of the order and of the augmentations.
+        augmentations: applied to the pixels in this order, after what the dataset's own transform
+            has made of them.
+        mix: mixes the images of a batch, and their labels, after they are normalised.
+        classes: how many there are; needed for ``mix`` alone.
+        seed: of the order, of the dataset's own transform, of the augmentations and of the mix.
         device: where the batches are made.
 
     Raises:
@@ -39,36 +44,68 @@ class TrainBatches:
         normalize: Normalize,
         *,
         augmentations: Sequence[Augmentation] = (),
+        mix: Mix | None = None,
+        classes: int | None = None,
         seed: int = 0,
         device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
     ) -> None:
         if len(dataset) < batch_size:
             raise ValueError(f"train.batch_size: {batch_size} is more than the {len(dataset)} training images")
+        assert mix is None or classes is not None
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
-        self._augmentations, self._seed = augmentations, seed
+        self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
         self._generator = Generator(device)
 
     def __len__(self) -> int:
         return len(self.dataset) // self._batch_size
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]`` of an epoch, from step ``start`` on."""
+        """The batches of an epoch from step ``start`` on.
+
+        Yields:
+            Images float32 ``[B, C, H, W]``, and labels int64 ``[B]``; with a mix, each image's shares
+            of the classes instead, float32 ``[B, K]``.
+        """
         device = self.dataset.labels.device
         order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_mix(self._seed, number)))
+        steps = range(start, len(self))
         rows = torch.split(order.to(device), self._batch_size)[start : len(self)]
-        for step, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows), strict=True), start):
+        seeds = (_mix(self._seed, number, step, _OF_THE_TRANSFORM) for step in steps)
+        for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
             self._generator.manual_seed(_mix(self._seed, number, step))
-            for augment in self._augmentations:
-                pixels = augment(pixels, self._generator)
-            yield self._normalize(pixels), self.dataset.labels[batch]
+            pixels = _augmented(pixels, self._augmentations, Draw(self._generator, number, batch))
+            yield self._mixed(self._normalize(pixels), self.dataset.labels[batch])
+
+    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if self._mix_images is None or self._classes is None:
+            return images, labels
+        return self._mix_images(images, one_hot(labels, self._classes), self._generator)
 
 
 class EvaluationBatches:
-    """All images once, in their own order, not augmented; the last batch may be smaller."""
+    """All images once, in their own order; the last batch may be smaller.
 
-    def __init__(self, dataset: Dataset, batch_size: int, normalize: Normalize) -> None:
+    Args:
+        dataset: the images.
+        batch_size: images per batch.
+        normalize: from pixels to the network's input.
+        augmentations: as in training; the draws of an image are the same each time, and those of epoch 0.
+        seed: of these draws, and of the dataset's own transform; None leaves the images as they are.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        normalize: Normalize,
+        *,
+        augmentations: Sequence[Augmentation] = (),
+        seed: int | None = None,
+    ) -> None:
+        assert seed is not None or not augmentations
         self.dataset = dataset
         self._batch_size, self._normalize = batch_size, normalize
+        self._augmentations, self._seed = augmentations, seed
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self._batch_size)
@@ -77,8 +114,24 @@ class EvaluationBatches:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]``."""
         order = torch.arange(len(self.dataset), device=self.dataset.labels.device)
         rows = torch.split(order, self._batch_size)
-        for batch, pixels in zip(rows, self.dataset.read(rows), strict=True):
-            yield self._normalize(pixels), self.dataset.labels[batch]
+        seeds = None if self._seed is None else self._seeds(self._seed)
+        for number, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows, seeds), strict=True)):
+            yield self._normalize(self._augmented(number, batch, pixels)), self.dataset.labels[batch]
+
+    def _seeds(self, seed: int) -> Iterator[int]:
+        return (_mix(seed, number, _OF_THE_TRANSFORM) for number in range(len(self)))
+
+    def _augmented(self, number: int, rows: Tensor, pixels: Tensor) -> Tensor:
+        if self._seed is None:
+            return pixels
+        generator = Generator(pixels.device).manual_seed(_mix(self._seed, number))
+        return _augmented(pixels, self._augmentations, Draw(generator, 0, rows))
+
+
+def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw) -> Tensor:
+    for augment in augmentations:
+        pixels = augment(pixels, draw)
+    return pixels
 
 
 def _mix(seed: int, *place: int) -> int:

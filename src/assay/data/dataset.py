@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from assay.data.images import ArrayImages, BadImageError, Images, quiet
+from assay.data.images import ArrayImages, BadImageError, Images, quiet, to_plain
 from assay.data.preprocess import Preprocessing
 from assay.data.split import Split
 
 _DECODE_CHUNK = 256  # images that a worker decodes and sends at a time
 _PICTURES_OF_STATISTICS = 20_000  # a streamed set's mean and deviation come from this many images
+
+Transform = Callable[[Image.Image], Tensor]
+"""From an upright ``L`` or ``RGB`` image of any size to uint8 ``[C, S, S]``, the same S for all images. It draws from
+torch's global generator on the CPU alone, and can be pickled where workers are not forked."""
 
 
 class Dataset(Protocol):
@@ -35,8 +43,12 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """For each tensor of row numbers, the pixels of those rows, uint8 ``[B, C, H, W]``."""
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
+        """For each tensor of row numbers, the pixels of those rows, uint8 ``[B, C, H, W]``.
+
+        ``seeds``, one for each batch, ask for the images as a training sees them: a set that has a
+        random transform of its own applies it then, with draws that depend on the seed alone.
+        """
 
 
 @dataclass(frozen=True)
@@ -50,33 +62,49 @@ class MemoryDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Gathers each batch."""
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:  # noqa: ARG002
+        """Gathers each batch; there is no transform, so that ``seeds`` change nothing."""
         for rows in batches:
-            yield self.images[rows]
+            yield self.images.index_select(0, rows)
 
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """A large set, decoded by worker processes while the network trains."""
+    """A large set, decoded by worker processes while the network trains.
+
+    Attributes:
+        images: where they are stored.
+        labels: int64 ``[N]``.
+        how: the preprocessing of the images that are read without seeds.
+        device: that the pixels are sent to.
+        workers: decoding processes; 0 decodes in this one.
+        transform: takes the whole image in place of ``how``, where the images are read with seeds.
+    """
 
     images: Images
     labels: Tensor
     how: Preprocessing
     device: torch.device
     workers: int
+    transform: Transform | None = None
 
     @property
     def names(self) -> Sequence[str]:
         """The images' names."""
         return self.images.names
 
+    def with_transform(self, transform: Transform) -> StreamedDataset:
+        """The same images, randomly transformed where they are read with seeds."""
+        return replace(self, transform=transform)
+
     def __len__(self) -> int:
         return len(self.labels)
 
-    def read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
         """Decodes each batch; raises ``BadImageError`` at an image that cannot be."""
-        for pixels, bad in decode(self.images, self.how, (rows.tolist() for rows in batches), self.workers):
+        transform = None if seeds is None else self.transform
+        rows = (batch.tolist() for batch in batches)
+        for pixels, bad in decode(self.images, self.how, rows, self.workers, transform=transform, seeds=seeds):
             if bad:
                 raise next(iter(bad.values()))
             yield torch.from_numpy(pixels).to(self.device, non_blocking=True)
@@ -87,37 +115,77 @@ Decoded = tuple[NDArray[np.uint8], dict[int, BadImageError]]
 
 
 class _Decoder(TorchDataset[Decoded]):
-    """What runs in a worker: a list of row numbers to their pixels and the errors of the bad ones."""
+    """What runs in a worker: row numbers and a seed to the rows' pixels and the errors of the bad ones."""
 
-    def __init__(self, images: Images, how: Preprocessing) -> None:
-        self._images, self._how = images, how
+    def __init__(self, images: Images, how: Preprocessing, transform: Transform | None) -> None:
+        self._images = images
+        self._read = how.decode if transform is None else partial(_transformed, how.channels, transform)
+        self._black = (how.channels, how.stored, how.stored)
 
-    def __getitem__(self, rows: Sequence[int]) -> Decoded:
-        pixels = np.zeros((len(rows), self._how.channels, self._how.stored, self._how.stored), dtype=np.uint8)
-        bad = {}
-        with quiet():
+    def __getitem__(self, request: tuple[Sequence[int], int]) -> Decoded:
+        rows, seed = request
+        good, bad = {}, {}
+        with quiet(), _seeded(seed):
             for place, row in enumerate(rows):
                 try:
                     with self._images.open(row) as image:  # closed at once: an error keeps its frames alive
-                        pixels[place] = self._how.decode(image, self._images.names[row])
+                        good[place] = self._read(image, self._images.names[row])
                 except BadImageError as error:
                     bad[place] = error
+        shape = next(iter(good.values())).shape if good else self._black
+        pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
+        for place, image_pixels in good.items():
+            pixels[place] = image_pixels
         return pixels, bad
 
 
-def decode(images: Images, how: Preprocessing, batches: Iterable[Sequence[int]], workers: int) -> Iterator[Decoded]:
+def _transformed(channels: int, transform: Transform, image: Image.Image, name: str) -> NDArray[np.uint8]:
+    pixels: NDArray[np.uint8] = transform(to_plain(image, name, channels=channels)).numpy()
+    return pixels
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generator on the CPU, and put it back at the end; those of devices are left alone."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def decode(
+    images: Images,
+    how: Preprocessing,
+    batches: Iterable[Sequence[int]],
+    workers: int,
+    *,
+    transform: Transform | None = None,
+    seeds: Iterable[int] | None = None,
+) -> Iterator[Decoded]:
     """Decode batches of rows, in order, ahead of their use.
 
+    Args:
+        images: where they are stored.
+        how: decodes them.
+        batches: row numbers.
+        workers: processes; the result does not depend on their number.
+        transform: takes each image in place of ``how``.
+        seeds: for each batch, that of the transform's draws.
+
     Yields:
-        uint8 ``[B, C, stored, stored]``, zeros where an image is bad, and the errors of the bad ones.
+        uint8 ``[B, C, stored, stored]``, or of the transform's size; zeros where an image is bad; and
+        the errors of the bad ones.
     """
-    decoder = _Decoder(images, how)
+    decoder = _Decoder(images, how, transform)
+    requests = zip(batches, repeat(0) if seeds is None else seeds, strict=False)
     if workers == 0 or isinstance(images, ArrayImages):
-        yield from (decoder[list(rows)] for rows in batches)
+        yield from (decoder[list(rows), seed] for rows, seed in requests)
         return
     yield from DataLoader(
         decoder,
-        sampler=list(batches),
+        sampler=list(requests),
         batch_size=None,
         collate_fn=_as_is,
         num_workers=workers,

@@ -138,7 +138,13 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def to_pixels(image: Image.Image, name: str, *, channels: int, side: int | None = None) -> NDArray[np.uint8]:
+def to_pixels(
+    image: Image.Image,
+    name: str,
+    *,
+    channels: int,
+    reshape: Callable[[Image.Image], Image.Image] = lambda image: image,
+) -> NDArray[np.uint8]:
     """Decode an image of any mode to uint8 ``[channels, H, W]``, upright.
 
     Transparent pixels are laid over white; 16-bit values are scaled to 8 bits.
@@ -147,18 +153,30 @@ def to_pixels(image: Image.Image, name: str, *, channels: int, side: int | None 
         image: an opened image.
         name: what to call it in an error.
         channels: 1 (grayscale) or 3 (RGB).
-        side: scale (bilinear, smoothed when it shrinks) and crop the centre to ``side x side``
-            pixels; None keeps the size. An image of that size already is not touched.
+        reshape: scales or crops the upright image; without it the size is kept.
 
     Raises:
         BadImageError: corrupt or truncated, or of a mode without a defined range.
     """
 
     def decode() -> NDArray[np.uint8]:
-        plain = to_mode(upright(image), _MODE_OF_CHANNELS[channels])
-        if side is not None and plain.size != (side, side):
-            plain = ImageOps.fit(plain, (side, side), Image.Resampling.BILINEAR)
+        plain = reshape(to_mode(upright(image), _MODE_OF_CHANNELS[channels]))
         return np.atleast_3d(np.asarray(plain)).transpose(2, 0, 1)
+
+    return _guarded(name, decode)
+
+
+def to_plain(image: Image.Image, name: str, *, channels: int) -> Image.Image:
+    """What ``to_pixels`` decodes, still as an image: upright, of mode ``"L"`` or ``"RGB"``, its pixels read.
+
+    Raises:
+        BadImageError: corrupt or truncated, or of a mode without a defined range.
+    """
+
+    def decode() -> Image.Image:
+        plain = to_mode(upright(image), _MODE_OF_CHANNELS[channels])
+        plain.load()  # now, or a broken file would raise where nobody knows its name
+        return plain
 
     return _guarded(name, decode)
 

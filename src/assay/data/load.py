@@ -21,7 +21,7 @@ from assay.data.dataset import (
 )
 from assay.data.dataset import without as without_bad
 from assay.data.images import BadImageError, Images
-from assay.data.preprocess import Preprocessing
+from assay.data.preprocess import Preprocessing, Wanted
 from assay.data.split import SomeImages, Source, Split, with_all_splits
 from assay.data.survey import Survey, survey
 
@@ -61,27 +61,45 @@ class Data:
     bad: Sequence[BadImageError] = ()
 
 
-def load_data(source: Source, *, size: int | None, cut: Cut, storage: Storage, on_bad_image: str = "error") -> Data:
+def load_data(
+    source: Source,
+    *,
+    size: int | None,
+    cut: Cut,
+    storage: Storage,
+    on_bad_image: str = "error",
+    crop_pct: float | None = None,
+    interpolation: str | None = None,
+    wanted: Wanted | None = None,
+) -> Data:
     """Everything that a training needs of a set of images.
 
     Args:
         source: the labelled splits.
         size: side of the network's input in pixels; None takes that of the images.
         cut: how missing splits are taken from train.
-        storage: where the decoded images live.
+        storage: where the decoded images live. Those in memory are squares already, so that an
+            augmentation that crops them sees no more than the square.
         on_bad_image: ``"error"`` raises at the first, ``"skip"`` leaves bad images out.
+        crop_pct: the central part that the network sees, as in ``Preprocessing``.
+        interpolation: likewise.
+        wanted: what pretrained weights ask for; ``size``, ``crop_pct`` and ``interpolation`` win over it.
 
     Raises:
         BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``. (Of a set that
             streams only the headers are read here; other damage is found when the image is due.)
-        ValueError: the images differ in size and ``size`` is None, or a split cannot be cut.
+        ValueError: the images differ in size and ``size`` is None, a split cannot be cut, or the
+            weights' mean is of another number of channels.
     """
     surveys = {name: survey(split.images) for name, split in source.splits.items()}
     clean, bad = _without_unreadable(source, surveys, on_bad_image)
-    how = plan(list(surveys.values()), size)
+    asked = (wanted or Wanted()).but(size=size, crop_pct=crop_pct, interpolation=interpolation)
+    how = plan(list(surveys.values()), asked)
     data = open_splits(clean, how, cut=cut, storage=storage, on_bad_image=on_bad_image)
-    mean, std = measure(data.splits["train"], cut.seed)
-    return replace(data, preprocessing=replace(how, mean=mean, std=std), bad=[*bad, *data.bad])
+    if not how.mean:
+        mean, std = measure(data.splits["train"], cut.seed)
+        how = replace(how, mean=mean, std=std)
+    return replace(data, preprocessing=how, bad=[*bad, *data.bad])
 
 
 def open_splits(source: Source, how: Preprocessing, *, cut: Cut, storage: Storage, on_bad_image: str) -> Data:
@@ -97,25 +115,29 @@ def open_splits(source: Source, how: Preprocessing, *, cut: Cut, storage: Storag
     return Data(datasets, source.classes, how, bad)
 
 
-def plan(surveys: Sequence[Survey], size: int | None) -> Preprocessing:
-    """The channels and sizes that suit the images.
+def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:
+    """The preprocessing that suits the images; its mean and deviation are empty where they are to be measured.
 
-    Images that are all squares of one size, at most ``size``, are kept so and enlarged a batch at
-    a time; any others are scaled to ``size`` when they are decoded.
+    Images that are all squares of one size, at most that of the network, are kept so and enlarged a
+    batch at a time; any others are scaled when they are decoded.
 
     Raises:
-        ValueError: the images differ in size or are not square, and ``size`` is None.
+        ValueError: the images differ in size or are not square, and no size is given; or the mean and
+            deviation that are wanted are of another number of channels.
     """
     sides = np.concatenate([np.stack([part.widths, part.heights], 1)[part.readable] for part in surveys])
     if not len(sides):
         raise ValueError("no readable image in any split")
-    channels = 1 if all(part.gray[part.readable].all() for part in surveys) else 3
     smallest, largest = sides.min(), sides.max()
-    if size is None and smallest != largest:
+    if wanted.size is None and smallest != largest:
         raise ValueError(f"data.size: the images' sides range from {smallest} to {largest} pixels; choose one size")
-    stored = int(smallest) if smallest == largest and (size is None or smallest <= size) else size
-    assert stored is not None
-    return Preprocessing(channels, stored, size or stored)
+    size = wanted.size or int(smallest)
+    stored = int(smallest) if smallest == largest and smallest <= size else size
+    channels = wanted.channels or (1 if all(part.gray[part.readable].all() for part in surveys) else 3)
+    mean, std = wanted.mean or (), wanted.std or ()
+    if (mean or std) and not len(mean) == len(std) == channels:
+        raise ValueError(f"the images have {channels} channels, but the weights' mean {len(mean)} and std {len(std)}")
+    return Preprocessing(channels, stored, size, mean, std, wanted.crop_pct, wanted.interpolation or "bilinear")
 
 
 def _without_unreadable(
@@ -174,7 +196,7 @@ def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[ND
         return None if errors else {"pixels": pixels}
 
     fingerprint = images.fingerprint()
-    arrays = cached(fingerprint and f"pixels {how.channels} {how.stored} {fingerprint}", compute)
+    arrays = cached(fingerprint and f"pixels {how.decoding} {fingerprint}", compute)
     return (undecoded[0] if arrays is None else arrays["pixels"]), bad
 
 

@@ -9,11 +9,12 @@ from torch import nn
 
 from assay.choices import construct
 from assay.models.blocks import ACTIVATIONS
+from assay.models.library import elsewhere, input_size, library_model
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from assay.models.simple_cnn import simple_cnn
 from assay.models.vgg import vgg11, vgg13, vgg16, vgg19
 
-__all__ = ["ACTIVATIONS", "MODELS", "build_model", "count_parameters"]
+__all__ = ["ACTIVATIONS", "MODELS", "build_model", "count_parameters", "input_size"]
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "simple-cnn": simple_cnn,
@@ -35,17 +36,20 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
     It maps images (N, channels, image_size, image_size) to logits (N, classes).
 
     Args:
-        name: a key of `MODELS`.
+        name: a key of `MODELS`, or ``torchvision:NAME`` or ``timm:NAME``.
         classes: number of logits.
         channels: of the images.
         image_size: height and width of the images.
-        options: of that model (`simple_cnn.simple_cnn`, `resnet.resnet`, `vgg.vgg`); None means the
-            model's own default.
+        options: of that model (`simple_cnn.simple_cnn`, `resnet.resnet`, `vgg.vgg`,
+            `library.build_library_model`); None means the model's own default.
 
     Raises:
         ValueError: no such model, an option it does not have, or one out of its range.
     """
-    return construct("model", name, MODELS, classes=classes, channels=channels, image_size=image_size, **options)
+    if name not in MODELS and ":" not in name and (known := elsewhere(name)):
+        raise ValueError(f"unknown model {name!r}: did you mean {known}?")
+    table = {name: library_model(name)} if ":" in name else MODELS
+    return construct("model", name, table, classes=classes, channels=channels, image_size=image_size, **options)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -12,7 +12,9 @@ from assay.sections.loss import LossSection
 from assay.sections.model import ModelSection
 from assay.sections.optim import OptimSection
 from assay.sections.schedule import ScheduleSection
+from assay.sections.test import TestSection
 from assay.sections.train import TrainSection
+from assay.sections.transfer import TransferSection
 
 __all__ = [
     "AugmentSection",
@@ -22,5 +24,7 @@ __all__ = [
     "OptimSection",
     "ScheduleSection",
     "Section",
+    "TestSection",
     "TrainSection",
+    "TransferSection",
 ]

@@ -21,6 +21,10 @@ class DataSection(Section):
     """label column of a Parquet set that has several"""
     size: Annotated[int, Field(ge=4, le=2048)] | None = None
     """side of the square image that the network sees, in pixels (default: the images' own)"""
+    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
+    """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""
+    interpolation: Literal["bilinear", "bicubic"] | None = None
+    """how images are scaled (default: the weights' own, else bilinear)"""
     held_out: Fraction = 0.1
     """fraction of the train split kept aside, stratified by class, to watch and select by"""
     test: Fraction = 0.2

@@ -13,13 +13,15 @@ class ModelSection(Section):
     """The architecture. Fields left at None take the architecture's own value."""
 
     name: str = "simple-cnn"
-    """simple-cnn, resnet18/34/50/101/152 or vgg11/13/16/19 (vgg11 is configuration A)"""
+    """simple-cnn, resnet18/34/50/101/152, vgg11/13/16/19 (vgg11 is configuration A), torchvision:NAME or timm:NAME"""
+    pretrained: str | None = None
+    """start from these weights: default, a name of the library's, a state dict's file, or a run folder"""
     activation: str | None = None
     """relu, elu, leaky_relu, rrelu, sigmoid, tanh, gelu or silu"""
     width: Annotated[float, Field(ge=0.125, le=16)] | None = None
     """factor on every number of channels"""
     dropout: Fraction | None = None
-    """probability that a feature in the head is dropped"""
+    """probability that a feature in the head is dropped (library models: their own dropout before the final layer)"""
     init: Literal["he", "xavier", "torch"] | None = None
     """initialisation of convolutions and linear layers"""
     stem_kernel: Annotated[int, Field(ge=3, le=11)] | None = None
@@ -42,6 +44,12 @@ class ModelSection(Section):
     """VGG: batch norm after every convolution"""
     head: Literal["cifar", "imagenet"] | None = None
     """VGG: hidden layers of 512 (cifar) or 4096 units (imagenet)"""
+
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _as_name(cls, value: object) -> object:
+        """True and false say whether the usual weights are wanted."""
+        return {True: "default", False: None}[value] if isinstance(value, bool) else value
 
     @field_validator("stem_kernel")
     @classmethod

@@ -1,0 +1,59 @@
+"""Find a learning rate: train a copy of the network briefly while the rate rises, and see where the loss falls.
+
+Every field of the recipe is an option: assay find-lr digits --train.batch_size 64 --plot sweep.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.commands.train import _add_field
+from assay.recipe import field_names, parse_value
+
+if TYPE_CHECKING:
+    from assay.training.lr_finder import Sweep
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RECIPE, ``--plot`` and a flag for every field."""
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the losses: a .png or .svg file")
+    for name in field_names():
+        _add_field(parser, name)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Sweep, print what was found, draw it."""
+    from assay.api import find_lr
+
+    if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
+        raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
+    changes = {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
+    sweep = find_lr(options.recipe, changes)
+    print_sweep(sweep)
+    if options.plot is not None:
+        draw_sweep(sweep, options.plot, f"{options.recipe}: loss over the learning rate")
+    return 0
+
+
+def print_sweep(sweep: Sweep) -> None:
+    """The rates that were tried, and those that are worth it."""
+    print(f"tried {len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}")
+    print(f"  steepest descent         {sweep.steepest:.2g}")
+    print(f"  a tenth of the lowest    {sweep.tenth:.2g}")
+    print(f"next: --optim.lr {sweep.suggestion:.2g}")
+
+
+def draw_sweep(sweep: Sweep, path: Path, title: str) -> None:
+    """The figure as a file."""
+    from assay.analysis.plots import save_figure
+    from assay.analysis.sweep_plot import plot_sweep
+
+    save_figure(plot_sweep(sweep, title), path)
+    print(f"figure: {path}")

@@ -1,0 +1,38 @@
+"""What the random changes of a batch may be drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a batch's augmentation may draw from.
+
+    Attributes:
+        generator: on the pixels' device, already seeded from (seed, epoch, step).
+        epoch: from 0.
+        rows: the images' numbers in the training set, int64 ``[B]``, on the pixels' device.
+    """
+
+    generator: Generator
+    epoch: int
+    rows: Tensor
+
+
+Augmentation = Callable[[Tensor, Draw], Tensor]
+"""uint8 ``[B, C, H, W]`` to uint8 of the same shape; the input is left as it was"""
+
+
+def uniform(low: float, high: float, *shape: int, generator: Generator) -> Tensor:
+    """Float32 numbers between ``low`` and ``high``, on the generator's device."""
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def whole_up_to(largest: Tensor, generator: Generator) -> Tensor:
+    """For each entry of ``largest`` (int64) a whole number from 0 to it, all equally likely."""
+    return (torch.rand(largest.shape, generator=generator, device=largest.device) * (largest + 1)).long()

@@ -1,0 +1,107 @@
+"""The augmentations of single images, for sets that are decoded image by image in worker processes.
+
+Assembled from ``torchvision.transforms.v2``; all draws come from torch's global generator, which a
+worker seeds before each batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+from torchvision.transforms import v2
+
+from assay.choices import choose
+from assay.data.augment.colour import add_pca_noise
+from assay.data.augment.erase import cut_out
+from assay.data.augment.strengths import Strengths
+from assay.data.preprocess import Preprocessing
+
+Reshape = Callable[[Image.Image], Image.Image]
+Transform = Callable[[Image.Image], Tensor]
+
+
+def build_transform(size: int, *, square: Reshape | None = None, **fields: Any) -> Transform:
+    """From a decoded image to augmented pixels; it can be sent to worker processes.
+
+    A resized crop takes its part of the image as stored in the file, so that it is sharper than one
+    of the small square; all else works on the square.
+
+    Args:
+        size: side of the square in pixels.
+        square: makes the square of a whole image, where there is no resized crop; the default is
+            ``Preprocessing.square`` without a crop.
+        **fields: as in ``Strengths``, with the same meaning and the same order as in
+            ``build_augmentations``.
+
+    Returns:
+        a function of an upright RGB or grayscale image to uint8 ``[C, size, size]``.
+
+    Raises:
+        ValueError: a field that does not go with this kind of set, or two that contradict each other.
+    """
+    its = Strengths(**fields)
+    if its.alternate_flip:
+        raise ValueError(
+            "augment.alternate_flip needs a set that is held in memory: "
+            "a worker that decodes knows neither the epoch nor the image's number; use augment.flip 0.5"
+        )
+    square = square or Preprocessing(channels=3, stored=size, size=size).square
+    begin = v2.RandomResizedCrop(size, scale=(its.resized_crop, 1.0)) if its.resized_crop else square
+    transform: Transform = v2.Compose([begin, v2.PILToTensor(), *_changes(size, its)])
+    return transform
+
+
+def _changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
+    table: list[tuple[object, Callable[[], Callable[[Tensor], Tensor]]]] = [
+        (its.crop, lambda: v2.RandomCrop(size, padding=its.crop)),
+        (its.translate, lambda: v2.RandomCrop(size, padding=its.translate)),  # the same, as in shift_at_random
+        (its.flip, lambda: v2.RandomHorizontalFlip(its.flip)),
+        (its.rotation, lambda: v2.RandomRotation(its.rotation)),
+        (its.policy, lambda: _policy(its)),
+        (its.jitter, lambda: v2.ColorJitter(**its.jitter)),
+        (its.pca_noise, lambda: OneByOne(partial(add_pca_noise, std=its.pca_noise))),
+        (its.grayscale, lambda: v2.RandomGrayscale(its.grayscale)),
+        (its.erase, lambda: v2.RandomErasing(its.erase)),
+        (its.cutout, lambda: OneByOne(partial(cut_out, side=its.cutout))),
+    ]
+    needing = {"saturation": its.saturation, "hue": its.hue, "grayscale": its.grayscale}
+    coloured = [NeedsColour(name) for name, strength in needing.items() if strength]
+    return [*coloured, *(make() for strength, make in table if strength)]
+
+
+def _policy(its: Strengths) -> Callable[[Tensor], Tensor]:
+    policies: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
+        "trivial": v2.TrivialAugmentWide,
+        "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),
+    }
+    return choose("augment.policy", its.policy or "trivial", policies)()
+
+
+@dataclass(frozen=True)
+class NeedsColour:
+    """Passes colour images on and refuses others, which torchvision would leave as they are."""
+
+    field: str
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Raises ``ValueError`` for an image of one channel."""
+        if len(image) != 3:
+            raise ValueError(f"augment.{self.field} needs colour images, these have {len(image)} channel")
+        return image
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A change of whole batches, for one image, from torch's global generator."""
+
+    change: Callable[[Tensor, Generator], Tensor]
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """The changed uint8 ``[C, H, W]``."""
+        return self.change(image[None], torch.default_generator)[0]

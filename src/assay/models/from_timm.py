@@ -1,0 +1,82 @@
+"""The models of timm and their weights. The library is imported when it is needed: that takes time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from assay.choices import choose
+from assay.models.pretrained import DownloadError, InputForm, Pretrained, is_default
+
+
+def names() -> list[str]:
+    """The names of all models."""
+    import timm
+
+    found: list[str] = timm.list_models()
+    return found
+
+
+def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """A model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
+
+    Raises:
+        TypeError: the model has no such option.
+    """
+    import timm
+
+    given = {{"dropout": "drop_rate"}[key]: value for key, value in options.items()}
+    how: Any = timm.get_pretrained_cfg(name)
+    if how.fixed_input_size:
+        given["img_size"] = size
+    network: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels, **given)
+    return network
+
+
+def input_form(name: str) -> InputForm:
+    """The input that the model's usual weights were learned for."""
+    import timm
+
+    return _input_form(timm.get_pretrained_cfg(name))
+
+
+def weights(name: str, value: str) -> Pretrained:
+    """The weights of that tag (``in1k``, ``a1_in1k``...), or the usual ones, out of the cache or downloaded.
+
+    Raises:
+        ValueError: no such weights, or they cannot be downloaded.
+    """
+    import timm
+
+    tags = {full.partition(".")[2]: full for full in timm.list_pretrained(name) + timm.list_pretrained(f"{name}.*")}
+    if not tags:
+        raise ValueError(f"model.pretrained: timm has no weights of {name}; give a file or a run folder")
+    full = name if is_default(value) else choose(f"weights of timm:{name}", value, tags)
+    origin = f"timm's {full}"
+    try:
+        with torch.random.fork_rng([]), _quiet():  # the network is initialised before the weights are loaded
+            state = timm.create_model(full, pretrained=True).state_dict()
+    except Exception as error:  # of the hub, the network, the disk: they have no base in common
+        raise DownloadError(origin, error) from None
+    return Pretrained(state, origin, _input_form(timm.get_pretrained_cfg(full)))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the hub's line for each attempt: where the last one fails, we say so."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _input_form(how: Any) -> InputForm:
+    return InputForm(how.input_size[-1], how.interpolation, how.crop_pct, tuple(how.mean), tuple(how.std))

@@ -1,0 +1,214 @@
+"""Weights that were learned before, and how a network takes them over."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from assay.models.structure import final_layers, heads_of, is_within
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
+_AUXILIARY = ("AuxLogits", "aux1", "aux2")  # the extra heads of torchvision's Inception networks
+
+
+@dataclass(frozen=True)
+class InputForm:
+    """The input that weights were learned for; None where it is not known.
+
+    Attributes:
+        size: side of the square image, in pixels.
+        interpolation: ``"bilinear"`` or ``"bicubic"``, the way an image was scaled.
+        crop_pct: side of the central crop over the side of the scaled image, in (0, 1].
+        mean: of each channel, pixels in [0, 1].
+        std: the standard deviation likewise.
+    """
+
+    size: int | None = None
+    interpolation: str | None = None
+    crop_pct: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights, and what is known of them.
+
+    Attributes:
+        state: the tensors by name.
+        origin: where they come from, in words.
+        preprocessing: the input that they were learned for, where it is known.
+        classes: the names of the classes that their head tells apart, where they are known.
+    """
+
+    state: Mapping[str, Tensor]
+    origin: str
+    preprocessing: InputForm | None = None
+    classes: tuple[str, ...] | None = None
+
+
+class DownloadError(ValueError):
+    """Weights of a library are not on this machine, and the library could not fetch them."""
+
+    def __init__(self, origin: str, reason: Exception) -> None:
+        text = " ".join(str(reason).split())[:120].rstrip(". ") or type(reason).__name__
+        super().__init__(f"cannot download {origin} ({text}); give a file with model.pretrained PATH")
+
+
+def is_default(value: str) -> bool:
+    """Whether the weights that a library holds for the usual ones are meant."""
+    return value in ("default", "imagenet")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict in a ``.safetensors`` file, or in one that ``torch.save`` wrote; nothing in it is executed.
+
+    A state dict under the usual key of a checkpoint (``state_dict``, ``model``) is taken out, and
+    the prefix that data parallel training or a compiler gave to all names is taken off.
+
+    Raises:
+        ValueError: not such a file.
+    """
+    try:
+        values = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split(".")[0].split())[:120] or type(error).__name__
+        raise ValueError(f"model.pretrained: {path} is not a file of weights, or cut off ({reason})") from None
+    for key in _WRAPPERS:
+        if isinstance(values, Mapping) and isinstance(values.get(key), Mapping):
+            values = values[key]
+    if not isinstance(values, Mapping) or not values or not all(isinstance(v, Tensor) for v in values.values()):
+        raise ValueError(f"model.pretrained: {path} holds no state dict (a mapping from names to tensors)")
+    state = {str(name): tensor for name, tensor in values.items()}
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def adopt(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = ()) -> list[str]:
+    """Load the weights into the network, in place.
+
+    The body must fit to the last tensor. Of the head, the final layer stays as it was initialised,
+    unless the weights were learned for classes of the same names in the same order; what stands
+    in the head before the final layer is loaded where all of it fits, else the whole head stays new.
+
+    Where the network has other names, the weights are matched by their order, if kinds (weight, bias...)
+    and shapes agree one by one. The first convolution may have another number of input channels: from 3
+    to 1 its weights are summed, so that it answers to a gray image as it did to three equal channels;
+    from 1 to 3 they are repeated and divided by 3, so that it answers to the mean of the channels.
+
+    Args:
+        network: its device, dtype and memory layout stay.
+        pretrained: the weights.
+        classes: the names of the classes that the network is to tell apart.
+
+    Returns:
+        What was done, a line of words each, for the record.
+
+    Raises:
+        ValueError: a tensor of the body is missing, misshapen or not finite, or the weights have one that
+            the network has not; the network is unchanged then.
+    """
+    target = _Target.of(network)
+    state, notes = {name: tensor for name, tensor in pretrained.state.items() if _is_weight(name)}, []
+    if not all(name in state for name in target.body) and (renamed := target.by_order(state)):
+        state, notes = renamed, ["matched by order, for the names differ"]
+    fitting = {name: fitted for name, tensor in state.items() if (fitted := target.fitted(name, tensor)) is not None}
+    _refuse_misfits(pretrained.origin, target, state, fitting)
+    _refuse_strangers(pretrained.origin, target, state)
+    head = target.inner + (target.final if pretrained.classes == tuple(classes) else [])
+    chosen = target.body + (head if all(name in fitting for name in head) else [])
+    with torch.no_grad():
+        for name in chosen:
+            target.tensors[name].copy_(fitting[name])
+    if target.stem in chosen and fitting[target.stem].shape != (before := state[target.stem].shape):
+        notes.append(f"{target.stem}: from {before[1]} input channels to {fitting[target.stem].shape[1]}")
+    new = [name for name in target.tensors if name not in chosen]
+    return [f"{len(chosen)} tensors of {pretrained.origin}", *notes, *([f"new: {', '.join(new)}"] if new else [])]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A network's tensors, and the names of those in its body, in its head before the final layer, and in that."""
+
+    tensors: Mapping[str, Tensor]
+    heads: tuple[str, ...]
+    body: list[str]
+    inner: list[str]
+    final: list[str]
+
+    @classmethod
+    def of(cls, network: nn.Module) -> Self:
+        """The parts of a network."""
+        tensors = {name: tensor for name, tensor in network.state_dict().items() if _is_weight(name)}
+        heads, layers = heads_of(network), final_layers(network)
+        body = [name for name in tensors if not is_within(name, heads)]
+        final = [name for name in tensors if is_within(name, layers)]
+        inner = [name for name in tensors if name not in {*body, *final}]
+        return cls(tensors, heads, body, inner, final)
+
+    @property
+    def stem(self) -> str:
+        """The name of the first convolution's weight, or nothing."""
+        return next((name for name, tensor in self.tensors.items() if tensor.ndim == 4), "")
+
+    def fitted(self, name: str, tensor: Tensor) -> Tensor | None:
+        """The tensor as the network can take it under that name, or None."""
+        if name not in self.tensors or not tensor.isfinite().all():
+            return None
+        wanted = self.tensors[name].shape
+        if name == self.stem and tensor.ndim == 4 and {tensor.shape[1], wanted[1]} == {1, 3}:
+            tensor = tensor.sum(1, keepdim=True) if wanted[1] == 1 else tensor.repeat(1, 3, 1, 1) / 3
+        return tensor if tensor.shape == wanted else None
+
+    def by_order(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights under the network's names, the final layer's last; empty where the order does not fit."""
+        names = [name for name in self.tensors if name not in self.final]
+        wanted, given = names + self.final, list(state)
+        if len(given) not in (len(names), len(wanted)):
+            return {}
+        renamed = dict(zip(wanted, state.values(), strict=False))
+        same_kinds = all(_kind(new) == _kind(old) for new, old in zip(wanted, given, strict=False))
+        return renamed if same_kinds and all(self.fitted(name, renamed[name]) is not None for name in names) else {}
+
+
+def _is_weight(name: str) -> bool:
+    """Whether it is more than a norm's counter of batches, which means nothing here and is missing in old files."""
+    return _kind(name) != "num_batches_tracked"
+
+
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _refuse_misfits(origin: str, target: _Target, state: Mapping[str, Tensor], fitting: Mapping[str, Tensor]) -> None:
+    misfits = [name for name in target.body if name not in fitting]
+    if not misfits:
+        return
+    first, wanted = misfits[0], tuple(target.tensors[misfits[0]].shape)
+    found = tuple(state[first].shape) if first in state else None
+    what = "is missing" if found is None else "is not finite" if found == wanted else f"has shape {found}"
+    raise ValueError(
+        f"model.pretrained: {len(misfits)} of the {len(target.body)} tensors of the network's body do not fit "
+        f"{origin}; the first, {first} of shape {wanted}, {what} there"
+    )
+
+
+def _refuse_strangers(origin: str, target: _Target, state: Mapping[str, Tensor]) -> None:
+    known = {*target.heads, *_AUXILIARY}
+    strangers = [name for name in state if name not in target.tensors and not is_within(name, known)]
+    if strangers:
+        raise ValueError(
+            f"model.pretrained: {origin} has {len(strangers)} tensors that the network has not, "
+            f"the first {strangers[0]}"
+        )

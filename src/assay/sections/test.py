@@ -1,0 +1,16 @@
+"""How the trained network is asked about test images."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from assay.sections.base import Section
+
+
+class TestSection(Section):
+    """How the trained network is asked about test images."""
+
+    __test__: ClassVar[bool] = False  # its name begins as that of a class of tests does
+
+    views: Literal["none", "flip", "flip-shift", "five-crop", "ten-crop"] = "none"
+    """versions of each image whose scores are averaged: also mirrored, also shifted by a pixel, or parts of it"""

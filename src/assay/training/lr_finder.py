@@ -1,0 +1,135 @@
+"""A sweep over learning rates, to find one for a network and its data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from assay.training.losses import LossFunction
+
+_FIRST = 10  # points over which the average gathers what it is to smooth
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The losses of a training whose learning rate rises from step to step.
+
+    Attributes:
+        rates: of each step, ascending.
+        losses: of each step's batch, before its update.
+        smoothed: their exponential average, corrected for its start.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    smoothed: tuple[float, ...]
+
+    @property
+    def steepest(self) -> float:
+        """The rate at which the smoothed loss falls fastest over the logarithm of the rate, before its minimum."""
+        first, last = min(_FIRST, self._lowest), self._lowest + 1
+        if last - first < 2:
+            return self.tenth
+        slopes: NDArray[np.float64] = np.gradient(self.smoothed[first:last], np.log(self.rates[first:last]))
+        return self.rates[first + int(slopes.argmin())]
+
+    @property
+    def tenth(self) -> float:
+        """A tenth of the rate at which the smoothed loss is lowest."""
+        return self.rates[self._lowest] / 10
+
+    @property
+    def suggestion(self) -> float:
+        """The rate to begin with: the lower of the two, for the loss of so short a training flatters high rates."""
+        return min(self.steepest, self.tenth)
+
+    @property
+    def _lowest(self) -> int:
+        return int(np.argmin(self.smoothed))
+
+
+def sweep_rates(
+    network: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    optimizer: Optimizer,
+    loss_fn: LossFunction,
+    *,
+    lr: float,
+    low: float = 1e-7,
+    high: float = 10.0,
+    steps: int = 100,
+    smoothing: float = 0.9,
+    set_mode: Callable[[nn.Module], object] = nn.Module.train,
+) -> Sweep:
+    """Train a copy of the network while the learning rate rises exponentially from ``low`` to ``high``.
+
+    It ends where the smoothed loss exceeds four times its best, a loss is not finite, or the batches
+    end. The network, the optimizer and torch's generators are unchanged afterwards.
+
+    Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3; with a
+    rate that rises exponentially, the average and the end as they have become usual.
+
+    Args:
+        network: maps images to scores.
+        batches: images and targets; at most ``steps`` are taken.
+        optimizer: over the network's parameters; its groups' rates keep their proportions.
+        loss_fn: of scores, targets and images.
+        lr: which of the optimizer's present rates the sweep's are to stand for.
+        low: the first rate, above 0.
+        high: the rate of the last step, above ``low``.
+        steps: at least 2.
+        smoothing: weight of the past in the exponential average, in [0, 1).
+        set_mode: puts the network into training mode.
+
+    Raises:
+        ValueError: a range that is none, or no loss that is finite.
+    """
+    if not (0 < low < high and steps >= 2):
+        raise ValueError(
+            f"a sweep rises from a rate above 0 in 2 steps or more, not from {low:g} to {high:g} in {steps}"
+        )
+    network, optimizer = copy.deepcopy((network, optimizer))  # together, so that one still trains the other
+    factors = [group["lr"] / lr for group in optimizer.param_groups]
+    found = _Losses(smoothing)
+    devices = {parameter.device for parameter in network.parameters() if parameter.device.type == "cuda"}
+    rates = np.geomspace(low, high, steps).tolist()
+    with torch.random.fork_rng(devices):
+        set_mode(network)
+        for rate, (images, targets) in zip(rates, batches, strict=False):
+            for group, factor in zip(optimizer.param_groups, factors, strict=True):
+                group["lr"] = rate * factor
+            optimizer.zero_grad()
+            loss = loss_fn(network(images), targets, images)
+            if not found.add(float(loss.detach())):  # the end depends on the loss: each step waits for it
+                break
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    if not found.losses:
+        raise ValueError("the very first loss is not finite: no learning rate can be found")
+    return Sweep(tuple(rates[: len(found.losses)]), tuple(found.losses), tuple(found.smoothed))
+
+
+class _Losses:
+    """The losses so far, and their exponential average, divided by the sum of its weights: that corrects its start."""
+
+    def __init__(self, smoothing: float) -> None:
+        self.losses: list[float] = []
+        self.smoothed: list[float] = []
+        self._average, self._smoothing = 0.0, smoothing
+
+    def add(self, loss: float) -> bool:
+        """Take in a loss, if it is finite; whether the sweep goes on."""
+        if not math.isfinite(loss):
+            return False
+        self.losses.append(loss)
+        self._average = self._smoothing * self._average + (1 - self._smoothing) * loss
+        self.smoothed.append(self._average / (1 - self._smoothing ** len(self.losses)))
+        return self.smoothed[-1] <= 4 * min(self.smoothed)

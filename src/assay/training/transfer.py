@@ -1,0 +1,115 @@
+"""Fine-tuning: which groups of layers learn in which epoch, and how fast each of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from assay.choices import construct
+
+Groups = Sequence[Sequence[str]]
+"""names of parameters, from the first layers to the head, which is the last group"""
+
+Learning = Callable[[int, int], int]
+"""``(epoch, groups)`` to how many of the groups learn, counted from the head; epochs count from 0"""
+
+NORMS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.instancenorm._InstanceNorm,
+    nn.GroupNorm,
+    nn.LayerNorm,
+)
+
+
+def everything() -> Learning:
+    """All groups learn from the start."""
+    return lambda _epoch, groups: groups
+
+
+def head_only() -> Learning:
+    """The head alone learns, on the features that the body gives."""
+    return lambda _epoch, _groups: 1
+
+
+def gradual(*, unfreeze_after: int = 1, unfreeze_every: int = 1) -> Learning:
+    """First the head alone, then group after group from the last to the first.
+
+    Source: Howard & Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
+    section 3.3, where both numbers are 1.
+
+    Args:
+        unfreeze_after: epochs in which the head alone learns, at least 1.
+        unfreeze_every: epochs from one further group to the next, at least 1.
+    """
+    return lambda epoch, groups: min(groups, max(1, 2 + (epoch - unfreeze_after) // unfreeze_every))
+
+
+FREEZES: dict[str, Callable[..., Learning]] = {"none": everything, "body": head_only, "gradual": gradual}
+
+
+def build_learning(freeze: str, **options: Any) -> Learning:
+    """What learns under the name of a way to freeze; options that are None take its defaults.
+
+    Raises:
+        ValueError: no such way, or it has no such option.
+    """
+    return construct("transfer.freeze", freeze, FREEZES, **options)
+
+
+def rate_factors(groups: Groups, *, layer_decay: float = 1.0, head_lr: float = 1.0) -> dict[str, float]:
+    """The factor on the learning rate of each parameter.
+
+    Discriminative fine-tuning (Howard & Ruder 2018, section 3.1): the factor falls from group to
+    group towards the input.
+
+    Args:
+        groups: see `Groups`.
+        layer_decay: the factor of a group over that of the group behind it, in (0, 1].
+        head_lr: factor of the head alone, above 0; the body's factors count from 1 nonetheless.
+    """
+    factors = [layer_decay ** (len(groups) - 1 - place) for place in range(len(groups) - 1)] + [head_lr]
+    return {name: factor for group, factor in zip(groups, factors, strict=True) for name in group}
+
+
+def freeze_for(network: nn.Module, groups: Groups, epoch: int, learning: Learning, *, frozen_norms: bool) -> None:
+    """Set ``requires_grad`` of the parameters in the groups as this epoch, counted from 0, has it.
+
+    What is set depends on nothing but the arguments, so a run that is resumed in this epoch goes on as it
+    would have. Frozen parameters get no gradient, and optimizers pass them over.
+
+    Args:
+        network: whose parameters the groups name; the others are not touched.
+        groups: see `Groups`.
+        epoch: counted from 0.
+        learning: how many of the groups learn.
+        frozen_norms: freeze the norms of the body too, in all epochs.
+    """
+    frozen = len(groups) - learning(epoch, len(groups))
+    norms = {name for name, layer in network.named_modules() if isinstance(layer, NORMS)} if frozen_norms else set()
+    for place, group in enumerate(groups):
+        for name in group:
+            is_frozen_norm = place < len(groups) - 1 and name.rpartition(".")[0] in norms
+            network.get_parameter(name).requires_grad_(place >= frozen and not is_frozen_norm)
+
+
+def train_what_learns(network: nn.Module) -> None:
+    """Training mode, but for the norms that are frozen: those keep their running statistics and use them.
+
+    A norm is frozen where it has parameters and none of them learns; one that has none, where
+    nothing learns in the module around it.
+    """
+    network.train()
+    _settle_frozen_norms(network)
+
+
+def _settle_frozen_norms(module: nn.Module) -> None:
+    learns = [parameter.requires_grad for parameter in module.parameters()]
+    if any(learns):
+        for child in module.children():
+            _settle_frozen_norms(child)
+    elif learns:
+        for layer in module.modules():
+            if isinstance(layer, NORMS):
+                layer.eval()
