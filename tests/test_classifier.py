@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.testing import assert_close
 
 from assay.classifier import Classifier, build_network, load
 from assay.data.preprocess import Preprocessing
@@ -125,3 +126,22 @@ def test_refuses_a_header_that_is_not_json(file: Path) -> None:
     save_file(load_file(file), file, metadata={"assay": "{"})
     with pytest.raises(ValueError, match="header is not JSON"):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("torchvision:mnasnet0_5", 32),  # refuses weights whose version is not said
+        ("timm:efficientformerv2_s0", 224),  # has indices that are computed when it is built
+        ("timm:tf_efficientnet_lite0", 32),
+    ],
+)
+def test_library_models_come_back_with_the_same_answers(name: str, size: int, tmp_path: Path) -> None:
+    how = Preprocessing(3, size, size, (0.5,) * 3, (0.2,) * 3)
+    network = build_network({"name": name}, ("a", "b"), how).eval()
+    Classifier(network, {"name": name}, ("a", "b"), how).save(tmp_path / "model.safetensors")
+    images = torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        expected = network(images)
+        answers = load(tmp_path / "model.safetensors").network(images)
+    assert_close(answers, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())

@@ -85,7 +85,9 @@ def test_empty_text_is_the_default_recipe() -> None:
 def test_yaml_is_plain_and_in_the_order_of_the_sections() -> None:
     text = Recipe().but({"data.root": Path("/data"), "schedule.milestones": (3, 4.5)}).to_yaml()
     sections = [line for line in text.splitlines() if not line.startswith(" ")]
-    assert sections == ["data:", "augment:", "model:", "optim:", "schedule:", "train:"]
+    assert sections == [
+        *("data:", "augment:", "model:", "optim:", "schedule:", "loss:", "transfer:", "train:", "test:"),
+    ]
     assert "  root: /data\n" in text
     assert "  milestones:\n  - 3.0\n  - 4.5\n" in text
     assert "null" not in text
@@ -163,7 +165,7 @@ def test_what_is_not_a_number_is_refused(name: str, value: object) -> None:
         ("data.held_out", 1, "data.held_out: 1 is not a number at least 0 and below 1"),
         ("optim.lr", 0, "optim.lr: 0 is not a number above 0 and at most 100"),
         ("data.on_bad_image", "skp", "data.on_bad_image: 'skp' is not error, skip; did you mean skip?"),
-        ("optim.name", "sdg", "optim.name: 'sdg' is not sgd, adam; did you mean sgd?"),
+        ("loss.name", "cross", "loss.name: 'cross' is not cross-entropy, double-softmax; did you mean cross-entropy?"),
         ("train.compile", "maybe", "train.compile: 'maybe' is not true or false"),
         ("data.name", None, "data.name: None is not text"),
     ],

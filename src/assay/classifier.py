@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,15 @@ def ready(classifier: Classifier, device: torch.device) -> Classifier:
     return replace(classifier, network=classifier.network.to(device).to(memory_format=torch.channels_last))
 
 
+def is_model_file(path: Path) -> bool:
+    """Whether it is a classifier that a run has written, and not another's weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _HEADER in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def model_path(model: str | Path) -> Path:
     """The model file of a run folder, or the file itself; raises ``ValueError`` where there is none."""
     path = Path(model).expanduser()
@@ -118,12 +128,9 @@ def _parse(text: str | None, path: Path) -> Mapping[str, Any]:
 def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:
     classes = tuple(str(name) for name in header["classes"])
     preprocessing = Preprocessing.from_dict(header["preprocessing"])
-    with torch.device("meta"):  # shapes without memory, until they are known to match the weights
-        network = build_network(header["architecture"], classes, preprocessing)
-    network.load_state_dict(tensors, strict=True, assign=True)
-    network.eval()
+    network = _filled(lambda: build_network(header["architecture"], classes, preprocessing), tensors)
     return Classifier(
-        network,
+        network.eval(),
         header["architecture"],
         classes,
         preprocessing,
@@ -131,6 +138,20 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifi
         header.get("metrics", {}),
         str(header["version"]),
     )
+
+
+def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The network with the weights of a file."""
+    with torch.device("meta"):  # shapes without memory, until they are known to match the weights
+        network = build()
+    state = OrderedDict(tensors)
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined] # the versions of its modules
+    network.load_state_dict(state, strict=True, assign=True)
+    if any(buffer.is_meta for buffer in network.buffers()):  # computed when it is built, and so not in the file
+        with torch.random.fork_rng([]):
+            network = build()
+        network.load_state_dict(state, strict=True)
+    return network
 
 
 def build_network(architecture: Mapping[str, Any], classes: tuple[str, ...], how: Preprocessing) -> nn.Module:

@@ -14,6 +14,7 @@ from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.feed import build_feed, open_data
+from assay.models import count_parameters
 from assay.models.pretrained import Pretrained, adopt
 from assay.models.structure import layer_groups
 from assay.pretrained import find_pretrained
@@ -42,6 +43,7 @@ class Parts:
         loss_fn: what is minimised.
         update: from gradients to new weights.
         freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
+        parameters: how many numbers the network learns, those included that are frozen for a while.
         notes: what was done with pretrained weights, in words.
         device: where all of it is.
     """
@@ -53,6 +55,7 @@ class Parts:
     loss_fn: LossFunction
     update: Update
     freeze: Callable[[int], None]
+    parameters: int
     notes: Sequence[str]
     device: torch.device
 
@@ -107,7 +110,9 @@ def wire(recipe: Recipe, device: torch.device) -> Parts:
     if recipe.train.compile:
         network.compile()
     freeze = _freezing(recipe, network, groups)
-    return Parts(data, network, feed.train, feed.splits, loss_fn, update, freeze, notes, device)
+    return Parts(
+        data, network, feed.train, feed.splits, loss_fn, update, freeze, count_parameters(network), notes, device
+    )
 
 
 def _pretrained(section: ModelSection) -> Pretrained | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
-from assay.classifier import _HEADER, load
+from assay.classifier import is_model_file, load
 from assay.models.library import LIBRARIES, split_name
 from assay.models.pretrained import InputForm, Pretrained, is_default, read_weights
 
@@ -29,7 +27,7 @@ def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
     """
     path = Path(value).expanduser()
     if not is_default(value) and path.exists():
-        return _from_run(path) if path.is_dir() or _is_model_file(path) else Pretrained(read_weights(path), str(path))
+        return _from_run(path) if path.is_dir() or is_model_file(path) else Pretrained(read_weights(path), str(path))
     if path.suffix in _SUFFIXES or len(path.parts) > 1:
         raise ValueError(f"model.pretrained: no such file or run folder: {value}")
     if ":" in name:
@@ -46,12 +44,3 @@ def _from_run(path: Path) -> Pretrained:
     how = classifier.preprocessing
     wanted = InputForm(how.size, how.interpolation, how.crop_pct, how.mean, how.std)
     return Pretrained(classifier.network.state_dict(), f"the run {path}", wanted, classifier.classes)
-
-
-def _is_model_file(path: Path) -> bool:
-    """Whether it is a classifier that a run has written, and not another's weights."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return _HEADER in (file.metadata() or {})
-    except (SafetensorError, OSError):
-        return False

@@ -16,7 +16,6 @@ from assay.data.views import VIEWS
 from assay.device import pick_device, reproducible
 from assay.evaluation import Evaluation, evaluate_batches
 from assay.interrupt import StopRequest
-from assay.models import count_parameters
 from assay.parts import Parts, architecture, wire
 from assay.progress import Silence, Watcher
 from assay.recipe import Recipe
@@ -103,7 +102,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
         for remark in [*(f"left out: {error}" for error in parts.data.bad), *parts.notes]:
             watcher.say(remark)
         position = _go_back_to(previous, parts) if previous else Position.start(device)
-        folder.begin(recipe, str(device), {"parameters": count_parameters(parts.network)})
+        folder.begin(recipe, str(device), {"parameters": parts.parameters})
         folder.metrics.cut(position.metrics_size)
         folder.timings.cut(position.timings_size)
         steps_done = position.epoch * len(parts.batches) + position.step
@@ -231,7 +230,7 @@ def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position)
         **metrics,
         "seed": recipe.train.seed,
         "epochs": position.epoch,
-        "parameters": count_parameters(parts.network),
+        "parameters": parts.parameters,
         "train_images": len(parts.data.splits["train"]),
         "seconds": position.seconds,
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),

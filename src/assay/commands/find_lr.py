@@ -9,8 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.train import _add_field
-from assay.recipe import field_names, parse_value
+from assay.commands.fields import add_recipe, given_fields
 
 if TYPE_CHECKING:
     from assay.training.lr_finder import Sweep
@@ -18,14 +17,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """RECIPE, ``--plot`` and a flag for every field."""
-    parser.add_argument(
-        "recipe",
-        metavar="RECIPE",
-        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
-    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the losses: a .png or .svg file")
-    for name in field_names():
-        _add_field(parser, name)
+    add_recipe(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -34,8 +27,7 @@ def execute(options: argparse.Namespace) -> int:
 
     if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
-    changes = {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
-    sweep = find_lr(options.recipe, changes)
+    sweep = find_lr(options.recipe, given_fields(options))
     print_sweep(sweep)
     if options.plot is not None:
         draw_sweep(sweep, options.plot, f"{options.recipe}: loss over the learning rate")

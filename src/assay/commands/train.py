@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.recipe import describe_field, field_names, parse_value
+from assay.commands.fields import add_recipe, given_fields
 
 if TYPE_CHECKING:
     from assay.record import RunRecord
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """RECIPE, ``--out``, ``--resume`` and a flag for every field."""
-    parser.add_argument(
-        "recipe",
-        metavar="RECIPE",
-        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
-    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE, or the next free)")
     parser.add_argument("--resume", action="store_true", help="go on exactly where the run in DIR stopped")
-    for name in field_names():
-        _add_field(parser, name)
+    add_recipe(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -35,9 +29,8 @@ def execute(options: argparse.Namespace) -> int:
     from assay.api import train
     from assay.run import DivergedError, InterruptedRunError
 
-    changes = {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
     try:
-        record = train(options.recipe, changes, out=options.out, resume=options.resume)
+        record = train(options.recipe, given_fields(options), out=options.out, resume=options.resume)
     except InterruptedRunError as stopped:
         print(f"{stopped}\ngo on with: assay train {_as_argument(stopped.folder)} --resume", file=sys.stderr)
         return 130
@@ -71,13 +64,3 @@ def _as_argument(folder: Path) -> str:
 
     text = str(folder)
     return shlex.quote(f"./{text}" if text in RECIPES or text.startswith("-") else text)
-
-
-def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
-    section = name.partition(".")[0]
-    groups = {group.title: group for group in parser._action_groups}
-    group = groups.get(section) or parser.add_argument_group(section)
-    description, values, default = describe_field(name)
-    shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
-    text = f"{description} ({values}{shown})".replace("%", "%%")
-    group.add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)

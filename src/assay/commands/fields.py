@@ -1,0 +1,34 @@
+"""A recipe and its fields as arguments of a command."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from assay.recipe import describe_field, field_names, parse_value
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """RECIPE, and a flag for every field."""
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
+    )
+    for name in field_names():
+        _add_field(parser, name)
+
+
+def given_fields(options: argparse.Namespace) -> dict[str, Any]:
+    """The values of the flags that were given, under their dotted names."""
+    return {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
+
+
+def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
+    section = name.partition(".")[0]
+    groups = {group.title: group for group in parser._action_groups}
+    group = groups.get(section) or parser.add_argument_group(section)
+    description, values, default = describe_field(name)
+    shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
+    text = f"{description} ({values}{shown})".replace("%", "%%")
+    group.add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)
