@@ -11,6 +11,7 @@ import pytest
 
 import assay.choices
 from assay.cli import COMMANDS, build_parser
+from assay.recipe import field_names
 from assay.recipes import RECIPES
 
 HOME = Path(__file__).parents[1]
@@ -79,3 +80,22 @@ def test_files_named_in_the_documents_exist() -> None:
     for document in (HOME / "README.md", HOME / "docs" / "architecture.md"):
         for name in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / name).exists(), f"{document.name} links to {name}"
+
+
+CHOICES = (HOME / "docs" / "choices.md").read_text()
+
+
+def test_the_table_of_choices_names_tests_that_exist() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", CHOICES)
+    assert len(named) > 40
+    for file, function in named:
+        assert f"def {function}(" in (HOME / "tests" / file).read_text(), f"{file}::{function}"
+
+
+def test_the_table_of_choices_names_every_choice() -> None:
+    named = set(re.findall(r"`(\w+\.\w+)`", CHOICES))
+    assert named <= set(field_names())
+    choices = {
+        name for name in field_names() if name.split(".")[0] in ("augment", "optim", "schedule", "loss", "transfer")
+    }
+    assert choices - named == set()

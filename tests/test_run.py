@@ -165,7 +165,8 @@ def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=20)
-    recipe = DROPOUT.but({"data.name": f"folder:{photos}", "data.size": 16, "train.batch_size": 16})
+    plain = {"augment.crop": 0, "augment.flip": 0.0}  # the draws of a stream are torchvision's own
+    recipe = DROPOUT.but({"data.name": f"folder:{photos}", "data.size": 16, "train.batch_size": 16, **plain})
     in_memory = run(recipe, tmp_path / "memory")
     streamed = recipe.but({"data.memory": 0.0, "data.workers": 2})
     with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
@@ -173,6 +174,20 @@ def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     run(streamed, tmp_path / "streamed", resume=True)
     assert essence(tmp_path / "streamed")[0] == essence(in_memory.folder)[0]
     assert essence(tmp_path / "streamed")[1] == essence(in_memory.folder)[1]
+
+
+def test_a_streamed_and_augmented_run_resumes_exactly(
+    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=20)
+    random = {"augment.resized_crop": 0.3, "augment.brightness": 0.4, "augment.mixup": 0.2, "augment.where": "both"}
+    stream = {"data.name": f"folder:{photos}", "data.size": 16, "data.memory": 0.0, "data.workers": 2}
+    recipe = DROPOUT.but({"train.batch_size": 16, **stream, **random})
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "parts", watcher=StopAfter(2, patch))
+    run(recipe, tmp_path / "parts", resume=True)
+    run(recipe.but({"data.workers": 1}), tmp_path / "whole")
+    assert essence(tmp_path / "parts")[:2] == essence(tmp_path / "whole")[:2]
 
 
 def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,3 +94,52 @@ def test_a_student_learns_from_a_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"missing: no such run folder or model file"):
         run(TINY.but({"loss.teacher": str(tmp_path / "missing")}), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_fine_tuning_takes_the_body_and_resumes_in_any_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(TINY, tmp_path / "first").folder
+    tuned = TINY.but({"model.pretrained": str(first), "transfer.freeze": "gradual", "transfer.layer_decay": 0.5})
+    remarks = Remarks()
+    run(tuned, tmp_path / "whole", watcher=remarks)
+    assert any(str(first) in text for text in remarks.said)
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+        run(tuned, tmp_path / "parts", watcher=StopAfter(17, patch))  # in the second epoch, where two groups learn
+    run(tuned, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_frozen_body_stays_as_it_came(tmp_path: Path) -> None:
+    first = run(TINY, tmp_path / "first").folder
+    frozen = run(TINY.but({"model.pretrained": str(first), "transfer.freeze": "body"}), tmp_path / "second")
+    before, after = (load(folder).network.state_dict() for folder in (first, frozen.folder))
+    same = [name for name in before if torch.equal(before[name], after[name])]
+    assert same == [name for name in before if not name.startswith("classifier")]
+    assert frozen.summary["parameters"] == run_parameters(first)
+
+
+def run_parameters(folder: Path) -> int:
+    return sum(weight.numel() for weight in load(folder).network.parameters())
+
+
+@pytest.mark.parametrize("changes", [{"transfer.freeze": "body"}, {"transfer.freeze_norms": True}])
+def test_freezing_needs_weights_that_are_worth_keeping(changes: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^transfer\.freeze and freeze_norms need model\.pretrained"):
+        run(TINY.but(changes), tmp_path / "run")
+
+
+def test_augmented_test_images_are_another_test(tmp_path: Path) -> None:
+    """The training is the same whether the test images are changed or not."""
+    strong = TINY.but({"augment.erase": 1.0, "augment.rotation": 90.0, "augment.flip": 0.0})
+    plain = run(strong.but({"augment.where": "train"}), tmp_path / "train")
+    both = run(strong.but({"augment.where": "both"}), tmp_path / "both")
+    assert [row["train_loss"] for row in plain.metrics] == [row["train_loss"] for row in both.metrics]
+    assert plain.summary["held_out"] == both.summary["held_out"]
+    assert plain.summary["test"]["loss"] != both.summary["test"]["loss"]
+
+
+def test_views_are_for_the_final_answer(tmp_path: Path) -> None:
+    one = run(TINY, tmp_path / "one")
+    two = run(TINY.but({"test.views": "flip"}), tmp_path / "two")
+    assert one.metrics == two.metrics
+    assert one.summary["test"]["loss"] != two.summary["test"]["loss"]
+    assert two.summary["views"] == "flip"

@@ -153,7 +153,15 @@ def _train_epoch(run: Run, epoch: int) -> None:
     parts, position = run.parts, run.position
     batches = parts.batches.epoch(epoch, position.step)
     before, began = position.epoch_seconds, time.monotonic()
-    for step in train_epoch(parts.network, batches, parts.update, parts.loss_fn, parts=run.recipe.train.accumulate):
+    parts.freeze(epoch)
+    for step in train_epoch(
+        parts.network,
+        batches,
+        parts.update,
+        parts.loss_fn,
+        parts=run.recipe.train.accumulate,
+        set_mode=train_what_learns,
+    ):
         position.add(step)
         run.tracker.step(step.loss)
         run.watcher.step(step)

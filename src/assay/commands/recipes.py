@@ -7,11 +7,15 @@ assay recipes show NAME  the recipe as YAML, which `assay train FILE.yaml` takes
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from assay.recipe import Recipe
+    from assay.recipes import NamedRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,16 +56,34 @@ def show(name: str, recipe: Recipe, plot: Path | None) -> None:
 
 
 def print_list() -> None:
-    """A table: name, purpose, accuracy with its spread, time, and what it was measured on."""
+    """First the recipes that were measured: accuracy with its spread, time, on what; then the others."""
     from rich.console import Console
-    from rich.table import Table
 
     from assay.recipes import RECIPES
 
+    measured = {name: entry for name, entry in RECIPES.items() if entry.measured}
+    console = Console()
+    console.print(_measured_table(measured))
+    console.print(_plain_table({name: entry for name, entry in RECIPES.items() if name not in measured}))
+
+
+def _measured_table(entries: Mapping[str, NamedRecipe]) -> Table:
+    from rich.table import Table
+
     table = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
     table.columns[0].no_wrap = True
-    for name, entry in RECIPES.items():
-        measured = entry.measured
-        figures = (measured.accuracy_in_words(), measured.time_in_words(), measured.hardware) if measured else ()
-        table.add_row(name, entry.purpose, *(figures or ("not measured yet", "", "")))
-    Console().print(table)
+    for name, entry in entries.items():
+        assert entry.measured
+        figures = (entry.measured.accuracy_in_words(), entry.measured.time_in_words(), entry.measured.hardware)
+        table.add_row(name, entry.purpose, *figures)
+    return table
+
+
+def _plain_table(entries: Mapping[str, NamedRecipe]) -> Table:
+    from rich.table import Table
+
+    table = Table("not measured yet", "", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for name, entry in entries.items():
+        table.add_row(name, entry.purpose)
+    return table

@@ -74,7 +74,13 @@ VGG_PRETRAINING = Recipe().but(
 )
 VGG_FINETUNE = VGG_PRETRAINING.but({"data.name": "cifar10", "model.pretrained": "runs/vgg16-cifar100"})
 
-_INVARIANCE = "R3's question of invariance: {} at training, {} at test"
+# R3's question: has the network learned the invariance that augmentation is meant to teach?
+INVARIANCE = {
+    "none": AUGMENTED.but({"augment.crop": 0, "augment.flip": 0.0}),
+    "train": AUGMENTED,
+    "test": AUGMENTED.but({"augment.where": "test"}),
+    "both": AUGMENTED.but({"augment.where": "both"}),
+}
 
 RECIPES = {
     "simple-cnn": NamedRecipe(
@@ -88,9 +94,12 @@ RECIPES = {
         "the same with crop, flip and L2 (R3)",
         Measured((71.56, 71.09, 72.49), 301, SHARED),
     ),
-    "r3-invariance-plain-plain": NamedRecipe(
-        AUGMENTED.but({"augment.crop": 0, "augment.flip": 0.0}), _INVARIANCE.format("nothing", "nothing")
-    ),
+    **{
+        f"r3-invariance-{where}": NamedRecipe(recipe, f"R3's question of invariance: crop and flip at {words}")
+        for (where, recipe), words in zip(
+            INVARIANCE.items(), ("neither", "training only", "test only", "training and test"), strict=True
+        )
+    },
     "r3-resnet18": NamedRecipe(RESNET, "R3's ResNet-18 as it stands"),
     "r3-resnet18-tuned": NamedRecipe(TUNED, "R3's ResNet-18, tuned: SGD from 0.1 down to 0.001, L2, crop and flip"),
     "vgg16-cifar100": NamedRecipe(VGG_PRETRAINING, "VGG-16 with batch norm on CIFAR-100, to be fine-tuned"),
