@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from assay.classifier import MODEL_FILE, Classifier, load, ready
-from assay.data.sources import full_name
-from assay.data.views import VIEWS
+from assay.classifier import MODEL_FILE
 from assay.device import pick_device, reproducible
-from assay.evaluation import Evaluation, evaluate_batches
+from assay.evaluation import evaluate_batches
 from assay.interrupt import StopRequest
-from assay.parts import Parts, architecture, wire
+from assay.outcome import as_classifier, finish
+from assay.parts import Parts, wire
 from assay.progress import Silence, Watcher
 from assay.recipe import Recipe
 from assay.record import Row, RunRecord, write_json
 from assay.run_folder import RunFolder
-from assay.selection import SELECTION, is_over, score
+from assay.selection import is_over, score
 from assay.tracking import Tracker
 from assay.training.checkpoint import State, save_checkpoint
 from assay.training.loop import train_epoch
 from assay.training.position import Position
+from assay.training.transfer import train_what_learns
 
 
 class InterruptedRunError(Exception):
@@ -108,7 +108,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
         steps_done = position.epoch * len(parts.batches) + position.step
         with closing(Tracker(out / "tb", steps_done)) as tracker:
             _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
-            _finish(recipe, folder, parts, position)
+            finish(recipe, folder, parts, position)
     return RunRecord.read(out)
 
 
@@ -190,7 +190,7 @@ def _end_epoch(run: Run, epoch: int) -> None:
     reached = score(row, run.recipe.train.select)
     if reached > position.best:
         position.best, position.best_epoch = reached, row["epoch"]
-        _classifier(run.recipe, run.parts, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
+        as_classifier(run.recipe, run.parts, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
     position.metrics_size, position.timings_size = run.folder.metrics.size(), run.folder.timings.size()
     position.next_epoch()
 
@@ -214,50 +214,3 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
             row |= {f"{key}_loss": evaluation.loss, f"{key}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
     return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}
-
-
-def _finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) -> None:
-    """Measure the selected weights, on the test split for the first and only time, and sum up."""
-    path = folder.path / MODEL_FILE
-    classifier = ready(load(path), parts.device)
-    views = VIEWS[recipe.test.views]
-    measured = {
-        name.replace("-", "_"): _short(evaluate_batches(classifier.network, batches, classifier.classes, views=views))
-        for name, batches in parts.splits.items()
-    }
-    metrics = {
-        "epoch": position.best_epoch,
-        "views": recipe.test.views,
-        "selection": SELECTION[recipe.train.select],
-        **measured,
-    }
-    replace(classifier, metrics=metrics).save(path)
-    timings = folder.timings.rows()
-    summary = {
-        "status": "finished",
-        **metrics,
-        "seed": recipe.train.seed,
-        "epochs": position.epoch,
-        "parameters": parts.parameters,
-        "train_images": len(parts.data.splits["train"]),
-        "seconds": position.seconds,
-        "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
-        "left_out": [str(error) for error in parts.data.bad],
-    }
-    write_json(folder.summary, summary)
-
-
-def _short(evaluation: Evaluation) -> Row:
-    return {
-        "images": len(evaluation.labels),
-        "accuracy": evaluation.accuracy,
-        "top5": evaluation.top5,
-        "loss": evaluation.loss,
-    }
-
-
-def _classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
-    data = parts.data
-    origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
-    origin["name"] = full_name(recipe.data.name)
-    return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
