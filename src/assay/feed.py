@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -54,7 +54,7 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
     train = TrainBatches(
         images,
         recipe.train.batch_size,
-        normalize,
+        Normalize(_cropped_once(recipe.augment, data.preprocessing), device, layout),
         augmentations=changes,
         mix=build_mixes(mixup=recipe.augment.mixup, cutmix=recipe.augment.cutmix),
         classes=len(data.classes),
@@ -67,6 +67,11 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         if len(split) and name != "train"
     }
     return Feed(train, splits)
+
+
+def _cropped_once(section: AugmentSection, how: Preprocessing) -> Preprocessing:
+    """A random crop takes the place of the central one."""
+    return replace(how, crop_pct=None) if section.resized_crop and section.where != "test" else how
 
 
 def _evaluated(name: str, recipe: Recipe, data: Data, normalize: Normalize) -> EvaluationBatches:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+
+from assay.training.each_weight import EachWeight
 
 
-class LARS(Optimizer):
+class LARS(EachWeight):
     """Layer-wise adaptive rate scaling (You, Gitman & Ginsburg 2017, algorithm 1).
 
     A layer's rate is ``lr x trust x |w| / (|g| + weight_decay x |w|)``, so that an update is never
@@ -32,21 +32,8 @@ class LARS(Optimizer):
         options = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "trust": trust, "eps": eps}
         super().__init__(groups, options)
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient."""
-        loss = torch.enable_grad()(closure)() if closure else None
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, weight.grad, group)
-        return loss
-
-    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """One weight's step."""
         direction = gradient.add(weight, alpha=group["weight_decay"])
         if weight.ndim > 1:
             direction.mul_(_local_rate(weight, gradient, group))

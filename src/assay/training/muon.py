@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+
+from assay.training.each_weight import EachWeight
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero that keeps 1 within 0.7 to 1.2
 _ITERATIONS = 5
@@ -35,7 +35,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
-class Muon(Optimizer):
+class Muon(EachWeight):
     """Muon for the filters of convolutions, AdamW for the rest; one learning rate for both.
 
     A filter bank ``[out, in, height, width]`` is taken as the matrix ``[out, in x height x width]``.
@@ -68,22 +68,9 @@ class Muon(Optimizer):
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "eps": eps}
         super().__init__(groups, defaults)
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every parameter that has a gradient."""
-        loss = torch.enable_grad()(closure)() if closure else None
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    self._update(weight, weight.grad, group)
-        return loss
-
-    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """One weight's step."""
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
         if weight.ndim == 4 and weight.shape[1] > _IMAGE_CHANNELS:
             matrix = self._nesterov(weight, gradient, group["momentum"]).flatten(1)
             scale = 0.2 * max(matrix.shape) ** 0.5

@@ -1,0 +1,33 @@
+"""An optimizer that treats each weight on its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class EachWeight(Optimizer):
+    """What LARS and Muon share: the walk over all weights that have a gradient."""
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Update every weight that has a gradient."""
+        loss = torch.enable_grad()(closure)() if closure else None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self.update(weight, weight.grad, group)
+        return loss
+
+    @abstractmethod
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """Change one weight in place, by the options of its group."""
