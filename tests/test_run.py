@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import assay
 import assay.run as module
+from assay import outcome
 from assay.classifier import load
 from assay.evaluation import evaluate_batches
 from assay.progress import Silence
@@ -271,11 +272,12 @@ def test_how_often_the_test_split_is_read(
 ) -> None:
     sizes = []
 
-    def spy(model, batches, classes):
+    def spy(model, batches, classes, **options):
         sizes.append(len(batches.dataset))
-        return evaluate_batches(model, batches, classes)
+        return evaluate_batches(model, batches, classes, **options)
 
     monkeypatch.setattr(module, "evaluate_batches", spy)
+    monkeypatch.setattr(outcome, "evaluate_batches", spy)
     record = run(TINY.but({"train.select": select}), tmp_path / "run")
     assert sizes.count(355) == reads
     assert sizes[-1] == 355  # at the very end

@@ -143,3 +143,10 @@ def test_views_are_for_the_final_answer(tmp_path: Path) -> None:
     assert one.metrics == two.metrics
     assert one.summary["test"]["loss"] != two.summary["test"]["loss"]
     assert two.summary["views"] == "flip"
+
+
+@pytest.mark.parametrize("field", ["saturation", "hue", "pca_noise", "grayscale"])
+def test_what_needs_colour_is_refused_before_anything_is_written(field: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"^augment\.{field} needs colour images, these have 1 channel$"):
+        run(TINY.but({f"augment.{field}": 0.1}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from assay.data.augment import Augmentation, build_augmentations, build_mixes
+from assay.data.augment import Augmentation, Strengths, build_augmentations, build_mixes
 from assay.data.augment.streamed import build_transform
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.dataset import Dataset, StreamedDataset
@@ -88,6 +88,7 @@ def _augmented(
     if split not in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]:
         return dataset, []
     fields = section.model_dump(exclude={"where", "mixup", "cutmix"})
+    Strengths(**fields).check_channels(how.channels)
     changes = build_augmentations(**fields)
     if not changes or not isinstance(dataset, StreamedDataset):
         return dataset, changes

@@ -85,4 +85,4 @@ def test_images_are_left_as_they_were() -> None:
 
 def test_recipes_name_all_of_them() -> None:
     assert list(get_args(TestSection.model_fields["views"].annotation)) == list(VIEWS)
-    assert TestSection() == TestSection(views="none", augmented=False)
+    assert TestSection() == TestSection(views="none")

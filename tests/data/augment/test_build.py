@@ -199,9 +199,11 @@ def test_a_streamed_transform_takes_grayscale(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("field", ["saturation", "hue", "pca_noise", "grayscale"])
-def test_what_needs_colour_says_so_in_a_stream_too(field: str) -> None:
+def test_what_needs_colour_can_be_asked_beforehand(field: str) -> None:
+    strengths = Strengths(**FIELDS[field])
+    strengths.check_channels(3)
     with pytest.raises(ValueError, match=rf"^augment\.{field} needs colour images, these have 1 channel$"):
-        transformed(build_transform(16, **FIELDS[field]), photo(mode="L"))
+        strengths.check_channels(1)
 
 
 @pytest.mark.parametrize("size", [(60, 40), (16, 16), (9, 30)])

@@ -70,9 +70,7 @@ def _changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
         (its.erase, lambda: v2.RandomErasing(its.erase)),
         (its.cutout, lambda: OneByOne(partial(cut_out, side=its.cutout))),
     ]
-    needing = {"saturation": its.saturation, "hue": its.hue, "grayscale": its.grayscale}
-    coloured = [NeedsColour(name) for name, strength in needing.items() if strength]
-    return [*coloured, *(make() for strength, make in table if strength)]
+    return [make() for strength, make in table if strength]
 
 
 def _policy(its: Strengths) -> Callable[[Tensor], Tensor]:
@@ -81,19 +79,6 @@ def _policy(its: Strengths) -> Callable[[Tensor], Tensor]:
         "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),
     }
     return choose("augment.policy", its.policy or "trivial", policies)()
-
-
-@dataclass(frozen=True)
-class NeedsColour:
-    """Passes colour images on and refuses others, which torchvision would leave as they are."""
-
-    field: str
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """Raises ``ValueError`` for an image of one channel."""
-        if len(image) != 3:
-            raise ValueError(f"augment.{self.field} needs colour images, these have {len(image)} channel")
-        return image
 
 
 @dataclass(frozen=True)

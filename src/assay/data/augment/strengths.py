@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NEED_COLOUR = ("saturation", "hue", "pca_noise", "grayscale")
+
 
 @dataclass(frozen=True)
 class Strengths:
@@ -56,6 +58,12 @@ class Strengths:
         for name in ("rand_ops", "rand_magnitude"):
             if self.policy != "rand" and getattr(self, name) is not None:
                 raise ValueError(f"augment.{name} needs augment.policy rand")
+
+    def check_channels(self, channels: int) -> None:
+        """Refuse what works on colours where there are none; raises ``ValueError``."""
+        for name in NEED_COLOUR:
+            if channels != 3 and getattr(self, name):
+                raise ValueError(f"augment.{name} needs colour images, these have {channels} channel")
 
     @property
     def jitter(self) -> dict[str, float]:
