@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,12 @@ def test_what_needs_colour_is_refused_before_anything_is_written(field: str, tmp
     with pytest.raises(ValueError, match=rf"^augment\.{field} needs colour images, these have 1 channel$"):
         run(TINY.but({f"augment.{field}": 0.1}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_for_colour_see_gray_images_in_colour(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=16)
+    first = run(TINY.but({"data.name": f"folder:{photos}", "train.batch_size": 16}), tmp_path / "first").folder
+    tuned = load(run(TINY.but({"model.pretrained": str(first), "train.epochs": 1}), tmp_path / "second").folder)
+    assert tuned.preprocessing.channels == 3
+    assert tuned.preprocessing.mean == load(first).preprocessing.mean
+    assert len(tuned.classes) == 10

@@ -121,8 +121,11 @@ def _pretrained(section: ModelSection) -> Pretrained | None:
 
 
 def _wanted(pretrained: Pretrained | None) -> Wanted:
-    """The input that the weights were learned for; without weights nothing is wanted."""
-    return Wanted(**asdict(pretrained.preprocessing)) if pretrained and pretrained.preprocessing else Wanted()
+    """The input that the weights were learned for, its channels too; without weights nothing is wanted."""
+    if pretrained is None or pretrained.preprocessing is None:
+        return Wanted()
+    form = pretrained.preprocessing
+    return Wanted(**asdict(form), channels=len(form.mean) if form.mean else None)
 
 
 def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
