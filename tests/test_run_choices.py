@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+import assay
 from assay.classifier import load
+from assay.parts import wire
 from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.run import InterruptedRunError, run
@@ -160,3 +163,66 @@ def test_weights_for_colour_see_gray_images_in_colour(make_folder: Callable[...,
     assert tuned.preprocessing.channels == 3
     assert tuned.preprocessing.mean == load(first).preprocessing.mean
     assert len(tuned.classes) == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"augment.where": "test", "augment.mixup": 0.2}, "augment.where test: mixup and cutmix are for the training"),
+        ({"augment.where": "both", "augment.crop": 0, "augment.flip": 0.0}, "augment.where both changes nothing"),
+        ({"train.accumulate": 3}, "train.accumulate: 3 does not divide 100"),
+        ({"train.select": "test", "data.test": 0.0}, "train.select test: there is no such split"),
+        ({"model.name": "resnet18", "train.accumulate": 100}, "batch norm needs at least 2 images in each part"),
+    ],
+)
+def test_what_would_have_no_effect_or_fail_later_is_refused(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        run(TINY.but(changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_test_on_changed_images_says_so(tmp_path: Path) -> None:
+    record = run(TINY.but({"augment.where": "both", "train.epochs": 1}), tmp_path / "run")
+    assert record.summary["test_augmented"] is True
+    assert load(record.folder).metrics["test_augmented"] is True
+
+
+def test_evaluate_looks_as_the_recipe_did(tmp_path: Path) -> None:
+    record = run(TINY.but({"test.views": "flip"}), tmp_path / "run")
+    assert assay.evaluate(record.folder).loss == pytest.approx(record.summary["test"]["loss"], rel=1e-9)
+    assert assay.evaluate(record.folder, views="none").loss != pytest.approx(record.summary["test"]["loss"], rel=1e-4)
+
+
+def test_a_run_goes_on_without_the_weights_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(TINY, tmp_path / "first").folder
+    tuned = TINY.but({"model.pretrained": str(first)})
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
+        run(tuned, tmp_path / "parts", watcher=StopAfter(5, patch))
+    run(tuned, tmp_path / "whole")
+    first.rename(tmp_path / "elsewhere")
+    run(tuned, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_longer_run_goes_on_at_the_rate_of_the_longer_schedule(tmp_path: Path) -> None:
+    """The first step after the old end is not taken at the old end's rate, which is zero."""
+    run(TINY.but({"train.epochs": 1}), tmp_path / "run")
+    weights = load(tmp_path / "run").network.state_dict()
+    longer = TINY.but({"train.epochs": 2})
+    parts = wire(longer, torch.device("cpu"))
+    parts.restore(torch.load(tmp_path / "run" / "last.ckpt", weights_only=True))
+    assert parts.update.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 * 0.5)
+    assert weights.keys() == parts.network.state_dict().keys()
+
+
+def test_find_lr_answers_in_the_recipes_own_terms() -> None:
+    """Under linear scaling the rate that is meant for a smaller batch is smaller in proportion."""
+    plain = assay.find_lr(TINY)
+    scaled = assay.find_lr(TINY.but({"optim.lr_batch": 10}))
+    assert scaled.rates == plain.rates
+    shift = np.log10(
+        np.array(scaled.rates)[np.argmin(scaled.smoothed)] / np.array(plain.rates)[np.argmin(plain.smoothed)]
+    )
+    assert shift == pytest.approx(-1, abs=0.35)

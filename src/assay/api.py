@@ -22,7 +22,7 @@ from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
 from assay.data.sources import full_name, load_source
 from assay.data.split import SPLITS, Source, relabel
-from assay.data.views import VIEWS
+from assay.data.views import VIEWS, Views
 from assay.device import pick_device, reproducible
 from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
 from assay.parts import wire
@@ -78,7 +78,7 @@ def evaluate(
     split: str = "test",
     root: str | Path | None = None,
     label: str | None = None,
-    views: str = "none",
+    views: str | None = None,
     on_bad_image: str = "error",
     device: str = "auto",
 ) -> Evaluation:
@@ -90,7 +90,8 @@ def evaluate(
         split: ``train``, ``held-out`` or ``test``, cut as in the model's training.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
-        views: test-time augmentation: ``none``, ``flip``, ``flip-shift``, ``five-crop`` or ``ten-crop``.
+        views: test-time augmentation: ``none``, ``flip``, ``flip-shift``, ``five-crop`` or ``ten-crop``;
+            by default that of the model's own recipe.
         on_bad_image: ``"error"`` or ``"skip"``.
         device: ``auto``, ``cpu``, ``cuda``...
 
@@ -117,7 +118,7 @@ def evaluate(
     how = classifier.preprocessing
     opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
     batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
-    seen = choose("views", views, VIEWS)
+    seen = _views(classifier, views)
     return evaluate_batches(classifier.network, batches, classifier.classes, opened.bad, views=seen)
 
 
@@ -126,7 +127,7 @@ def predict(
     inputs: str | Path | Sequence[str | Path],
     *,
     top: int = 5,
-    views: str = "none",
+    views: str | None = None,
     on_bad_image: str = "error",
     device: str = "auto",
 ) -> Predictions:
@@ -158,7 +159,7 @@ def predict(
         device=where,
         workers=default_workers(),
         skip_bad=on_bad_image == "skip",
-        views=choose("views", views, VIEWS),
+        views=_views(classifier, views),
     )
 
 
@@ -184,11 +185,15 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
         parts = wire(wanted, device)
         parts.freeze(0)
         endless = (batch for epoch in itertools.count() for batch in parts.batches.epoch(epoch))
-        optimizer = parts.update.optimizer
-        top = max(group["initial_lr"] for group in optimizer.param_groups)
-        for group in optimizer.param_groups:  # the schedule's first factor may be small
-            group["lr"] = group["initial_lr"]
-        return sweep_rates(parts.network, endless, optimizer, parts.loss_fn, lr=top, set_mode=train_what_learns)
+        return sweep_rates(
+            parts.network,
+            endless,
+            parts.update,
+            parts.loss_fn,
+            lr=wanted.optim.lr,
+            parts=wanted.train.accumulate,
+            set_mode=train_what_learns,
+        )
 
 
 def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
@@ -222,6 +227,11 @@ def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume:
     if isinstance(recipe, Recipe) or not Path(recipe).is_dir():
         raise ValueError("which run to resume? give its folder in place of the recipe, or as --out")
     return Path(recipe)
+
+
+def _views(classifier: Classifier, views: str | None) -> Views:
+    """The test-time augmentation that is asked for; else the one under which the model's own figures stand."""
+    return choose("views", views or classifier.metrics.get("views", "none"), VIEWS)
 
 
 def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, torch.device]:

@@ -49,12 +49,12 @@ def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Dat
 
 def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format) -> Feed:
     """Batches of the splits, augmented where the recipe says so."""
-    normalize = Normalize(data.preprocessing, device, layout)
+    _check(recipe, data)
     images, changes = _augmented(data.splits["train"], recipe.augment, data.preprocessing, "train")
     train = TrainBatches(
         images,
         recipe.train.batch_size,
-        Normalize(_cropped_once(recipe.augment, data.preprocessing), device, layout),
+        Normalize(_cropped_once(recipe.augment, data.preprocessing, "train"), device, layout),
         augmentations=changes,
         mix=build_mixes(mixup=recipe.augment.mixup, cutmix=recipe.augment.cutmix),
         classes=len(data.classes),
@@ -62,19 +62,31 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         device=device,
     )
     splits = {
-        name: _evaluated(name, recipe, data, normalize)
+        name: _evaluated(name, recipe, data, device, layout)
         for name, split in data.splits.items()
         if len(split) and name != "train"
     }
     return Feed(train, splits)
 
 
-def _cropped_once(section: AugmentSection, how: Preprocessing) -> Preprocessing:
+def _check(recipe: Recipe, data: Data) -> None:
+    if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
+        raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
+
+
+def _is_augmented(section: AugmentSection, split: str) -> bool:
+    return split in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]
+
+
+def _cropped_once(section: AugmentSection, how: Preprocessing, split: str) -> Preprocessing:
     """A random crop takes the place of the central one."""
-    return replace(how, crop_pct=None) if section.resized_crop and section.where != "test" else how
+    return replace(how, crop_pct=None) if section.resized_crop and _is_augmented(section, split) else how
 
 
-def _evaluated(name: str, recipe: Recipe, data: Data, normalize: Normalize) -> EvaluationBatches:
+def _evaluated(
+    name: str, recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format
+) -> EvaluationBatches:
+    normalize = Normalize(_cropped_once(recipe.augment, data.preprocessing, name), device, layout)
     images, changes = _augmented(data.splits[name], recipe.augment, data.preprocessing, name)
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
@@ -85,11 +97,12 @@ def _augmented(
     dataset: Dataset, section: AugmentSection, how: Preprocessing, split: str
 ) -> tuple[Dataset, list[Augmentation]]:
     """The split's images, and the changes to whole batches of them; streamed images are changed one by one instead."""
-    if split not in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]:
+    if not _is_augmented(section, split):
         return dataset, []
     fields = section.model_dump(exclude={"where", "mixup", "cutmix"})
     Strengths(**fields).check_channels(how.channels)
     changes = build_augmentations(**fields)
     if not changes or not isinstance(dataset, StreamedDataset):
         return dataset, changes
-    return dataset.with_transform(build_transform(how.stored, square=how.square, **fields)), []
+    transform = build_transform(how.stored, square=how.square, interpolation=how.interpolation, **fields)
+    return dataset.with_transform(transform), []

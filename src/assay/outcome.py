@@ -36,6 +36,7 @@ def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) 
     metrics = {
         "epoch": position.best_epoch,
         "views": recipe.test.views,
+        "test_augmented": recipe.augment.where != "train",
         "selection": SELECTION[recipe.train.select],
         **measured,
     }

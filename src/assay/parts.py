@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,6 +70,7 @@ class Parts:
         """Everything that changes during training, but the position; and by what to know the data again."""
         return {
             "data": self._data_in_words(),
+            "preprocessing": self.data.preprocessing.to_dict(),
             "network": self.network.state_dict(),
             "optimizer": self.update.optimizer.state_dict(),
             "scheduler": self.update.scheduler.state_dict(),
@@ -84,10 +86,19 @@ class Parts:
         self.network.load_state_dict(state["network"])
         self.update.optimizer.load_state_dict(state["optimizer"])
         self.update.scheduler.load_state_dict(state["scheduler"])
+        self._set_rates()
         self.update.precision.scaler.load_state_dict(state["scaler"])
         if self.update.average is not None:
             self.update.average.load_state_dict(state["average"])
         restore_random_states(state["random"], self.device)
+
+    def _set_rates(self) -> None:
+        """As the schedule has them, which may have become longer since the checkpoint."""
+        scheduler = self.update.scheduler
+        for group, base, factor in zip(
+            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * factor(scheduler.last_epoch)
 
     def _data_in_words(self) -> str:
         counts = ", ".join(f"{len(split)} {name}" for name, split in self.data.splits.items())
@@ -95,12 +106,23 @@ class Parts:
         return f"{counts} images in {len(self.data.classes)} classes, train mean {mean}"
 
 
-def wire(recipe: Recipe, device: torch.device) -> Parts:
-    """Build everything that the recipe names; raises ``ValueError`` for what does not exist or fit."""
-    pretrained = _pretrained(recipe.model)
-    data = open_data(recipe.data, device, _wanted(pretrained))
+def wire(recipe: Recipe, device: torch.device, previous: State | None = None) -> Parts:
+    """Build everything that the recipe names.
+
+    Args:
+        recipe: names the parts.
+        device: where they are to be.
+        previous: the state that will be restored; then pretrained weights are not looked for again.
+
+    Raises:
+        ValueError: something does not exist or fit.
+    """
+    pretrained = None if previous else _pretrained(recipe.model)
+    wanted = _wanted_before(previous) if previous and recipe.model.pretrained else _wanted(pretrained)
+    data = open_data(recipe.data, device, wanted)
     network = build_network(architecture(recipe), data.classes, data.preprocessing)
     notes = adopt(network, pretrained, data.classes) if pretrained else []
+    _check_norms(recipe, network)
     layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)
     feed = build_feed(recipe, data, device, layout)
@@ -120,12 +142,26 @@ def _pretrained(section: ModelSection) -> Pretrained | None:
     return find_pretrained(section.pretrained, section.name, **options) if section.pretrained else None
 
 
+def _check_norms(recipe: Recipe, network: nn.Module) -> None:
+    has_norms = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules())
+    if has_norms and recipe.train.batch_size == recipe.train.accumulate:
+        raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
+
+
 def _wanted(pretrained: Pretrained | None) -> Wanted:
     """The input that the weights were learned for, its channels too; without weights nothing is wanted."""
     if pretrained is None or pretrained.preprocessing is None:
         return Wanted()
     form = pretrained.preprocessing
-    return Wanted(**asdict(form), channels=len(form.mean) if form.mean else None)
+    if form.mean is None or len(form.mean) != 3:  # images in colour are not made gray for weights that saw no colour
+        return Wanted(form.size, form.crop_pct, form.interpolation)
+    return Wanted(**asdict(form), channels=3)
+
+
+def _wanted_before(state: State) -> Wanted:
+    """The input as it was decided when the run began."""
+    fields = ("size", "crop_pct", "interpolation", "mean", "std", "channels")
+    return Wanted(**{name: state["preprocessing"][name] for name in fields})
 
 
 def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
@@ -155,6 +191,8 @@ def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch:
 def learning_rate(recipe: Recipe) -> Callable[[float], float]:
     """The learning rate as a function of progress, in epochs; raises ``ValueError`` for a schedule that cannot be."""
     schedule, rate = _schedule(recipe), _top_rate(recipe)
+    if recipe.schedule.update == "epoch":
+        return lambda epoch: rate * schedule(math.floor(epoch))
     return lambda epoch: rate * schedule(epoch)
 
 

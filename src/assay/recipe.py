@@ -45,6 +45,17 @@ class Recipe(Section):
             raise ValueError("train.patience needs train.select held-out or test: the last epoch is no better or worse")
         return self
 
+    @model_validator(mode="after")
+    def _each_field_has_an_effect(self) -> Self:
+        changed = self.augment.model_dump(exclude={"where"}, exclude_defaults=True)
+        if self.augment.where != "train" and not changed.keys() - {"mixup", "cutmix"}:
+            raise ValueError(f"augment.where {self.augment.where} changes nothing: no augmentation is on")
+        if self.augment.where == "test" and (self.augment.mixup or self.augment.cutmix):
+            raise ValueError("augment.where test: mixup and cutmix are for the training images alone")
+        if self.train.batch_size % self.train.accumulate:
+            raise ValueError(f"train.accumulate: {self.train.accumulate} does not divide {self.train.batch_size}")
+        return self
+
     def but(self, changes: Mapping[str, Any]) -> Recipe:
         """This recipe with some fields changed, and everything checked again.
 

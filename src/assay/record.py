@@ -31,7 +31,7 @@ class RunRecord:
     Attributes:
         folder: the run folder.
         recipe: what was asked for.
-        metrics: one row per epoch: epoch, step, lr, train_loss, train_accuracy, held_out_loss, ...;
+        metrics: one row per epoch: epoch, step, lr (of its last step), train_loss, train_accuracy, held_out_loss, ...;
             accuracies in [0, 1], losses in nats.
         timings: one row per epoch: epoch, seconds, images_per_second.
         summary: the end: test accuracy and loss, the chosen epoch, seconds; empty while running.

@@ -15,7 +15,7 @@ from assay.device import pick_device, reproducible
 from assay.evaluation import evaluate_batches
 from assay.interrupt import StopRequest
 from assay.outcome import as_classifier, finish
-from assay.parts import Parts, wire
+from assay.parts import Parts, learning_rate, wire
 from assay.progress import Silence, Watcher
 from assay.recipe import Recipe
 from assay.record import Row, RunRecord, write_json
@@ -94,11 +94,11 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     if not resume:
         folder.check_new()
     if previous and folder.summary.exists() and _is_over(recipe, previous["position"]):
-        watcher.say(f"{out} is finished; ask for more with --train.epochs")
+        watcher.say(f"{out} is finished; ask for more with --train.epochs (or train.patience)")
         return RunRecord.read(out)
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
-        parts = wire(recipe, device)
+        parts = wire(recipe, device, previous)
         for remark in [*(f"left out: {error}" for error in parts.data.bad), *parts.notes]:
             watcher.say(remark)
         position = _go_back_to(previous, parts) if previous else Position.start(device)
@@ -202,7 +202,7 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
     row = {
         "epoch": epoch + 1,
         "step": (epoch + 1) * steps,
-        "lr": max(parts.update.scheduler.get_last_lr()),
+        "lr": learning_rate(run.recipe)(epoch + (steps - 1) / steps),
         "train_loss": position.loss.item() / steps,
         "train_accuracy": position.correct.item() / images,
     }

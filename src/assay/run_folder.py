@@ -11,8 +11,8 @@ from assay.recipe import Recipe
 from assay.record import LineLog, environment, read_recipe, write_json
 from assay.training.checkpoint import State, load_checkpoint
 
-MAY_DIFFER = frozenset({"data.root", "data.workers", "data.memory", "train.checkpoint_minutes"})
-"""fields that change no number of a run"""
+MAY_DIFFER = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.patience"})
+"""fields that change no number of an epoch"""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,11 @@ def as_teacher(classifier: Classifier, student: Preprocessing, device: torch.dev
 
 
 def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
-    pretrained = find_pretrained("default", name)
+    try:
+        pretrained = find_pretrained("default", name)
+    except ValueError as error:
+        reason = str(error).removeprefix("model.pretrained: ").partition(";")[0]
+        raise ValueError(f"loss.teacher: {reason}; name a run of yours") from None
     form = pretrained.preprocessing
     assert form is not None
     assert form.size is not None

@@ -142,6 +142,11 @@ def test_what_an_optimizer_does_not_have_is_refused(name: str, options: dict[str
         build_optimizer(name, weights(), lr=0.1, **options)
 
 
+def test_dampening_needs_momentum() -> None:
+    with pytest.raises(ValueError, match=r"^optim\.dampening needs optim\.momentum above 0$"):
+        build_optimizer("sgd", weights(), lr=0.1, dampening=0.5)
+
+
 def test_nesterov_has_no_dampening() -> None:
     with pytest.raises(ValueError, match=r"^optim\.nesterov has no dampening"):
         build_optimizer("sgd", weights(), lr=0.1, nesterov=True, momentum=0.9, dampening=0.5)

@@ -207,3 +207,8 @@ def test_restarts_come_at_whole_epochs(steps: int) -> None:
     for step in range(9 * steps):
         if (Fraction(step, steps) * 10).denominator == 1:
             assert schedule(step / steps) == pytest.approx(1.0)
+
+
+def test_a_start_of_no_warmup_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^schedule\.warmup_start needs schedule\.warmup above 0$"):
+        build_schedule("cosine", epochs=5, warmup_start=0.1)

@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
     parser.add_argument(
         "--views",
-        default="none",
         metavar="VIEWS",
-        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: none)",
+        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
@@ -105,4 +104,5 @@ def _default_folder(options: argparse.Namespace) -> Path:
     from assay.classifier import model_path
 
     suffix = "" if options.data is None else "-" + re.sub(r"[^A-Za-z0-9]+", "-", options.data).strip("-")
-    return model_path(options.model).parent / f"evaluation-{options.split}{suffix}"
+    views = "" if options.views is None else f"-{options.views}"
+    return model_path(options.model).parent / f"evaluation-{options.split}{suffix}{views}"

@@ -17,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes to name for each image (default: 1)")
     parser.add_argument(
         "--views",
-        default="none",
         metavar="VIEWS",
-        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: none)",
+        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument(

@@ -29,6 +29,8 @@ def execute(options: argparse.Namespace) -> int:
     """Print the list or the recipe."""
     from assay.recipes import find_recipe
 
+    if options.plot is not None and (options.show is None or options.plot.suffix not in (".png", ".svg")):
+        raise ValueError("--plot takes a .png or .svg file: assay recipes show NAME --plot FILE")
     if options.show is None:
         print_list()
     elif options.name is None:

@@ -53,6 +53,8 @@ def print_summary(record: RunRecord) -> None:
                 f"  {name.replace('_', '-'):<9} accuracy {figures['accuracy']:.2%}, top-5 {figures['top5']:.2%}, "
                 f"loss {figures['loss']:.4f} on {figures['images']:,} images"
             )
+    if summary["test_augmented"]:
+        print("            the test images went through the training augmentation")
     print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
     folder = _as_argument(record.folder)
     print(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")

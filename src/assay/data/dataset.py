@@ -225,7 +225,8 @@ def measure(dataset: Dataset, seed: int) -> tuple[tuple[float, ...], tuple[float
     rows = torch.arange(len(dataset))
     if not isinstance(dataset, MemoryDataset) and len(rows) > _PICTURES_OF_STATISTICS:
         rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_PICTURES_OF_STATISTICS]
-    counts = np.sum([_histogram(pixels) for pixels in dataset.read(torch.split(rows, _DECODE_CHUNK))], axis=0)
+    chunks = torch.split(rows.to(dataset.labels.device), _DECODE_CHUNK)
+    counts = np.sum([_histogram(pixels) for pixels in dataset.read(chunks)], axis=0)
     levels = np.arange(256) / 255
     weights = counts / counts.sum(axis=1, keepdims=True)
     mean = weights @ levels

@@ -79,4 +79,4 @@ def _quiet() -> Iterator[None]:
 
 
 def _input_form(how: Any) -> InputForm:
-    return InputForm(how.input_size[-1], how.interpolation, how.crop_pct, tuple(how.mean), tuple(how.std))
+    return InputForm(how.input_size[-1], how.interpolation, min(how.crop_pct, 1.0), tuple(how.mean), tuple(how.std))

@@ -15,6 +15,8 @@ from assay.recipes.named import NamedRecipe
 BASELINE = Recipe().but(
     {
         "data.name": "folder:imagenet",
+        "data.held_out": 0.0,  # ImageNet brings its validation images, and the last epoch is kept
+        "data.test": 0.0,
         "data.size": 224,
         "data.crop_pct": 0.875,  # at validation: the shorter side to 256, then the central 224
         "augment.resized_crop": 0.08,

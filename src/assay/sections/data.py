@@ -20,7 +20,7 @@ class DataSection(Section):
     label: str | None = None
     """label column of a Parquet set that has several"""
     size: Annotated[int, Field(ge=4, le=2048)] | None = None
-    """side of the square image that the network sees, in pixels (default: the images' own)"""
+    """side of the square image that the network sees, in pixels (default: the weights', else the images' own)"""
     crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
     """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""
     interpolation: Literal["bilinear", "bicubic"] | None = None

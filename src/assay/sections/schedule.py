@@ -44,7 +44,7 @@ class ScheduleSection(Section):
     """one-cycle: the factor at the beginning"""
     warmup: Annotated[float, Field(ge=0)] = 0.0
     """epochs of a straight rise in front of the schedule, which counts its own epochs from there"""
-    warmup_start: Factor = 0.01
-    """the factor at the beginning of the warmup"""
+    warmup_start: Factor | None = None
+    """the factor at the beginning of the warmup (default 0.01)"""
     update: Literal["step", "epoch"] = "step"
     """whether the rate changes at every step or only between epochs"""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from assay.training.losses import LossFunction
@@ -40,7 +40,7 @@ class Update:
     """
 
     optimizer: Optimizer
-    scheduler: LRScheduler
+    scheduler: LambdaLR
     precision: Precision
     clip: float | None = None
     average: AveragedModel | None = None

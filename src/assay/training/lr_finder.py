@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
+from assay.training.loop import Update, train_epoch
 from assay.training.losses import LossFunction
 
 _FIRST = 10  # points over which the average gathers what it is to smooth
@@ -59,7 +61,7 @@ class Sweep:
 def sweep_rates(
     network: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
-    optimizer: Optimizer,
+    update: Update,
     loss_fn: LossFunction,
     *,
     lr: float,
@@ -67,6 +69,7 @@ def sweep_rates(
     high: float = 10.0,
     steps: int = 100,
     smoothing: float = 0.9,
+    parts: int = 1,
     set_mode: Callable[[nn.Module], object] = nn.Module.train,
 ) -> Sweep:
     """Train a copy of the network while the learning rate rises exponentially from ``low`` to ``high``.
@@ -80,13 +83,15 @@ def sweep_rates(
     Args:
         network: maps images to scores.
         batches: images and targets; at most ``steps`` are taken.
-        optimizer: over the network's parameters; its groups' rates keep their proportions.
+        update: with the optimizer over the network's parameters, whose groups' rates keep their proportions,
+            and the precision and clipping of the training; its schedule and average are left out.
         loss_fn: of scores, targets and images.
-        lr: which of the optimizer's present rates the sweep's are to stand for.
+        lr: the rate, in the recipe's sense, that the optimizer's initial rates belong to.
         low: the first rate, above 0.
         high: the rate of the last step, above ``low``.
         steps: at least 2.
         smoothing: weight of the past in the exponential average, in [0, 1).
+        parts: as in ``train_epoch``.
         set_mode: puts the network into training mode.
 
     Raises:
@@ -96,22 +101,17 @@ def sweep_rates(
         raise ValueError(
             f"a sweep rises from a rate above 0 in 2 steps or more, not from {low:g} to {high:g} in {steps}"
         )
-    network, optimizer = copy.deepcopy((network, optimizer))  # together, so that one still trains the other
-    factors = [group["lr"] / lr for group in optimizer.param_groups]
+    network, optimizer = copy.deepcopy((network, update.optimizer))  # together, so that one still trains the other
+    rates = np.geomspace(low, high, steps).tolist()
+    scheduler = LambdaLR(optimizer, lambda step: rates[min(step, steps - 1)] / lr)
+    trial = Update(optimizer, scheduler, copy.deepcopy(update.precision), update.clip)
     found = _Losses(smoothing)
     devices = {parameter.device for parameter in network.parameters() if parameter.device.type == "cuda"}
-    rates = np.geomspace(low, high, steps).tolist()
     with torch.random.fork_rng(devices):
-        set_mode(network)
-        for rate, (images, targets) in zip(rates, batches, strict=False):
-            for group, factor in zip(optimizer.param_groups, factors, strict=True):
-                group["lr"] = rate * factor
-            optimizer.zero_grad()
-            loss = loss_fn(network(images), targets, images)
-            if not found.add(float(loss.detach())):  # the end depends on the loss: each step waits for it
+        some = itertools.islice(batches, steps)
+        for step in train_epoch(network, some, trial, loss_fn, parts=parts, set_mode=set_mode):
+            if not found.add(step.loss.item()):  # the end depends on the loss: each step waits for it
                 break
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
     if not found.losses:
         raise ValueError("the very first loss is not finite: no learning rate can be found")
     return Sweep(tuple(rates[: len(found.losses)]), tuple(found.losses), tuple(found.smoothed))

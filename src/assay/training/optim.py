@@ -30,8 +30,10 @@ def sgd(
     With ``dampening`` equal to ``momentum`` b the direction is d_k = b d_(k-1) + (1 - b) g.
 
     Raises:
-        ValueError: Nesterov's form without momentum, or with dampening.
+        ValueError: Nesterov's form or dampening without momentum, or both.
     """
+    if dampening and not momentum:
+        raise ValueError("optim.dampening needs optim.momentum above 0")
     if nesterov and not momentum:
         raise ValueError("optim.nesterov needs optim.momentum above 0")
     if nesterov and dampening:

@@ -107,7 +107,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 
 def build_schedule(
-    name: str, *, epochs: float, warmup: float = 0.0, warmup_start: float = 0.01, **options: Any
+    name: str, *, epochs: float, warmup: float = 0.0, warmup_start: float | None = None, **options: Any
 ) -> Schedule:
     """The schedule ``name`` for a run of ``epochs`` epochs; options that are None take its defaults.
 
@@ -116,17 +116,19 @@ def build_schedule(
         epochs: length of the run, warmup included.
         warmup: epochs in which the factor rises in a straight line to the schedule's own; the
             schedule begins, and counts its epochs, at their end (torch's SequentialLR).
-        warmup_start: the factor at the very beginning of the warmup.
+        warmup_start: the factor at the very beginning of the warmup; None is 0.01.
         options: of that schedule.
 
     Raises:
-        ValueError: no such schedule, it has no such option or lacks one that it needs, or the
-            warmup is as long as the run.
+        ValueError: no such schedule, it has no such option or lacks one that it needs, the
+            warmup is as long as the run, or there is a start of no warmup.
     """
+    if warmup_start is not None and not warmup:
+        raise ValueError("schedule.warmup_start needs schedule.warmup above 0")
     if warmup >= epochs:
         raise ValueError(f"schedule.warmup: {warmup:g} epochs leave none of the run's {epochs:g}")
     schedule = construct("schedule", name, SCHEDULES, epochs - warmup, **options)
-    return _warm_up(schedule, warmup, warmup_start) if warmup else schedule
+    return _warm_up(schedule, warmup, 0.01 if warmup_start is None else warmup_start) if warmup else schedule
 
 
 def _warm_up(schedule: Schedule, epochs: float, start: float) -> Schedule:

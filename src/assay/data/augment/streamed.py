@@ -26,7 +26,9 @@ Reshape = Callable[[Image.Image], Image.Image]
 Transform = Callable[[Image.Image], Tensor]
 
 
-def build_transform(size: int, *, square: Reshape | None = None, **fields: Any) -> Transform:
+def build_transform(
+    size: int, *, square: Reshape | None = None, interpolation: str = "bilinear", **fields: Any
+) -> Transform:
     """From a decoded image to augmented pixels; it can be sent to worker processes.
 
     A resized crop takes its part of the image as stored in the file, so that it is sharper than one
@@ -36,6 +38,7 @@ def build_transform(size: int, *, square: Reshape | None = None, **fields: Any) 
         size: side of the square in pixels.
         square: makes the square of a whole image, where there is no resized crop; the default is
             ``Preprocessing.square`` without a crop.
+        interpolation: ``bilinear`` or ``bicubic``, the way a resized crop is scaled.
         **fields: as in ``Strengths``, with the same meaning and the same order as in
             ``build_augmentations``.
 
@@ -52,7 +55,8 @@ def build_transform(size: int, *, square: Reshape | None = None, **fields: Any) 
             "a worker that decodes knows neither the epoch nor the image's number; use augment.flip 0.5"
         )
     square = square or Preprocessing(channels=3, stored=size, size=size).square
-    begin = v2.RandomResizedCrop(size, scale=(its.resized_crop, 1.0)) if its.resized_crop else square
+    how = v2.InterpolationMode(interpolation)
+    begin = v2.RandomResizedCrop(size, (its.resized_crop, 1.0), interpolation=how) if its.resized_crop else square
     transform: Transform = v2.Compose([begin, v2.PILToTensor(), *_changes(size, its)])
     return transform
 
