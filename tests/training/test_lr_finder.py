@@ -56,7 +56,7 @@ def test_on_a_quadratic_it_stays_below_the_rate_that_diverges(curvature: float) 
     for rate in sweep.rates:
         expected.append(curvature / 2 * weight**2 + 1e-3)
         weight *= 1 - rate * curvature
-    np.testing.assert_allclose(sweep.losses, expected, rtol=1e-4)  # the loop takes scores in float32
+    np.testing.assert_allclose(sweep.losses, expected, rtol=1e-3)  # the loop takes scores in float32
     assert sweep.rates[-1] > 2 / curvature  # it ended because the loss grew
     assert len(sweep.rates) < 200
     assert sweep.smoothed[-1] > 4 * min(sweep.smoothed)
@@ -88,11 +88,11 @@ def test_rates_and_average_are_the_formulas() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_it_ends_at_a_loss_that_is_not_finite(bad: float) -> None:
-    losses = itertools.chain([1.0, 0.9, bad], itertools.repeat(0.5))
+    losses = itertools.chain([1.0, 0.875, bad], itertools.repeat(0.5))
     point = Point(1.0)
     optimizer = torch.optim.SGD(point.parameters(), lr=1.0)
     sweep = sweep_rates(point, endless(), plain(optimizer), lambda w, _t, _i: w.sum() * 0 + next(losses), lr=1.0)
-    assert sweep.losses == (1.0, 0.9)
+    assert sweep.losses == (1.0, 0.875)
     with pytest.raises(ValueError, match="the very first loss is not finite"):
         sweep_rates(point, endless(), plain(optimizer), lambda w, _t, _i: w.sum() * bad, lr=1.0)
 
