@@ -227,6 +227,6 @@ def test_find_lr_answers_in_the_recipes_own_terms() -> None:
 def test_a_split_to_select_by_that_is_not_there(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=16)
     changes = {"data.name": f"folder:{photos}", "train.batch_size": 16, "train.select": "test", "data.test": 0.0}
-    with pytest.raises(ValueError, match="^train.select test: there is no such split to select by$"):
+    with pytest.raises(ValueError, match=r"^train\.select test: there is no such split to select by$"):
         run(TINY.but(changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
