@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.recipe import Recipe
-from assay.recipes.named import ONE_THREAD, Measured, NamedRecipe
+from assay.recipes.named import ONE_THREAD, SHARED, Measured, NamedRecipe
 
 _DIGITS = Recipe().but(
     {
@@ -29,7 +29,7 @@ RESNET18_CIFAR = Recipe().but(
         "model.stem_kernel": 3,
         "model.stem_stride": 1,
         "model.stem_pool": False,
-        "optim.name": "muon",  # two thirds of the epochs that SGD needs for the same accuracy
+        "optim.name": "muon",  # chosen against SGD on held-out images, at a quarter of the width
         "optim.lr": 0.005,
         "optim.weight_decay": 0.25,
         "schedule.name": "linear",
@@ -83,7 +83,11 @@ RECIPES = {
     "digits": NamedRecipe(
         _DIGITS, "the embedded handwritten digits, in seconds", Measured((98.59, 98.87, 98.59), 11, ONE_THREAD)
     ),
-    "resnet18-cifar": NamedRecipe(RESNET18_CIFAR, "ResNet-18 with a 3x3 stem and no pooling on CIFAR-10, in 6 epochs"),
+    "resnet18-cifar": NamedRecipe(
+        RESNET18_CIFAR,
+        "ResNet-18 with a 3x3 stem and no pooling on CIFAR-10, in 6 epochs",
+        Measured((91.73,), 7843, SHARED),
+    ),
     "photos": NamedRecipe(_PHOTOS, "a folder of photos, from scratch: give --data.name folder:PATH"),
     "photos-finetune": NamedRecipe(_FINETUNE, "a folder of photos, from ImageNet weights: the better choice"),
 }
