@@ -113,6 +113,7 @@ BORDERS = [  # name, values just inside the range, values just outside
     ("data.held_out", [1e-9, 0.999], [-1e-9, 1.0]),
     ("data.test", [0, 0.999], [-0.1, 1]),
     ("data.split_seed", [0, 2**70], [-1]),
+    ("data.train_images", [1], [0, -1]),
     ("data.memory", [0, 1e9], [-0.1]),
     ("data.workers", [0, 256], [-1, 257]),
     ("augment.crop", [0, 512], [-1, 513]),

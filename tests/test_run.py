@@ -108,7 +108,7 @@ def test_the_record_tells_what_happened(finished: RunRecord) -> None:
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
         *("recipe.yaml", "metrics.jsonl", "timings.jsonl", "summary.json", "env.json"),
-        *("last.ckpt", "model.safetensors", "tb"),
+        *("last.ckpt", "model.safetensors", "scores.safetensors", "tb"),
     }
 
 

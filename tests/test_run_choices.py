@@ -15,6 +15,7 @@ from assay.classifier import load
 from assay.parts import wire
 from assay.progress import Silence
 from assay.recipe import Recipe
+from assay.record import read_scores
 from assay.run import InterruptedRunError, run
 from test_run import TINY, StopAfter, assert_same_run
 
@@ -230,3 +231,29 @@ def test_a_split_to_select_by_that_is_not_there(make_folder: Callable[..., Path]
     with pytest.raises(ValueError, match=r"^train\.select test: there is no such split to select by$"):
         run(TINY.but(changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_fewer_images_to_train_by_leave_the_other_splits_as_they_are(tmp_path: Path) -> None:
+    whole, fewer = (run(TINY.but({"data.train_images": most}), tmp_path / str(most)) for most in (None, 300))
+    assert fewer.summary["train_images"] == 300 < whole.summary["train_images"]
+    assert fewer.summary["test"]["images"] == whole.summary["test"]["images"]
+    assert len(assay.evaluate(fewer.folder, split="train").labels) == 300
+
+
+def test_training_images_are_measured_as_they_are_on_request(tmp_path: Path) -> None:
+    record = run(TINY.but({"test.train": True, "augment.crop": 1}), tmp_path / "run")
+    assert record.summary["train"]["accuracy"] == assay.evaluate(record.folder, split="train").accuracy
+    assert "train_loss" in record.metrics[0]
+
+
+def test_scores_of_the_test_images_are_left_for_later(tmp_path: Path) -> None:
+    record = run(TINY, tmp_path / "run")
+    evaluation = assay.evaluate(record.folder)
+    scores, labels = read_scores(record.folder)
+    assert torch.from_numpy(scores).equal(evaluation.scores)
+    assert labels.tolist() == evaluation.labels.tolist()
+    assert len(read_scores(record.folder, "held-out")[1]) == record.summary["held_out"]["images"]
+    with pytest.raises(ValueError, match="no scores of train"):
+        read_scores(record.folder, "train")
+    with pytest.raises(ValueError, match="no scores of a finished run"):
+        read_scores(tmp_path)

@@ -255,7 +255,7 @@ def _choose_split(source: Source, split: str, classifier: Classifier, name: str)
     if name == own.get("name"):
         if split == "held-out" and not own["held_out"]:
             raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
-        return source, Cut(own["held_out"], own["test"], own["split_seed"])
+        return source, Cut(own["held_out"], own["test"], own["split_seed"], own.get("train_images"))
     if len(source.splits) > 1 and split not in source.splits:
         raise ValueError(f"{name} has no {split} split; it has {', '.join(source.splits)}")
     return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)

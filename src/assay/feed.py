@@ -25,7 +25,7 @@ class Feed:
 
     Attributes:
         train: the steps of an epoch.
-        splits: held-out and test, where they have images.
+        splits: held-out and test, where they have images; train, where the recipe asks for it.
     """
 
     train: TrainBatches
@@ -38,7 +38,7 @@ def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Dat
     return load_data(
         source,
         size=section.size,
-        cut=Cut(section.held_out, section.test, section.split_seed),
+        cut=Cut(section.held_out, section.test, section.split_seed, section.train_images),
         storage=Storage(device, section.memory, section.workers),
         on_bad_image=section.on_bad_image,
         crop_pct=section.crop_pct,
@@ -64,7 +64,7 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
     splits = {
         name: _evaluated(name, recipe, data, device, layout)
         for name, split in data.splits.items()
-        if len(split) and name != "train"
+        if len(split) and (name != "train" or recipe.test.train)
     }
     return Feed(train, splits)
 
@@ -86,8 +86,9 @@ def _cropped_once(section: AugmentSection, how: Preprocessing, split: str) -> Pr
 def _evaluated(
     name: str, recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format
 ) -> EvaluationBatches:
-    normalize = Normalize(_cropped_once(recipe.augment, data.preprocessing, name), device, layout)
-    images, changes = _augmented(data.splits[name], recipe.augment, data.preprocessing, name)
+    section = AugmentSection() if name == "train" else recipe.augment  # training images are measured as they are
+    normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
+    images, changes = _augmented(data.splits[name], section, data.preprocessing, name)
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
     return EvaluationBatches(images, BATCH_SIZE, normalize, augmentations=changes, seed=seed)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from safetensors.torch import save
+from torch import Tensor
+
+from assay.atomic import replace_file
 from assay.classifier import MODEL_FILE, Classifier, load, ready
 from assay.data.sources import full_name
 from assay.data.views import VIEWS
 from assay.evaluation import Evaluation, evaluate_batches
+from assay.models.cost import count_flops
 from assay.parts import Parts, architecture
 from assay.recipe import Recipe
 from assay.record import Row, write_json
@@ -19,7 +25,7 @@ from assay.training.position import Position
 def as_classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     """The network as it stands, with all that goes into its file."""
     data = parts.data
-    origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed"})
+    origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed", "train_images"})
     origin["name"] = full_name(recipe.data.name)
     return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 
@@ -29,10 +35,12 @@ def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) 
     path = folder.path / MODEL_FILE
     classifier = ready(load(path), parts.device)
     views = VIEWS[recipe.test.views]
-    measured = {
-        name.replace("-", "_"): _short(evaluate_batches(classifier.network, batches, classifier.classes, views=views))
+    evaluations = {
+        name.replace("-", "_"): evaluate_batches(classifier.network, batches, classifier.classes, views=views)
         for name, batches in parts.splits.items()
     }
+    replace_file(folder.scores, as_scores(evaluations))
+    measured = {name: _short(evaluation) for name, evaluation in evaluations.items()}
     metrics = {
         "epoch": position.best_epoch,
         "views": recipe.test.views,
@@ -41,19 +49,29 @@ def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) 
         **measured,
     }
     replace(classifier, metrics=metrics).save(path)
-    timings = folder.timings.rows()
+    timings, form = folder.timings.rows(), classifier.preprocessing
     summary = {
         "status": "finished",
         **metrics,
         "seed": recipe.train.seed,
         "epochs": position.epoch,
         "parameters": parts.parameters,
+        "flops": count_flops(classifier.network, form.channels, form.size, parts.device),
         "train_images": len(parts.data.splits["train"]),
         "seconds": position.seconds,
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
         "left_out": [str(error) for error in parts.data.bad],
     }
     write_json(folder.summary, summary)
+
+
+def as_scores(evaluations: Mapping[str, Evaluation]) -> bytes:
+    """A safetensors file of the answers for held-out and test: ``test.scores`` ``[N, K]``, ``test.labels`` ``[N]``."""
+    tensors: dict[str, Tensor] = {}
+    for name, evaluation in evaluations.items():
+        if name != "train":
+            tensors |= {f"{name}.scores": evaluation.scores.contiguous(), f"{name}.labels": evaluation.labels}
+    return save(tensors)
 
 
 def _short(evaluation: Evaluation) -> Row:

@@ -16,6 +16,7 @@ from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.feed import build_feed, open_data
 from assay.models import count_parameters
+from assay.models.paired import paired_draws
 from assay.models.pretrained import Pretrained, adopt
 from assay.models.structure import layer_groups
 from assay.pretrained import find_pretrained
@@ -120,7 +121,8 @@ def wire(recipe: Recipe, device: torch.device, previous: State | None = None) ->
     pretrained = None if previous else _pretrained(recipe.model)
     wanted = _wanted_before(previous) if previous and recipe.model.pretrained else _wanted(pretrained)
     data = open_data(recipe.data, device, wanted)
-    network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    with paired_draws(recipe.train.seed):
+        network = build_network(architecture(recipe), data.classes, data.preprocessing)
     notes = adopt(network, pretrained, data.classes) if pretrained else []
     _check_norms(recipe, network)
     layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format

@@ -15,13 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.atomic import replace_file
 from assay.recipe import Recipe
 from assay.version import VERSION
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Row = dict[str, Any]
+SCORES_FILE = "scores.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,25 @@ class RunRecord:
             _read_json(path / "summary.json"),
             _read_json(path / "env.json"),
         )
+
+
+def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A finished run's scores ``[N, K]`` for a split, and the labels ``[N]``.
+
+    Raises:
+        ValueError: the run has left none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(folder / SCORES_FILE)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{folder / SCORES_FILE}: no scores of a finished run ({error})") from None
+    name = split.replace("-", "_")
+    if f"{name}.scores" not in tensors:
+        raise ValueError(f"{folder / SCORES_FILE}: no scores of {split}")
+    return tensors[f"{name}.scores"], tensors[f"{name}.labels"]
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.atomic import replace_file
 from assay.recipe import Recipe
-from assay.record import LineLog, environment, read_recipe, write_json
+from assay.record import SCORES_FILE, LineLog, environment, read_recipe, write_json
 from assay.training.checkpoint import State, load_checkpoint
 
 MAY_DIFFER = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.patience"})
@@ -35,6 +35,11 @@ class RunFolder:
     def summary(self) -> Path:
         """How it ended; absent while it runs."""
         return self.path / "summary.json"
+
+    @property
+    def scores(self) -> Path:
+        """The scores of the held-out and test images, written at the end."""
+        return self.path / SCORES_FILE
 
     @property
     def environment(self) -> Path:

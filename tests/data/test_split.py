@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from assay.data.images import ArrayImages
-from assay.data.split import SomeImages, Source, Split, cut, relabel, with_all_splits
+from assay.data.split import SomeImages, Source, Split, cut, relabel, with_all_splits, with_fewer_to_train
 
 
 def labels_of(counts: Sequence[int]) -> np.ndarray:
@@ -148,6 +148,22 @@ def test_test_split_does_not_depend_on_what_is_held_out() -> None:
     source = Source({"train": split_of([50, 50])}, ("a", "b"))
     tests = [with_all_splits(source, held_out=part, test=0.2, seed=4).splits["test"] for part in (0.0, 0.1, 0.3)]
     assert list(tests[0].images.names) == list(tests[1].images.names) == list(tests[2].images.names)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 60), (60, 60), (100, 60), (20, 20), (31, 31)])
+def test_fewer_images_to_train_by_keep_their_classes_shares(most: int | None, expected: int) -> None:
+    source = Source({"train": split_of([40, 20]), "test": split_of([5, 5])}, ("a", "b"))
+    fewer = with_fewer_to_train(source, most=most, seed=0)
+    counts = np.bincount(fewer.splits["train"].labels)
+    assert counts.sum() == expected
+    assert abs(counts[0] - expected * 2 / 3) < 1
+    assert len(fewer.splits["test"]) == 10
+    assert set(fewer.splits["train"].images.names) <= set(source.splits["train"].images.names)
+
+
+def test_too_few_images_to_train_by_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot cut off 59 of 60 images"):
+        with_fewer_to_train(Source({"train": split_of([40, 20])}, ("a", "b")), most=1, seed=0)
 
 
 def test_relabel_renumbers_by_name() -> None:

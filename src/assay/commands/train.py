@@ -46,7 +46,7 @@ def print_summary(record: RunRecord) -> None:
     summary = record.summary
     print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
     print(f"  kept      {summary['selection']}")
-    for name in ("held_out", "test"):
+    for name in ("train", "held_out", "test"):
         if name in summary:
             figures = summary[name]
             print(

@@ -22,7 +22,7 @@ from assay.data.dataset import (
 from assay.data.dataset import without as without_bad
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Preprocessing, Wanted
-from assay.data.split import SomeImages, Source, Split, with_all_splits
+from assay.data.split import SomeImages, Source, Split, with_all_splits, with_fewer_to_train
 from assay.data.survey import Survey, survey
 
 _GIB = 2**30
@@ -30,11 +30,19 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Cut:
-    """How train is cut: the fractions held out and taken as test split (where there is none), and the seed."""
+    """How train is cut.
+
+    Attributes:
+        held_out: the fraction held out, where there is no such split.
+        test: the fraction taken as test split, where there is none.
+        seed: of the choice.
+        train_images: how many of the rest are used at most; None is all of them.
+    """
 
     held_out: float = 0.1
     test: float = 0.2
     seed: int = 0
+    train_images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,11 @@ def open_splits(source: Source, how: Preprocessing, *, cut: Cut, storage: Storag
     else:
         clean, bad = _find_bad(source, how, storage.processes) if on_bad_image == "skip" else (source, [])
         pixels = {}
-    complete = with_all_splits(clean, held_out=cut.held_out, test=cut.test, seed=cut.seed)
+    complete = with_fewer_to_train(
+        with_all_splits(clean, held_out=cut.held_out, test=cut.test, seed=cut.seed),
+        most=cut.train_images,
+        seed=cut.seed,
+    )
     datasets = {name: _dataset(split, pixels, how, storage) for name, split in complete.splits.items()}
     return Data(datasets, source.classes, how, bad)
 

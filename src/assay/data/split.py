@@ -63,12 +63,12 @@ class SomeImages:
         return None
 
 
-def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cut(labels: NDArray[np.int64], fraction: float | int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut rows in two so that every class keeps its share in both, as nearly as whole images allow.
 
     Args:
         labels: int64 ``[N]``.
-        fraction: the second part's share, in [0, 1).
+        fraction: the second part's share, in [0, 1); or, as an int, its number of images.
         seed: of the choice within each class.
 
     Returns:
@@ -122,3 +122,16 @@ def with_all_splits(source: Source, *, held_out: float, test: float, seed: int) 
             splits[name] = splits["train"].take(part)
             splits["train"] = splits["train"].take(rest)
     return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})
+
+
+def with_fewer_to_train(source: Source, *, most: int | None, seed: int) -> Source:
+    """The source with at most so many training images, of which each class keeps its share.
+
+    Raises:
+        ValueError: a class would have no training image left.
+    """
+    if most is None or "train" not in source.splits or len(source.splits["train"]) <= most:
+        return source
+    train = source.splits["train"]
+    kept, _ = cut(train.labels, len(train) - most, seed)
+    return replace(source, splits={**source.splits, "train": train.take(kept)})

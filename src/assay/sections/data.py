@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.sections.base import Fraction, Section
+from assay.sections.base import Count, Fraction, Section
 
 
 class DataSection(Section):
@@ -29,6 +29,8 @@ class DataSection(Section):
     """fraction of the train split kept aside, stratified by class, to watch and select by"""
     test: Fraction = 0.2
     """fraction cut off as the test split, stratified, where the set has none of its own"""
+    train_images: Count | None = None
+    """training images to use at most, after the other splits are cut off; stratified by class (default: all)"""
     split_seed: Annotated[int, Field(ge=0)] = 0
     """seed of the cut into train, held-out and test; independent of train.seed"""
     memory: Annotated[float, Field(ge=0)] = 4.0

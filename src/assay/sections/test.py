@@ -14,3 +14,5 @@ class TestSection(Section):
 
     views: Literal["none", "flip", "flip-shift", "five-crop", "ten-crop"] = "none"
     """versions of each image whose scores are averaged: also mirrored, also shifted by a pixel, or parts of it"""
+    train: bool = False
+    """measure the training images too at the end, as they are"""
