@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from assay.choices import nearest
 from assay.commands import check, evaluate, find_lr, predict, recipes, train
+from assay.complaint import explain
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
@@ -65,18 +66,6 @@ def build_parser(given: Sequence[str]) -> tuple[Parser, Mapping[str, Parser]]:
         if name in given:
             module.add_arguments(command)
     return parser, commands.choices
-
-
-def explain(error: Exception) -> str | None:
-    """One line for the user's mistakes and the machine's limits; None for what is a bug of ours."""
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError):
-        return " ".join(f"{error.filename}: {error.strerror}".split()) if error.filename and error.strerror else text
-    if isinstance(error, ValueError) or "home directory" in text:  # pathlib's complaint about ~nobody
-        return text
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text:
-        return f"out of memory ({text or 'the system refused'}); try a smaller train.batch_size or data.size"
-    return None
 
 
 def _refusal(argument: str, command: Parser) -> str:

@@ -59,8 +59,8 @@ class RunRecord:
             read_recipe(path / "recipe.yaml"),
             LineLog(path / "metrics.jsonl").rows(),
             LineLog(path / "timings.jsonl").rows(),
-            _read_json(path / "summary.json"),
-            _read_json(path / "env.json"),
+            read_json(path / "summary.json"),
+            read_json(path / "env.json"),
         )
 
 
@@ -156,7 +156,8 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _read_json(path: Path) -> Row:
+def read_json(path: Path) -> Row:
+    """The values of a JSON file; none where it is not there. Raises ``ValueError`` where it is damaged."""
     if not path.exists():
         return {}
     try:

@@ -1,0 +1,15 @@
+"""An error in one line, where it is the user's or the machine's."""
+
+from __future__ import annotations
+
+
+def explain(error: Exception) -> str | None:
+    """One line for the user's mistakes and the machine's limits; None for what is a bug of ours."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return " ".join(f"{error.filename}: {error.strerror}".split()) if error.filename and error.strerror else text
+    if isinstance(error, ValueError) or "home directory" in text:  # pathlib's complaint about ~nobody
+        return text
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text:
+        return f"out of memory ({text or 'the system refused'}); try a smaller train.batch_size or data.size"
+    return None

@@ -1,0 +1,103 @@
+"""Runs on this machine, one process after another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from assay.execution.child import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
+from assay.execution.store import Job, Outcome, Store
+from assay.interrupt import StopRequest
+
+RETRIES = 2  # of a run whose process died; it goes on from its checkpoint
+_TICK_SECONDS = 0.5
+
+Watch = Callable[[Job], bool]
+"""Called about twice a second while a job runs; true asks it to stop."""
+
+
+def never(_job: Job) -> bool:
+    """No wish to stop."""
+    return False
+
+
+def run_here(jobs: Iterable[Job], store: Store, watch: Watch = never) -> Iterator[tuple[Job, Outcome]]:
+    """Do the jobs one after another, each in a process of its own.
+
+    Args:
+        jobs: those that others need stand before them.
+        store: takes their run folders and failures.
+        watch: is called while a job runs.
+
+    Yields:
+        Each job with its outcome, which the store holds by then. A job that fails does not stop the
+        others; after one that was interrupted no other begins.
+    """
+    for job in jobs:
+        outcome = run_process(job, store, watch)
+        store.note(job, outcome)
+        yield job, outcome
+        if outcome.status == "interrupted":
+            return
+
+
+def run_process(job: Job, store: Store, watch: Watch = never) -> Outcome:
+    """Do one job in a process of its own; where that crashes, go on from the checkpoint, a few times."""
+    for first in job.after.values():
+        if store.outcome(first) != Outcome("finished"):
+            return Outcome("failed", f"the run {first.key} that it needs did not finish")
+    outcome = Outcome("failed", "never started")
+    for _ in range(1 + RETRIES):
+        status = _process(job, store, watch)
+        outcome = _outcome(status, store.log(job))
+        if status in (FINISHED, REFUSED, DIVERGED, INTERRUPTED):
+            break
+    return outcome
+
+
+def _process(job: Job, store: Store, watch: Watch) -> int:
+    """The exit status of the job's process. A wish to stop is passed on once, and the process saves where it stands."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "assay.execution.child", str(store.folder(job))]
+    with (
+        store.log(job).open("w") as log,
+        StopRequest() as stop,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True) as process,
+    ):
+        assert process.stdin is not None
+        process.stdin.write(f"{store.recipe(job).to_yaml()}{END_OF_RECIPE}".encode())
+        process.stdin.flush()
+        told = False
+        while (status := _wait(process)) is None:
+            if not told and (watch(job) or stop.requested):
+                process.terminate()
+                told = True
+        return status
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(_TICK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _outcome(status: int, log: Path) -> Outcome:
+    if status == FINISHED:
+        return Outcome("finished")
+    if status == INTERRUPTED:
+        return Outcome("interrupted")
+    reason = _last_line(log)
+    if status == DIVERGED:
+        return Outcome("diverged", reason)
+    if status == REFUSED:
+        return Outcome("failed", reason)
+    died = f"its process was killed by signal {-status}" if status < 0 else f"its process crashed: {reason}"
+    return Outcome("failed", died)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -1,0 +1,98 @@
+"""The store of runs: each under the hash of its recipe and of the code, so that none is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from assay.execution.code_version import code_version
+from assay.recipe import Recipe
+from assay.record import read_json, write_json
+from assay.run_folder import WITHOUT_EFFECT, RunFolder
+
+Status = Literal["finished", "diverged", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, with the reason in a line where it gave nothing."""
+
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be done.
+
+    Attributes:
+        recipe: of the run.
+        after: fields that take the folder of another run, which must come first; what ``recipe`` holds
+            in them does not matter.
+    """
+
+    recipe: Recipe
+    after: Mapping[str, Job] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits: equal for equal recipes under equal code, wherever data and store lie."""
+        recipe = {
+            f"{section}.{name}": value
+            for section, fields in self.recipe.to_dict().items()
+            for name, value in fields.items()
+            if f"{section}.{name}" not in WITHOUT_EFFECT | self.after.keys()
+        }
+        parts: dict[str, Any] = {
+            "code": code_version(),
+            "recipe": recipe,
+            "after": {name: job.key for name, job in self.after.items()},
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of run folders, each named by its job's key.
+
+    Beside a run's folder may lie ``KEY.log`` (what it printed) and ``KEY.failed.json`` (why it gave nothing).
+    """
+
+    root: Path
+
+    def folder(self, job: Job) -> Path:
+        """The job's run folder, which may not be there yet."""
+        return self.root.absolute() / job.key
+
+    def log(self, job: Job) -> Path:
+        """What the job's process printed."""
+        return self.root.absolute() / f"{job.key}.log"
+
+    def recipe(self, job: Job) -> Recipe:
+        """The job's recipe with the folders of the runs that come before it."""
+        return job.recipe.but({name: str(self.folder(first)) for name, first in job.after.items()})
+
+    def outcome(self, job: Job) -> Outcome | None:
+        """How the job ended; None where it has not, or was interrupted."""
+        summary = read_json(RunFolder(self.folder(job)).summary)
+        if summary.get("status") == "finished":
+            return Outcome("finished")
+        if summary.get("status") == "diverged":
+            return Outcome("diverged", f"diverged in epoch {summary['epoch']}")
+        failure = read_json(self._failure(job))
+        return Outcome("failed", failure["reason"]) if failure else None
+
+    def note(self, job: Job, outcome: Outcome) -> None:
+        """Write down a failure; any other end stands in the run's folder, and takes an earlier failure away."""
+        if outcome.status == "failed":
+            write_json(self._failure(job), {"reason": outcome.reason})
+        else:
+            self._failure(job).unlink(missing_ok=True)
+
+    def _failure(self, job: Job) -> Path:
+        return self.root.absolute() / f"{job.key}.failed.json"

@@ -1,0 +1,66 @@
+"""What the store holds of a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from assay.execution.store import Job, Store
+from assay.record import Row as Epoch
+from assay.record import RunRecord, read_scores
+from assay.selection import score
+from assay.studies.plan import Plan
+from assay.studies.results import Failure, Result, RowResults, StudyResults
+from assay.studies.study import Row
+
+
+def collect(plan: Plan, store: Store) -> StudyResults:
+    """The finished and the failed runs of every row; raises ``ValueError`` where a record is damaged."""
+    return StudyResults(plan.setting, tuple(_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows))
+
+
+def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:
+    results, failures = [], []
+    for seed, job in sorted(jobs.items()):
+        outcome = store.outcome(job)
+        if outcome and outcome.status == "finished":
+            results.append(_result(seed, row, store.folder(job)))
+        elif outcome:
+            failures.append(Failure(seed, outcome.reason))
+    recipe = next(iter(jobs.values())).recipe
+    return RowResults(row, recipe, tuple(results), tuple(failures))
+
+
+def _result(seed: int, row: Row, folder: Path) -> Result:
+    record = RunRecord.read(folder)
+    summary = record.summary
+    scores, labels = read_scores(folder)
+    return Result(
+        seed=seed,
+        accuracy=100 * summary[row.split]["accuracy"],
+        parameters=summary["parameters"],
+        flops=summary["flops"],
+        seconds=summary["seconds"],
+        images_per_second=summary["images_per_second"],
+        correct=scores.argmax(1) == labels if row.split == "test" else None,
+        by_selection=_by_selection(record),
+    )
+
+
+def _by_selection(record: RunRecord) -> dict[str, float]:
+    """The test accuracy under each way to choose the epoch that the log allows."""
+    own: dict[str, float] = {record.recipe.train.select: 100 * float(record.summary["test"]["accuracy"])}
+    if record.recipe.train.select != "test" or record.recipe.test.views != "none":
+        return own
+    ways = ["last", *(["held-out"] if "held_out_accuracy" in record.metrics[0] else [])]
+    return own | {way: 100 * float(_best(record, way)["test_accuracy"]) for way in ways}
+
+
+def _best(record: RunRecord, way: str) -> Epoch:
+    """The epoch that would have been kept; a loss that was not finite stands in the log as null."""
+    return max(record.metrics, key=lambda row: score({**row, **_infinite_losses(row)}, way))
+
+
+def _infinite_losses(row: Epoch) -> Epoch:
+    return {name: math.inf for name, value in row.items() if name.endswith("_loss") and value is None}

@@ -1,0 +1,103 @@
+"""What a study shows while it runs: a table of rows and seeds, what runs now, and the time that is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from statistics import fmean
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from assay.execution.store import Job, Outcome, Store
+from assay.record import read_json
+from assay.run_folder import RunFolder
+from assay.studies.plan import Plan
+
+_MARKS = {"diverged": "[red]diverged[/]", "failed": "[red]failed[/]", "interrupted": "stopped"}
+
+
+class LiveView:
+    """A table that is redrawn on a terminal; elsewhere a line for each run that ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._running: dict[str, float] = {}
+        self._seconds: list[float] = []
+
+    def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
+        """Say what is to be done, and begin to draw."""
+        self._plan, self._store = plan, store
+        self._left = {job.key: job for job in todo}
+        self._total = len(plan.order())
+        text = f"{plan.study.name}: {self._total} runs, {self._total - len(todo)} of them done before"
+        self._console.print(text, highlight=False)
+        self._cells = {job.key: self._found(job) for job in plan.order()}
+        if self._console.is_terminal and todo:
+            self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=2, transient=True)
+            self._live.start()
+
+    def watch(self, job: Job) -> bool:
+        """Note that it runs, and how far it is; never asks to stop."""
+        self._running.setdefault(job.key, time.monotonic())
+        epochs = len(RunFolder(self._store.folder(job)).timings.rows())
+        self._cells[job.key] = f"[yellow]{epochs}/{job.recipe.train.epochs}[/]"
+        return False
+
+    def done(self, job: Job, outcome: Outcome) -> None:
+        """Note the end; where nothing is drawn, print it."""
+        self._left.pop(job.key, None)
+        began = self._running.pop(job.key, None)
+        if outcome.status == "finished" and began is not None:
+            self._seconds.append(time.monotonic() - began)
+        self._cells[job.key] = self._found(job) or _MARKS[outcome.status]
+        if not self._console.is_terminal or outcome.reason:
+            self._console.print(f"{self._name(job)}: {self._cells[job.key]} {escape(outcome.reason)}", highlight=False)
+            self._console.print(f"  {self._status()}", highlight=False)
+
+    def stop(self) -> None:
+        """Take the table away."""
+        if self._live:
+            self._live.stop()
+
+    def _found(self, job: Job) -> str:
+        outcome = self._store.outcome(job)
+        if outcome is None:
+            return ""
+        if outcome.status != "finished":
+            return _MARKS[outcome.status]
+        summary = read_json(RunFolder(self._store.folder(job)).summary)
+        return f"[green]{summary['test']['accuracy']:.2%}[/]"
+
+    def _name(self, job: Job) -> str:
+        for row, jobs in self._plan.jobs.items():
+            for seed, one in jobs.items():
+                if one.key == job.key:
+                    return f"{escape(row)}, seed {seed}"
+        return f"a run that others need ({escape(job.recipe.model.name)})"
+
+    def _status(self) -> str:
+        """How many are done, and for how long the others will take if they take as long as those."""
+        text = f"{self._total - len(self._left)} of {self._total} runs done"
+        if not self._seconds or not self._left:
+            return text
+        parallel = max(1, len(self._running))
+        left = fmean(self._seconds) * len(self._left) / parallel
+        return f"{text}, about {_in_words(left)} left"
+
+    def _draw(self) -> RenderableType:
+        seeds = self._plan.setting.seeds
+        table = Table("row", *(f"seed {seed}" for seed in seeds), box=None, pad_edge=False)
+        for row, jobs in self._plan.jobs.items():
+            table.add_row(escape(row), *(self._cells[jobs[seed].key] for seed in seeds))
+        return Group(table, self._status())
+
+
+def _in_words(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,107 @@
+"""What stands in for a published setting on a small machine: fewer images and epochs, narrower networks."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.models import MODELS
+from assay.models.checks import whole
+from assay.recipe import Recipe
+from assay.training.schedule import SCHEDULES
+
+_IN_EPOCHS = ("every", "period", "milestones")  # options of schedules that are counted in epochs
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A smaller setting in which a study's question can still be asked.
+
+    Schedules, warmup and patience shrink in proportion to the epochs, so that the curve keeps its shape.
+
+    Attributes:
+        epochs: of the base recipe, at least 1; rows with more or fewer keep their ratio to it, as whole epochs allow.
+        images: training images to use at most; None is all of them.
+        width: factor above 0 on the numbers of channels, where the network has such an option.
+        changes: further fields that differ from the published setting in every row, under dotted names.
+        swaps: for a field, which of its published values give way to which others; so rows that differ in it still do.
+
+    Raises:
+        ValueError: names what is out of its range.
+    """
+
+    epochs: int
+    images: int | None = None
+    width: float = 1.0
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    swaps: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        whole("epochs", self.epochs)
+        if self.images is not None:
+            whole("images", self.images)
+        is_number = isinstance(self.width, int | float) and not isinstance(self.width, bool)
+        if not (is_number and 0 < self.width < math.inf):
+            raise ValueError(f"width must be a number above 0, got {self.width!r}")
+
+    def apply(self, recipe: Recipe, base_epochs: int) -> Recipe:
+        """The recipe at this setting.
+
+        Args:
+            recipe: at the published setting.
+            base_epochs: epochs of the study's base at the published setting.
+
+        Raises:
+            ValueError: the setting leaves the range of a field.
+        """
+        epochs = max(1, round(recipe.train.epochs * self.epochs / base_epochs))
+        changes: dict[str, Any] = {"train.epochs": epochs, **_shrunk(recipe, epochs / recipe.train.epochs)}
+        if self.images is not None:
+            changes["data.train_images"] = self.images
+        if self.width != 1 and _has_width(recipe.model.name):
+            changes["model.width"] = self.width * (recipe.model.width or 1.0)
+        return recipe.but({**changes, **self._swapped(recipe), **self.changes})
+
+    def _swapped(self, recipe: Recipe) -> dict[str, Any]:
+        values = recipe.model_dump()
+        now = {name: values[name.partition(".")[0]][name.partition(".")[2]] for name in self.swaps}
+        return {name: self.swaps[name][value] for name, value in now.items() if value in self.swaps[name]}
+
+    def in_words(self, base_epochs: int) -> str:
+        """The setting as every table states it."""
+        parts = [f"{self.epochs} epochs in place of {base_epochs}, schedules in proportion"]
+        if self.images is not None:
+            parts.append(f"at most {self.images:,} training images")
+        if self.width != 1:
+            parts.append(f"networks {self.width:g} times as wide")
+        for name, values in self.swaps.items():
+            parts.append(f"{name} {', '.join(f'{new} in place of {old}' for old, new in values.items())}")
+        return "; ".join([*parts, *(f"{name} {value}" for name, value in self.changes.items())])
+
+
+def _shrunk(recipe: Recipe, ratio: float) -> dict[str, Any]:
+    """The fields that count epochs, each times the ratio; a schedule's own defaults too."""
+    options = inspect.signature(SCHEDULES[recipe.schedule.name]).parameters
+    defaults = {name: options[name].default for name in _IN_EPOCHS if name in options}
+    given = recipe.schedule.model_dump(include=set(_IN_EPOCHS), exclude_none=True)
+    changes: dict[str, Any] = {
+        f"schedule.{name}": [ratio * epoch for epoch in value] if name == "milestones" else ratio * value
+        for name, value in {**defaults, **given}.items()
+        if value is not inspect.Parameter.empty
+    }
+    if recipe.schedule.warmup:
+        changes["schedule.warmup"] = ratio * recipe.schedule.warmup
+    whole_epochs = {
+        "train.patience": recipe.train.patience,
+        "transfer.unfreeze_after": recipe.transfer.unfreeze_after,
+        "transfer.unfreeze_every": recipe.transfer.unfreeze_every,
+    }
+    return changes | {name: max(1, round(ratio * value)) for name, value in whole_epochs.items() if value is not None}
+
+
+def _has_width(model: str) -> bool:
+    constructor = MODELS.get(model)
+    return constructor is not None and "width" in inspect.signature(constructor).parameters
