@@ -43,7 +43,7 @@ def test_every_command_is_in_readme(command: str) -> None:
 @pytest.mark.parametrize("line", [line for line in shown_commands() if line.startswith("assay ")])
 def test_every_shown_command_is_understood(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    parser, _ = build_parser(words)
+    parser = build_parser(words)
     options, unknown = parser.parse_known_args(words)
     assert not unknown
     if options.command == "train":

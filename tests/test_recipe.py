@@ -194,6 +194,7 @@ def test_error_of_a_milestone_names_the_field() -> None:
         ("train.epoch", "unknown field train.epoch: did you mean train.epochs?"),
         ("optin.lr", "unknown field optin.lr: "),
         ("lr", "unknown field lr: "),
+        ("train", "unknown field train: "),
         ("", "unknown field : "),
     ],
 )

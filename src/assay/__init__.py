@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from assay.prediction import Prediction as Prediction
     from assay.recipe import Recipe as Recipe
     from assay.record import RunRecord as RunRecord
+    from assay.studies.api import StudyReport as StudyReport
+    from assay.studies.api import run_study as run_study
+    from assay.studies.api import show_study as show_study
     from assay.training.lr_finder import Sweep as Sweep
 
 __version__ = VERSION
@@ -35,7 +38,10 @@ _HOMES = {
     "Prediction": "assay.prediction",
     "Recipe": "assay.recipe",
     "RunRecord": "assay.record",
+    "StudyReport": "assay.studies.api",
     "Sweep": "assay.training.lr_finder",
+    "run_study": "assay.studies.api",
+    "show_study": "assay.studies.api",
 }
 
 __all__ = ["__version__", *_HOMES]

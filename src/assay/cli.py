@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
 from assay.choices import nearest
-from assay.commands import check, evaluate, find_lr, predict, recipes, train
+from assay.commands import check, evaluate, find_lr, predict, recipes, study, train
 from assay.complaint import explain
 from assay.version import VERSION
 
@@ -21,6 +21,7 @@ COMMANDS: dict[str, ModuleType] = {
     "predict": predict,
     "find-lr": find_lr,
     "recipes": recipes,
+    "study": study,
     "check": check,
 }
 
@@ -45,15 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An interrupted command gives 130, as shells do.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser, commands = build_parser(given)
+    parser = build_parser(given)
     options, unknown = parser.parse_known_args(given)
     if unknown:
-        parser.error(_refusal(unknown[0], commands[options.command]))
+        parser.error(_refusal(unknown[0], _chosen(parser, options)))
+    options.given = given
     return _guarded(COMMANDS[options.command].execute, options)
 
 
-def build_parser(given: Sequence[str]) -> tuple[Parser, Mapping[str, Parser]]:
-    """The parser and those of the commands; only the given one's flags are made, for that takes time."""
+def build_parser(given: Sequence[str]) -> Parser:
+    """The parser with all commands; only the given one's flags are made, for that takes time."""
     parser = Parser(prog="assay", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -65,10 +67,18 @@ def build_parser(given: Sequence[str]) -> tuple[Parser, Mapping[str, Parser]]:
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         if name in given:
             module.add_arguments(command)
-    return parser, commands.choices
+    return parser
 
 
-def _refusal(argument: str, command: Parser) -> str:
+def _chosen(parser: argparse.ArgumentParser, options: argparse.Namespace) -> argparse.ArgumentParser:
+    """The parser of the command that was given, or of its action."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return _chosen(action.choices[getattr(options, action.dest)], options)
+    return parser
+
+
+def _refusal(argument: str, command: argparse.ArgumentParser) -> str:
     """What to say of an argument that the command does not know."""
     flag = argument.partition("=")[0]
     if not flag.startswith("-"):

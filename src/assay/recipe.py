@@ -156,8 +156,8 @@ def _get(recipe: Recipe, name: str) -> Any:
 
 
 def _check_field(name: str) -> None:
-    section, _, field = name.partition(".")
-    if name in field_names() or (section in dict(_sections()) and not field):
+    section = name.partition(".")[0]
+    if name in field_names() or (section in dict(_sections()) and name == f"{section}."):
         return
     within = [known for known in field_names() if known.startswith(f"{section}.")]
     raise ValueError(f"unknown field {name}: {nearest(name, within or dict(_sections()))}")

@@ -15,6 +15,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="RECIPE",
         help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
     )
+    add_fields(parser)
+
+
+def add_fields(parser: argparse.ArgumentParser) -> None:
+    """A flag for every field."""
     for name in field_names():
         _add_field(parser, name)
 

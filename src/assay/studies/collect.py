@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from assay.execution.store import Job, Store
 from assay.record import Row as Epoch
-from assay.record import RunRecord, read_scores
+from assay.record import RunRecord, read_json, read_scores
+from assay.run_folder import RunFolder
 from assay.selection import score
 from assay.studies.plan import Plan
 from assay.studies.results import Failure, Result, RowResults, StudyResults
@@ -17,7 +19,20 @@ from assay.studies.study import Row
 
 def collect(plan: Plan, store: Store) -> StudyResults:
     """The finished and the failed runs of every row; raises ``ValueError`` where a record is damaged."""
-    return StudyResults(plan.setting, tuple(_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows))
+    rows = tuple(_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows)
+    machines = {
+        _machine(store.folder(jobs[result.seed]))
+        for row, jobs in zip(rows, plan.jobs.values(), strict=True)
+        for result in row.results
+    }
+    return StudyResults(replace(plan.setting, hardware="; ".join(sorted(machines))), rows)
+
+
+def _machine(folder: Path) -> str:
+    """On what a run ran."""
+    about = read_json(RunFolder(folder).environment)
+    processor = about["accelerator"] or f"{about['processor']}, {about['threads']} of {about['cores']} cores"
+    return f"{processor}, torch {about['torch']}"
 
 
 def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:

@@ -31,6 +31,23 @@ class View(Protocol):
         """The study has ended, however it did."""
 
 
+class Silence:
+    """Shows nothing."""
+
+    def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
+        """Nothing."""
+
+    def watch(self, job: Job) -> bool:  # noqa: ARG002 - whichever it is
+        """Never asks to stop."""
+        return False
+
+    def done(self, job: Job, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
 class InterruptedStudyError(Exception):
     """The study was stopped by a signal; all that was done is kept."""
 

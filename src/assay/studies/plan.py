@@ -9,6 +9,7 @@ from typing import Any
 from assay.choices import nearest
 from assay.execution.store import Job
 from assay.recipe import Recipe
+from assay.run_folder import WITHOUT_EFFECT
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 
@@ -44,7 +45,6 @@ def plan_study(
     seeds: Sequence[int] = (0, 1, 2),
     selection: str | None = None,
     changes: Mapping[str, Any] | None = None,
-    hardware: str = "",
     command: str = "",
 ) -> Plan:
     """Plan a study.
@@ -57,7 +57,6 @@ def plan_study(
         selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the
             study's base says.
         changes: fields to change in every row, under dotted names.
-        hardware: on what it runs; stated with the results.
         command: what runs it again; stated with the results.
 
     Raises:
@@ -80,8 +79,7 @@ def plan_study(
         selection=jobs[study.rows[0].name][seeds[0]].recipe.train.select,
         seeds=tuple(seeds),
         control=study.control,
-        changes=", ".join(f"{name} {value}" for name, value in (changes or {}).items()),
-        hardware=hardware,
+        changes=", ".join(f"{name} {value}" for name, value in (changes or {}).items() if name not in WITHOUT_EFFECT),
         command=command,
     )
     return Plan(study, setting, jobs)

@@ -1,0 +1,33 @@
+"""Run whole tables: those of the reports, or your own, with seeds, intervals and verdicts.
+
+assay study list             the named studies
+assay study run NAME         run one, or what is missing of it; NAME may be a YAML file
+assay study show NAME        its table again, in any form
+assay study search RECIPE    look for better values of a recipe's fields
+"""
+
+from __future__ import annotations
+
+import argparse
+from types import ModuleType
+
+from assay.commands.study import list_studies, run, show
+
+ACTIONS: dict[str, ModuleType] = {"list": list_studies, "run": run, "show": show}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A parser for each action."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    for name, module in ACTIONS.items():
+        text = module.__doc__ or ""
+        action = actions.add_parser(name, help=text.splitlines()[0], description=text, allow_abbrev=False)
+        action.formatter_class = argparse.RawDescriptionHelpFormatter
+        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        module.add_arguments(action)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """What the chosen action does."""
+    status: int = ACTIONS[options.action].execute(options)
+    return status

@@ -1,0 +1,86 @@
+"""Run a study, or what is missing of it, and print its table.
+
+Every field of a recipe is an option too, and then holds for all rows: assay study run stem --train.device cuda
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.commands.fields import add_fields, given_fields
+from assay.commands.study.show import add_wanted, print_report
+
+if TYPE_CHECKING:
+    from assay.studies.conduct import Execute
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """STUDY, its budget, seeds and protocol, where it runs, and a flag for every field."""
+    parser.add_argument("study", metavar="STUDY", help="a name that `assay study list` lists, or a YAML file")
+    parser.add_argument("--budget", choices=["quick", "full"], help="quick: a stated proxy; full: as published")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each row (default: 3)")
+    parser.add_argument(
+        "--protocol",
+        choices=["held-out", "last", "test"],
+        help="how the epoch is chosen: on held-out images, the last one, or on the test split as some reports did "
+        "(default: as the study says)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
+    parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the runs run (default: here)")
+    parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
+    parser.add_argument(
+        "--cpus", type=int, metavar="N", help="CPU threads of one run (default: torch's choice; ray: 1)"
+    )
+    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="GPUs of one run, on ray (default: 0)")
+    add_wanted(parser)
+    add_fields(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run and print; 1 where a run gave nothing, 130 where the study was interrupted."""
+    from assay.studies.api import run_study
+    from assay.studies.conduct import InterruptedStudyError
+
+    if options.seeds < 1:
+        raise ValueError(f"--seeds: {options.seeds} is not at least 1")
+    command = shlex.join(["assay", *options.given])
+    try:
+        report = run_study(
+            options.study,
+            _changes(options),
+            budget=options.budget,
+            seeds=options.seeds,
+            selection=options.protocol,
+            out=options.out,
+            wanted=options.want,
+            execute=_where(options),
+            command=command,
+        )
+    except InterruptedStudyError as stopped:
+        print(f"{stopped}: {command}", file=sys.stderr)
+        return 130
+    print_report(report)
+    return 1 if report.failures else 0
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
+    changes = given_fields(options)
+    cpus = options.cpus or (1 if options.on == "ray" else None)
+    return {"train.threads": cpus, **changes} if cpus else changes
+
+
+def _where(options: argparse.Namespace) -> Execute:
+    from assay.execution.local import run_here
+
+    if options.on == "here":
+        if options.address or options.gpus:
+            raise ValueError("--address and --gpus are for --on ray")
+        return run_here
+    from assay.execution.on_ray import Ray
+
+    return Ray(address=options.address, cpus=options.cpus or 1, gpus=options.gpus)

@@ -1,0 +1,124 @@
+"""Look for better values of a recipe's fields, and train the best recipe again with fresh seeds.
+
+assay study search digits --over optim.lr --over augment.crop=0..4 --trials 20 --out studies/search-digits
+
+The same command goes on where it stopped. Started again elsewhere with a shared --storage, it takes part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.commands.fields import add_recipe, given_fields
+
+if TYPE_CHECKING:
+    from assay.search.found import Found
+    from assay.search.search import Each
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RECIPE, what to search over, for how long and where, and a flag for every field."""
+    parser.add_argument(
+        "--over",
+        action="append",
+        required=True,
+        metavar="FIELD[=VALUES]",
+        help="a field to search over, once for each: optim.lr (a range around the recipe's own value), "
+        "optim.lr=0.001..0.3 (a range; :log or :linear at its end), train.batch_size=64,128 (values)",
+    )
+    parser.add_argument("--trials", type=int, default=30, metavar="N", help="runs of the search (default: 30)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the results (default: studies/search-RECIPE)"
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="WHERE",
+        help="trials that several hosts share: a .journal or .db file, or postgresql://USER@HOST/NAME "
+        "(default: a journal in DIR)",
+    )
+    parser.add_argument(
+        "--confirm-seeds",
+        default="1000,1001,1002",
+        metavar="N,N,...",
+        help="seeds of the runs that say what the best recipe is worth; none: no such runs (default: 1000,1001,1002)",
+    )
+    parser.add_argument("--search-seed", type=int, default=0, metavar="N", help="seed of the drawing (default: 0)")
+    parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the trials run (default: here)")
+    parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
+    parser.add_argument(
+        "--cpus", type=int, metavar="N", help="CPU threads of one run (default: torch's choice; ray: 1)"
+    )
+    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="GPUs of one run, on ray (default: 0)")
+    add_recipe(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Search, and print what was found; 1 where nothing was, 130 where the search was interrupted."""
+    from assay.search.search import search
+    from assay.studies.conduct import InterruptedStudyError
+
+    command = shlex.join(["assay", *options.given])
+    out = options.out or Path("studies") / f"search-{Path(options.recipe).stem}"
+    try:
+        found = search(
+            options.recipe,
+            options.over,
+            _changes(options),
+            out=out,
+            trials=options.trials,
+            storage=options.storage,
+            confirm_seeds=_seeds(options.confirm_seeds),
+            seed=options.search_seed,
+            each=_where(options),
+            command=command,
+        )
+    except InterruptedStudyError as stopped:
+        print(f"{stopped}: {command}", file=sys.stderr)
+        return 130
+    print_found(found, out)
+    return 0 if found.best else 1
+
+
+def print_found(found: Found, folder: Path) -> None:
+    """The summary; the table with fresh seeds; where all of it lies."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from assay.search.report import BEST, in_short
+    from assay.studies.formats import as_rich
+    from assay.studies.table import make_table
+
+    console = Console()
+    console.print(Markdown(in_short(found)))
+    if found.confirmation:
+        console.print(as_rich(make_table(found.confirmation)))
+    console.print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
+    if found.best:
+        console.print(f"next: assay train {shlex.quote(str(folder / BEST))}", highlight=False, soft_wrap=True)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        return () if text == "none" else tuple(int(seed) for seed in text.split(","))
+    except ValueError:
+        raise ValueError(f"--confirm-seeds: expected numbers between commas, or none, not {text!r}") from None
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
+    cpus = options.cpus or (1 if options.on == "ray" else None)
+    return {**({"train.threads": cpus} if cpus else {}), **given_fields(options)}
+
+
+def _where(options: argparse.Namespace) -> Each:
+    from assay.search.search import on_ray, one_by_one
+
+    if options.on == "ray":
+        return on_ray(options.address, options.cpus or 1, options.gpus)
+    if options.address or options.gpus:
+        raise ValueError("--address and --gpus are for --on ray")
+    return one_by_one

@@ -1,0 +1,61 @@
+"""Print the table of a study as far as it has been run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.studies.api import StudyReport
+
+FORMS = ("terminal", "markdown", "latex", "csv")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """STUDY, and in which form."""
+    parser.add_argument("study", metavar="STUDY", help="its name, its YAML file or its folder")
+    parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
+    parser.add_argument("--format", choices=FORMS, default="terminal", help="default: terminal")
+    add_wanted(parser)
+
+
+def add_wanted(parser: argparse.ArgumentParser) -> None:
+    """``--want``."""
+    parser.add_argument(
+        "--want",
+        type=float,
+        default=1.0,
+        metavar="POINTS",
+        help="say how many seeds would resolve a difference of so many percentage points (default: 1)",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print it."""
+    from assay.studies.api import show_study
+    from assay.studies.formats import as_csv, as_latex, as_markdown
+
+    report = show_study(options.study, out=options.out, wanted=options.want)
+    if options.format == "terminal":
+        print_report(report)
+    else:
+        form = {"markdown": as_markdown, "latex": as_latex, "csv": as_csv}[options.format]
+        print(form(report.table), end="")
+    return 0
+
+
+def print_report(report: StudyReport) -> None:
+    """The table, what to try next, and where all of it lies."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from assay.studies.advice import advise, as_text
+    from assay.studies.formats import as_rich
+
+    console = Console()
+    console.print(as_rich(report.table))
+    if any(row.results for row in report.results.rows):
+        console.print(Markdown(as_text(advise(report.results))))
+    files = ", ".join(sorted(path.name for path in report.folder.iterdir() if path.name != "study.json"))
+    console.print(f"\n{report.folder}: {files}", highlight=False, soft_wrap=True)

@@ -1,0 +1,238 @@
+"""A user's own study, from a YAML file.
+
+Its layout::
+
+    purpose: Does cutout help the simple network?  # optional
+    base: simple-cnn           # a named recipe, a recipe's YAML file or a run folder (from this file on), or sections
+    changes: {train.epochs: 5} # optional: to the base, for all rows
+    design: grid               # every combination; or one-at-a-time: each value against the control
+    factors:
+      optim.lr: [0.01, 0.02, 0.05]
+      augment.cutout: [0, 8]
+    control: {optim.lr: 0.01}  # optional: a factor that it leaves out stands at its first value
+    quick: {epochs: 3, images: 10000, width: 0.25, changes: {}}  # optional, as is each of its keys
+    published: {"lr 0.02, cutout 8": 65.4}  # optional: accuracies in percent, by row
+    source: my notes           # optional: where these stand
+
+With ``design: list`` the rows stand in place of the factors, each with the fields that it changes;
+the control is then the name of one, by default of the first::
+
+    design: list
+    rows:
+      plain:
+      tuned: {optim.lr: 0.02, augment.cutout: 8}
+    control: plain
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from assay.choices import choose, nearest
+from assay.recipe import Recipe, field_names
+from assay.recipes import RECIPES, find_recipe
+from assay.studies.proxy import Proxy
+from assay.studies.study import Row, Study
+
+Fields = dict[str, Any]
+Factors = dict[str, list[Any]]
+Design = Callable[[Factors, Fields], list[Row]]
+
+_KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "control", "quick", "published")
+
+
+def read_study(path: Path) -> Study:
+    """The study of a YAML file, under the file's name; every row's recipe has been checked.
+
+    Raises:
+        ValueError: one line that names the file, what is wrong in it, what was expected and the nearest valid choice.
+    """
+    with _about(str(path)):
+        try:
+            values = _mapping(yaml.safe_load(path.read_text()), "key", _KEYS)
+        except FileNotFoundError:
+            raise ValueError("no such study file") from None
+        except OSError as error:
+            raise ValueError(error.strerror) from None
+        except yaml.YAMLError as error:
+            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+        return _study(path, values)
+
+
+def _study(path: Path, values: Fields) -> Study:
+    base = _base(values, path.parent)
+    rows, control = _listed(values) if _design(values) == "list" else _designed(values)
+    purpose, source = (_text(key, values.get(key, "")) for key in ("purpose", "source"))
+    published = _published(values, [row.name for row in rows])
+    rows = [replace(row, published=published.get(row.name)) for row in rows]
+    study = Study(path.stem, purpose, base, tuple(rows), control, source=source, quick=_quick(values, base))
+    for row in rows:
+        recipe = study.recipe(row)
+        if study.quick:
+            with _about(f"quick, row {row.name!r}"):
+                study.quick.apply(recipe, base.train.epochs)
+    return study
+
+
+def _base(values: Fields, folder: Path) -> Recipe:
+    """The base with the changes for all rows."""
+    if not values.get("base"):
+        raise ValueError("base is missing: a named recipe, a recipe's YAML file, a run folder, or sections")
+    with _about("base"):
+        base = values["base"]
+        recipe = Recipe.from_dict(base) if isinstance(base, dict) else _found(base, folder)
+    with _about("changes"):
+        return recipe.but(_fields(values.get("changes")))
+
+
+def _found(name: Any, folder: Path) -> Recipe:
+    """A named recipe, or one that stands beside the study."""
+    if not isinstance(name, str):
+        raise ValueError(f"expected a recipe's name, file or sections, not {name!r}")
+    beside = folder / Path(name).expanduser()
+    is_path = name not in RECIPES and (beside.is_dir() or beside.suffix in (".yaml", ".yml"))
+    return find_recipe(beside if is_path else name)[1]
+
+
+def _design(values: Fields) -> str:
+    """The design's name, when what it needs is there and nothing else."""
+    design = _text("design", values.get("design", "list" if "rows" in values else "grid"))
+    choose("design", design, {**DESIGNS, "list": None})
+    needed, other = ("rows", "factors") if design == "list" else ("factors", "rows")
+    if other in values:
+        raise ValueError(f"design {design} takes {needed}, not {other}")
+    if not values.get(needed):
+        raise ValueError(f"design {design} needs {needed}")
+    return design
+
+
+def _listed(values: Fields) -> tuple[list[Row], str]:
+    """The rows as they stand, and the control's name."""
+    rows = []
+    for name, changes in _mapping(values["rows"], "row").items():
+        with _about(f"row {name!r}"):
+            rows.append(Row(name, _fields(changes)))
+    return rows, _text("control", values.get("control", rows[0].name))
+
+
+def _designed(values: Fields) -> tuple[list[Row], str]:
+    """The control, then the design's other rows; and the control's name."""
+    with _about("factors"):
+        factors = {name: _levels(name, levels) for name, levels in _fields(values["factors"]).items()}
+    with _about("control"):
+        given = _mapping(values.get("control") or {}, "factor", factors)
+        control = {name: levels[0] for name, levels in factors.items()} | _fields(given)
+    first = Row(_name(control, factors), control)
+    rows = DESIGNS[values.get("design", "grid")](factors, control)
+    return [first, *(row for row in rows if row.changes != control)], first.name
+
+
+def _levels(name: str, levels: Any) -> list[Any]:
+    """A factor's values: a list, all different."""
+    if not isinstance(levels, list) or not levels:
+        raise ValueError(f"{name}: expected a list of values, not {levels!r}")
+    values = [_number(level) for level in levels]
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{name}: {value} stands there twice")
+    return values
+
+
+def _grid(factors: Factors, _control: Fields) -> list[Row]:
+    """Every combination of the factors' values."""
+    combined = (dict(zip(factors, values, strict=True)) for values in itertools.product(*factors.values()))
+    return [Row(_name(fields, factors), fields) for fields in combined]
+
+
+def _one_at_a_time(factors: Factors, control: Fields) -> list[Row]:
+    """Each value of each factor, with the others as in the control; named after what it changes."""
+    changes = ({name: value} for name, values in factors.items() for value in values)
+    return [Row(_name(changed, factors), {**control, **changed}) for changed in changes]
+
+
+DESIGNS: dict[str, Design] = {"grid": _grid, "one-at-a-time": _one_at_a_time}
+
+
+def _name(fields: Fields, factors: Iterable[str]) -> str:
+    """Such as ``lr 0.02, cutout 8``; the full names of fields whose last parts are the same."""
+    ends = [name.partition(".")[2] for name in factors]
+    shown = {name: end if ends.count(end) == 1 else name for name, end in zip(factors, ends, strict=True)}
+    words = {
+        name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in fields.items()
+    }
+    return ", ".join(f"{shown[name]} {value}" for name, value in words.items())
+
+
+def _quick(values: Fields, base: Recipe) -> Proxy | None:
+    if values.get("quick") is None:
+        return None
+    with _about("quick"):
+        given = _mapping(values["quick"], "key", ("epochs", "images", "width", "changes"))
+        return Proxy(**{"epochs": base.train.epochs, **given, "changes": _fields(given.get("changes"))})
+
+
+def _published(values: Fields, rows: list[str]) -> Fields:
+    """The rows' published accuracies, in percent."""
+    with _about("published"):
+        figures = _mapping(values.get("published") or {}, "row", rows)
+        for name, figure in figures.items():
+            if not isinstance(figure, int | float) or not 0 <= figure <= 100:
+                raise ValueError(f"{name}: {figure!r} is not a number at least 0 and at most 100")
+    return figures
+
+
+def _fields(values: Any) -> Fields:
+    """Values under the dotted names of a recipe's fields; nothing stands for none."""
+    fields = _mapping({} if values is None else values, "field")
+    for name in fields:
+        _check_field(name)
+    if "train.seed" in fields:
+        raise ValueError("train.seed: a study runs every row with seeds of its own")
+    return {name: _number(value) for name, value in fields.items()}
+
+
+def _check_field(name: str) -> None:
+    if name not in field_names():
+        within = [known for known in field_names() if known.startswith(f"{name.partition('.')[0]}.")]
+        raise ValueError(f"unknown field {name!r}: {nearest(name, within or Recipe.model_fields)}")
+
+
+def _mapping(values: Any, kind: str, known: Iterable[str] | None = None) -> Fields:
+    """A mapping under names, which are all among the known ones."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"expected a mapping, not {values!r}")
+    names = {str(name): value for name, value in values.items()}
+    for name in names:
+        if known is not None and name not in known:
+            raise ValueError(f"unknown {kind} {name!r}: {nearest(name, known)}")
+    return names
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for text; it is a number here."""
+    is_number = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE)
+    return float(value) if is_number else value
+
+
+def _text(thing: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{thing}: expected text, not {value!r}")
+    return value
+
+
+@contextmanager
+def _about(thing: str) -> Iterator[None]:
+    """Complaints that say what they are about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{thing}: {error}") from None

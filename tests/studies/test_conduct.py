@@ -1,0 +1,141 @@
+"""A study is done once, goes on where it stopped, and survives its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.execution.local import Watch
+from assay.execution.store import Job, Outcome, Store
+from assay.record import RunRecord
+from assay.studies import find_study
+from assay.studies.collect import collect
+from assay.studies.conduct import Execute, InterruptedStudyError, Silence, conduct
+from assay.studies.plan import Plan, plan_study
+from assay.studies.study import Row
+
+Counting = tuple[Execute, list[str]]
+
+
+@pytest.fixture
+def plan(study_file: Path) -> Plan:
+    return plan_study(find_study(study_file), seeds=(0, 1))
+
+
+def test_results_are_what_the_records_say(plan: Plan, tmp_path: Path, counting: Counting) -> None:
+    store = Store(tmp_path / "runs")
+    results = conduct(plan, store, Silence(), counting[0])
+    assert [row.row.name for row in results.rows] == ["slow", "fast"]
+    for row in results.rows:
+        assert [result.seed for result in row.results] == [0, 1]
+        for result in row.results:
+            record = RunRecord.read(store.folder(plan.jobs[row.row.name][result.seed]))
+            assert record.recipe.train.seed == result.seed
+            assert result.accuracy == 100 * record.summary["test"]["accuracy"]
+            assert result.correct is not None
+            assert 100 * np.mean(result.correct) == pytest.approx(result.accuracy)
+            assert (result.parameters, result.seconds) == (record.summary["parameters"], record.summary["seconds"])
+            assert result.flops > 2 * 6 * 25 * 12 * 12  # more than its first convolution's
+    assert "torch" in results.setting.hardware
+
+
+def test_no_finished_run_is_done_again(plan: Plan, tmp_path: Path, counting: Counting) -> None:
+    execute, done = counting
+    store = Store(tmp_path / "runs")
+    first = conduct(plan, store, Silence(), execute)
+    assert done == ["0.001 0", "0.01 0", "0.001 1", "0.01 1"]
+    again = conduct(plan, store, Silence(), execute)
+    assert len(done) == 4
+    assert [row.results[0].accuracy for row in again.rows] == [row.results[0].accuracy for row in first.rows]
+
+
+def test_seeds_are_added_without_redoing_any(plan: Plan, study_file: Path, tmp_path: Path, counting: Counting) -> None:
+    execute, done = counting
+    conduct(plan, Store(tmp_path / "runs"), Silence(), execute)
+    more = plan_study(find_study(study_file), seeds=(0, 1, 2))
+    results = conduct(more, Store(tmp_path / "runs"), Silence(), execute)
+    assert done[4:] == ["0.001 2", "0.01 2"]
+    assert [len(row.results) for row in results.rows] == [3, 3]
+
+
+def with_row(plan: Plan, row: Row) -> Plan:
+    return plan_study(replace(plan.study, rows=(*plan.study.rows, row)), seeds=plan.setting.seeds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"train.batch_size": 5000}, "5000 is more than"),
+        ({"optim.name": "sgd", "optim.lr": 100.0, "optim.lr_batch": 1, "train.epochs": 3}, "diverged in epoch"),
+    ],
+)
+def test_a_row_fails_alone(
+    plan: Plan, tmp_path: Path, counting: Counting, changes: dict[str, object], reason: str
+) -> None:
+    store = Store(tmp_path / "runs")
+    results = conduct(with_row(plan, Row("bad", changes)), store, Silence(), counting[0])
+    assert [len(row.results) for row in results.rows] == [2, 2, 0]
+    assert [reason in failure.reason for failure in results.rows[2].failures] == [True, True]
+
+
+def test_failed_runs_are_tried_again_and_diverged_ones_are_not(plan: Plan, tmp_path: Path) -> None:
+    store, asked = Store(tmp_path / "runs"), []
+
+    def execute(jobs: Sequence[Job], store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        for job in jobs:
+            asked.append(job.key)
+            outcome = Outcome("failed", "out of memory")
+            store.root.mkdir(exist_ok=True)
+            store.note(job, outcome)
+            yield job, outcome
+
+    first = conduct(plan, store, Silence(), execute)
+    assert [failure.reason for row in first.rows for failure in row.failures] == ["out of memory"] * 4
+    conduct(plan, store, Silence(), execute)
+    assert asked == [job.key for job in plan.order()] * 2
+
+
+def test_an_interrupted_study_goes_on(plan: Plan, tmp_path: Path, counting: Counting) -> None:
+    execute, done = counting
+    store = Store(tmp_path / "runs")
+
+    def interrupted(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        yield from execute(jobs[:1], store, watch)
+        yield jobs[1], Outcome("interrupted")
+
+    with pytest.raises(InterruptedStudyError):
+        conduct(plan, store, Silence(), interrupted)
+    assert [len(row.results) for row in collect(plan, store).rows] == [1, 0]
+    results = conduct(plan, store, Silence(), execute)
+    assert done == ["0.001 0", "0.01 0", "0.001 1", "0.01 1"]
+    assert [len(row.results) for row in results.rows] == [2, 2]
+
+
+def test_the_reports_way_and_the_honest_one_come_from_one_run(
+    study_file: Path, tmp_path: Path, counting: Counting
+) -> None:
+    text = study_file.read_text().replace("train.epochs: 1", "train.epochs: 4, data.held_out: 0.1")
+    study_file.write_text(text)
+    plan = plan_study(find_study(study_file), seeds=(0,), selection="test")
+    results = conduct(plan, Store(tmp_path / "runs"), Silence(), counting[0])
+    for row in results.rows:
+        ways = row.results[0].by_selection
+        record = RunRecord.read(Store(tmp_path / "runs").folder(plan.jobs[row.row.name][0]))
+        assert ways["test"] == row.results[0].accuracy == 100 * max(epoch["test_accuracy"] for epoch in record.metrics)
+        assert ways["last"] == 100 * record.metrics[-1]["test_accuracy"]
+        best = max(record.metrics, key=lambda epoch: (epoch["held_out_accuracy"], -epoch["held_out_loss"]))
+        assert ways["held-out"] == 100 * best["test_accuracy"]
+
+
+def test_a_run_that_others_need_comes_first_and_is_their_start(plan: Plan, tmp_path: Path, counting: Counting) -> None:
+    base = plan.study.base
+    tuned = with_row(plan, Row("tuned", after={"model.pretrained": base.but({"optim.lr": 0.005})}))
+    store = Store(tmp_path / "runs")
+    results = conduct(tuned, store, Silence(), counting[0])
+    folder = store.folder(tuned.jobs["tuned"][0].after["model.pretrained"])
+    assert RunRecord.read(store.folder(tuned.jobs["tuned"][0])).recipe.model.pretrained == str(folder)
+    assert results.rows[2].results[0].accuracy > results.rows[0].results[0].accuracy

@@ -1,0 +1,90 @@
+"""A study's runs: which, at which setting, in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from assay.recipe import Recipe
+from assay.studies import STUDIES
+from assay.studies.plan import plan_study
+from assay.studies.proxy import Proxy
+from assay.studies.study import Row, Study
+
+BASE = Recipe().but({"train.epochs": 20, "data.held_out": 0.0, "train.select": "last"})
+FIRST = BASE.but({"optim.lr": 0.3})
+STUDY = Study(
+    "small",
+    "Which?",
+    BASE,
+    (Row("a"), Row("b", {"optim.lr": 0.2}), Row("c", {"optim.lr": 0.2}, after={"model.pretrained": FIRST})),
+    control="a",
+    quick=Proxy(epochs=5, images=100),
+)
+
+
+def test_all_rows_of_a_seed_come_before_the_next_seed() -> None:
+    plan = plan_study(STUDY, seeds=(4, 7))
+    order = [(job.recipe.optim.lr, job.recipe.train.seed) for job in plan.order()]
+    assert order == [(0.1, 4), (0.2, 4), (0.3, 0), (0.2, 4), (0.1, 7), (0.2, 7), (0.2, 7)]
+
+
+def test_what_a_run_needs_is_done_once_and_first() -> None:
+    jobs = plan_study(STUDY).jobs["c"]
+    firsts = {job.after["model.pretrained"].key for job in jobs.values()}
+    keys = [job.key for job in plan_study(STUDY).order()]
+    assert len(firsts) == 1
+    assert keys.index(firsts.pop()) < min(keys.index(job.key) for job in jobs.values())
+
+
+def test_rows_of_one_recipe_share_their_runs_and_others_do_not() -> None:
+    plan = plan_study(STUDY)
+    assert plan.jobs["b"][0].key != plan.jobs["c"][0].key != plan.jobs["a"][0].key
+    controls = {plan_study(STUDIES[name]).jobs[STUDIES[name].control or ""][0].key for name in ("stem", "optimizer")}
+    assert len(controls) == 1
+
+
+@pytest.mark.parametrize(("budget", "epochs", "images"), [(None, 5, 100), ("quick", 5, 100), ("full", 20, None)])
+def test_the_budget_holds_for_every_run(budget: str | None, epochs: int, images: int | None) -> None:
+    plan = plan_study(STUDY, budget=budget)
+    assert {(job.recipe.train.epochs, job.recipe.data.train_images) for job in plan.order()} == {(epochs, images)}
+    assert plan.setting.budget == (budget or "quick")
+    assert ("5 epochs in place of 20" in plan.setting.budget_in_words) == (budget != "full")
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [(None, ("last", 0.0)), ("last", ("last", 0.0)), ("held-out", ("held-out", 0.1)), ("test", ("test", 0.0))],
+)
+def test_the_way_to_choose_the_epoch_holds_for_every_row(selection: str | None, expected: tuple[str, float]) -> None:
+    plan = plan_study(STUDY, selection=selection)
+    rows = [job.recipe for jobs in plan.jobs.values() for job in jobs.values()]
+    assert {(recipe.train.select, recipe.data.held_out) for recipe in rows} == {expected}
+    assert plan.setting.selection == expected[0]
+
+
+def test_changes_hold_for_every_run_and_are_stated_where_they_have_an_effect() -> None:
+    plan = plan_study(STUDY, changes={"train.threads": 2, "data.root": "/somewhere"})
+    assert {job.recipe.train.threads for job in plan.order()} == {2}
+    assert plan.setting.changes == "train.threads 2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": "quik"}, "unknown budget 'quik': did you mean quick"),
+        ({"selection": "tests"}, "unknown selection 'tests': did you mean test"),
+        ({"seeds": ()}, "seeds: .* are not one or more"),
+        ({"seeds": (1, 1)}, "seeds: .* are not one or more"),
+        ({"changes": {"optim.rl": 1}}, "unknown field optim.rl: did you mean optim.lr"),
+    ],
+)
+def test_mistakes_are_named(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_study(STUDY, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_study_without_a_quick_setting_says_so() -> None:
+    study = Study("small", "Which?", BASE, (Row("a"),))
+    assert plan_study(study).setting.budget == "full"
+    with pytest.raises(ValueError, match="study small has no quick setting"):
+        plan_study(study, budget="quick")

@@ -1,0 +1,84 @@
+"""The front door of studies: folders, files, and what is shown later."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import assay
+from assay.execution import store as store_module
+from assay.execution.local import Watch
+from assay.execution.store import Job, Outcome, Store
+from assay.studies.conduct import Execute, InterruptedStudyError
+
+FILES = {"study.json", "table.md", "table.csv", "table.tex", "next.md"}
+PICTURES = {"forest.png", "forest.svg", "cost.png", "cost.svg"}
+
+
+@pytest.fixture(autouse=True)
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but not drawn, which takes seconds."""
+    monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
+
+
+@pytest.fixture
+def report(study_file: Path, tmp_path: Path, in_line: Execute) -> assay.StudyReport:
+    return assay.run_study(study_file, seeds=2, out=tmp_path / "out", execute=in_line, progress=False)
+
+
+def test_a_study_leaves_table_pictures_and_advice(report: assay.StudyReport, tmp_path: Path) -> None:
+    assert report.folder == tmp_path / "out" / "rates-full"
+    assert {path.name for path in report.folder.iterdir()} == FILES | PICTURES
+    rows = list(csv.DictReader((report.folder / "table.csv").read_text().splitlines()))
+    assert [row["row"] for row in rows] == ["slow", "fast"]
+    assert float(rows[1]["accuracy_percent"]) == pytest.approx(report.table.lines[1].estimate.mean)
+    assert "rates" in (report.folder / "table.md").read_text()
+    assert report.failures == 0
+
+
+def test_it_is_shown_again_without_running(report: assay.StudyReport, tmp_path: Path, study_file: Path) -> None:
+    for name in ("rates", study_file, report.folder):
+        shown = assay.show_study(name, out=tmp_path / "out")
+        assert repr(shown.table) == repr(report.table)  # nan is not equal to itself
+
+
+def test_it_is_shown_after_the_code_has_changed(
+    report: assay.StudyReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "code_version", lambda: "another")
+    assert repr(assay.show_study("rates", out=tmp_path / "out").table) == repr(report.table)
+
+
+def test_studies_at_other_settings_have_folders_of_their_own(
+    report: assay.StudyReport, study_file: Path, tmp_path: Path, in_line: Execute
+) -> None:
+    other = assay.run_study(
+        study_file, seeds=1, selection="held-out", out=tmp_path / "out", execute=in_line, progress=False
+    )
+    assert other.folder.name == "rates-full-held-out"
+    with pytest.raises(ValueError, match="rates: which one"):
+        assay.show_study("rates", out=tmp_path / "out")
+    assert repr(assay.show_study(report.folder).table) == repr(report.table)
+
+
+def test_an_interrupted_study_leaves_its_table(study_file: Path, tmp_path: Path, in_line: Execute) -> None:
+    def interrupted(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        yield from in_line(jobs[:1], store, watch)
+        yield jobs[1], Outcome("interrupted")
+
+    with pytest.raises(InterruptedStudyError):
+        assay.run_study(study_file, seeds=1, out=tmp_path / "out", execute=interrupted, progress=False)
+    lines = assay.show_study("rates", out=tmp_path / "out").table.lines
+    assert [line.runs for line in lines] == [1, 0]
+    assert lines[1].verdict == "to come"
+
+
+def test_what_was_never_run_cannot_be_shown(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="stem: nothing has been run of it"):
+        assay.show_study("stem", out=tmp_path)
+    with pytest.raises(ValueError, match="unknown study 'stm': did you mean stem"):
+        assay.run_study("stm", out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
