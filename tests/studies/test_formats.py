@@ -1,0 +1,194 @@
+"""A study's table in its four forms: nothing is lost, nothing breaks the markup, nothing passes for what it is not."""
+
+import csv
+import io
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from assay.recipe import Recipe
+from assay.statistics import estimate, paired_difference
+from assay.studies.formats import accuracy, as_csv, as_latex, as_markdown, as_rich, difference, quantity, rate
+from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.study import Row
+from assay.studies.table import Table, make_table
+
+AWKWARD = r"a|b_c [bold]x[/bold] 50 % & $y$ \z #1 {q} ~t^2 *"
+SETTING = Setting(
+    "activation",
+    "Which activation?",
+    "R2 & more, 2.2.5",
+    "one run, no seed",
+    "quick",
+    "5 epochs in place of 50",
+    "test",
+    (0, 1, 2),
+    "relu",
+    hardware="2 cores",
+    command="assay study run activation",
+)
+
+
+def made_table(name: str = "elu", control: str | None = "relu") -> Table:
+    def results(*accuracies: float) -> tuple[Result, ...]:
+        return tuple(
+            Result(seed, value, 1_330_000, 74_200_000, 193.0, 1290.0, None, {"held-out": value - 1})
+            for seed, value in enumerate(accuracies)
+        )
+
+    rows = (
+        RowResults(Row("relu", published=78.62), Recipe(), results(70.0, 71.0, 72.0)),
+        RowResults(Row(name, published=74.07), Recipe(), results(66.1, 66.9, 68.0)),
+        RowResults(
+            Row("tanh", published=74.66), Recipe(), (), tuple(Failure(seed, "loss is nan") for seed in range(3))
+        ),
+    )
+    return make_table(StudyResults(replace(SETTING, control=control), rows))
+
+
+def printed(table: Table, width: int = 100) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(as_rich(table))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_numbers_for_people() -> None:
+    assert accuracy(estimate([78.0, 79.0, 80.0])) == "79.00 ± 2.48"
+    assert (accuracy(estimate([78.0])), accuracy(estimate([]))) == ("78.00", "—")
+    pairs = paired_difference({0: 66.1, 1: 66.9, 2: 68.0}, {0: 70.0, 1: 71.0, 2: 72.0})
+    assert difference(pairs) == "-4.00 [-4.25, -3.75]"
+    assert (difference(paired_difference({0: 2.0}, {0: 1.5})), difference(None)) == ("+0.50", "—")
+    assert difference(paired_difference({0: 1.0}, {0: 1.001})) == "+0.00"  # no minus before nothing
+    counts = (0, 512, 999, 999_600, 1_330_000, 74_200_000, 1.8e9, 2.05e13, None)
+    assert [quantity(count) for count in counts] == [
+        "0", "512", "999", "1.00 M", "1.33 M", "74.2 M", "1.80 G", "20.5 T", "—",
+    ]  # fmt: skip
+    assert [rate(number) for number in (193.4, 1290.0, 9.53, 0.25, math.nan)] == ["193", "1,290", "9.5", "0.25", "—"]
+
+
+def cells_of(markdown: str) -> list[list[str]]:
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.replace(r"\|", "¦").strip("|").split("|")] for line in rows]
+
+
+def test_markdown() -> None:
+    text = as_markdown(made_table())
+    titles, rule, control, elu, failed = cells_of(text)
+    said = dict(zip(titles, elu, strict=True))
+    assert said == {
+        "row": "elu",
+        "published": "74.07",
+        "measured": "67.00 ± 2.37",
+        "held-out": "66.00",
+        "published difference": "-4.55",
+        "difference": "-4.00 [-4.25, -3.75]",
+        "p": "0.00021",
+        "verdict": "same direction",
+        "runs": "3/3",
+        "seeds for 1 point": "3",
+        "parameters": "1.33 M",
+        "FLOPs": "74.2 M",
+        "seconds": "193",
+        "images/s": "1,290",
+    }
+    assert {titles[place] for place, dashes in enumerate(rule) if dashes.endswith(":")} == set(titles) - {
+        "row",
+        "verdict",
+    }
+    assert (control[0], failed[0], failed[2], failed[8]) == ("relu", "tanh", "—", "0/3")
+    assert "- budget: quick: 5 epochs in place of 50; published figures are of the full setting" in text
+    assert "ON THE TEST SPLIT" in text
+    assert "- Failed: tanh: seed 0: loss is nan;" in text
+
+
+def test_markdown_keeps_awkward_names_in_one_cell() -> None:
+    rows = cells_of(as_markdown(made_table(AWKWARD)))
+    assert {len(row) for row in rows} == {14}
+    assert rows[3][0] == r"a\¦b_c [bold]x[/bold] 50 % & \$y\$ \\z #1 {q} \~t^2 \*".replace(r"\¦", "¦")
+
+
+def test_latex() -> None:
+    text = as_latex(made_table(AWKWARD))
+    for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{table}", r"\end{table}", "lrrrrrrlrrrrrr"):
+        assert text.count(part) == 1
+    caption = next(line for line in text.splitlines() if line.startswith(r"\caption{"))
+    assert "Budget: quick: 5 epochs in place of 50; published figures are of the full setting." in caption
+    assert "ON THE TEST SPLIT" in caption
+    assert r"R2 \& more, 2.2.5." in caption
+    assert "Which activation? Source" in caption
+    row = next(line for line in text.splitlines() if line.startswith(" a|b"))
+    assert r"a|b\_c [bold]x[/bold] 50 \% \& \$y\$ \textbackslash{}z \#1 \{q\} \textasciitilde{}t\^{}2 *" in row
+    assert row.replace(r"\&", "").count("&") == 13
+
+
+def test_latex_does_not_take_a_name_in_brackets_for_a_height() -> None:
+    text = as_latex(made_table("[1, 2]"))
+    assert "\\\\\n {}[1, 2]" in text
+    assert "\\\\\n [" not in text
+
+
+def test_csv_is_exact_and_every_line_says_what_it_is() -> None:
+    table = made_table(AWKWARD + "\n,\"'")
+    control, elu, failed = csv.DictReader(io.StringIO(as_csv(table)))
+    assert elu["row"] == table.lines[1].name
+    for line in (control, elu, failed):
+        assert (line["budget"], line["selection"], line["study"]) == ("quick", "test", "activation")
+        assert line["budget_in_words"] == "5 epochs in place of 50"
+    about = table.lines[1].difference
+    assert about is not None
+    assert float(elu["difference_low_points"]) == about.low  # to the last digit
+    assert float(elu["accuracy_percent"]) == np.mean([66.1, 66.9, 68.0])
+    assert float(elu["p_corrected"]) == table.lines[1].p
+    assert (elu["pairs"], elu["parameters"], elu["verdict"], elu["test"]) == ("3", "1330000", "same direction", "t")
+    assert elu["held_out_selection_accuracy_percent"] == "66.0"
+    empty = ("accuracy_percent", "difference_points", "p_corrected", "parameters", "seconds_per_run", "seeds_needed")
+    assert {failed[name] for name in empty} == {""}
+    assert failed["failures"] == "seed 0: loss is nan; seed 1: loss is nan; seed 2: loss is nan"
+    assert None not in elu  # as many cells as titles
+
+
+@pytest.mark.parametrize("name", ["elu", AWKWARD, "a long name of a row that says what differs in many words"])
+def test_terminal_of_100_columns(name: str) -> None:
+    text = printed(made_table(name))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    for part in (
+        "67.00 ± 2.37",
+        "66.00",
+        "-4.00",
+        "[-4.25, -3.75]",
+        "same direction",
+        "1.33 M",
+        "74.2 M",
+        "193",
+        "1,290",
+    ):
+        assert part in text
+    assert all(word in text for word in name.split())  # whole words
+    assert "ON THE TEST SPLIT" in text
+    assert "quick: 5 epochs in place of 50" in text
+
+
+def test_terminal_shows_markup_in_a_name_as_it_is() -> None:
+    assert "[bold]x[/bold]" in printed(made_table("[bold]x[/bold]"), 200)
+
+
+def test_terminal_counts_the_runs_of_an_unfinished_row() -> None:
+    table = made_table()
+    unfinished = replace(table, lines=(replace(table.lines[0], runs=2), *table.lines[1:]))
+    assert "(2 of 3" in printed(unfinished, 200)
+    assert "(" not in "".join(line for line in printed(table, 200).splitlines() if line.startswith(" tanh"))
+
+
+def test_without_a_control_and_without_held_out_figures() -> None:
+    table = made_table(control=None)
+    table = replace(table, lines=tuple(replace(line, held_out=None) for line in table.lines))
+    titles = cells_of(as_markdown(table))[0]
+    assert "held-out" not in titles
+    assert "control" not in as_markdown(table)
+    assert printed(table)
+    assert as_latex(table)

@@ -1,0 +1,69 @@
+"""Neighbours: what is put forward, and what is not."""
+
+from typing import Any
+
+from assay.recipe import Recipe
+from assay.studies.factors import find_factors
+from assay.studies.neighbours import neighbours
+
+BASE = Recipe()
+
+
+def proposed(*tested: dict[str, Any], best: int = 0, winners: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    """Changes to the base of the neighbours of tested recipes, of which the base is the reference."""
+    recipes = [BASE, *(BASE.but(changes) for changes in tested)]
+    found = neighbours(
+        recipes[best], recipes, [recipes[i] for i in winners], BASE, find_factors(recipes, BASE), recipes
+    )
+    return [{name: pair[1] for name, pair in BASE.differences(recipe).items()} for recipe in found]
+
+
+def test_the_best_rows_changes_with_anothers() -> None:
+    found = proposed({"augment.alternate_flip": True}, {"optim.name": "lars"}, {"optim.decay": "weights"}, best=1)
+    assert found == [
+        {"augment.alternate_flip": True, "optim.name": "lars"},
+        {"augment.alternate_flip": True, "optim.decay": "weights"},
+    ]
+
+
+def test_pairs_of_rows_that_beat_the_reference() -> None:
+    tested = ({"augment.alternate_flip": True}, {"optim.name": "lars"}, {"optim.decay": "weights"})
+    found = proposed(*tested, best=1, winners=(1, 2, 3))
+    assert {"optim.name": "lars", "optim.decay": "weights"} in found
+    assert len(found) == 3
+
+
+def test_rows_that_change_the_same_field_are_not_combined() -> None:
+    assert proposed({"optim.name": "lars"}, {"optim.name": "muon"}, best=1, winners=(1, 2)) == []
+
+
+def test_tested_combinations_are_not_proposed_again() -> None:
+    one, other = {"optim.name": "lars"}, {"optim.decay": "weights"}
+    assert proposed(one, other, best=1)
+    assert proposed(one, other, {**one, **other}, best=1) == []
+
+
+def test_numbers_move_around_the_best_level() -> None:
+    found = proposed({"optim.weight_decay": 1e-4}, {"optim.weight_decay": 1e-3}, best=2)
+    assert found == [{"optim.weight_decay": 0.00055}, {"optim.weight_decay": 0.0019}]
+
+
+def test_what_the_recipe_refuses_is_left_out() -> None:
+    assert proposed({"augment.flip": 1.0}, best=1) == [{"augment.flip": 0.5}]  # a probability of 2 is none
+
+
+def test_what_the_optimizer_does_not_have_is_left_out() -> None:
+    assert proposed({"optim.name": "adam"}, {"optim.dampening": 0.1, "optim.momentum": 0.9}, best=1) == []
+    assert proposed({"optim.name": "lars"}, {"optim.momentum": 0.9}, best=1)
+
+
+def test_what_the_model_does_not_have_is_left_out() -> None:
+    assert proposed({"model.name": "vgg11"}, {"model.zero_gamma": True}, best=1) == []
+    assert proposed({"model.name": "resnet18"}, {"model.zero_gamma": True}, best=1)
+    assert proposed({"model.name": "timm:resnet18"}, {"model.zero_gamma": True}, best=1)  # its options are its own
+
+
+def test_what_the_schedule_does_not_have_is_left_out() -> None:
+    assert proposed({"schedule.name": "cosine"}, {"schedule.every": 2.0, "schedule.name": "step"}, best=1) == []
+    assert proposed({"schedule.final": 0.1, "schedule.name": "linear"}, {"schedule.warmup": 9.0}, best=1)
+    assert {"schedule.warmup": 18.0} not in proposed({"schedule.warmup": 9.0}, best=1)  # of 10 epochs

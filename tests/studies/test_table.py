@@ -1,0 +1,210 @@
+"""A study's table: which rows are compared, by which test, and what is said of them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from assay.recipe import Recipe
+from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.study import Row
+from assay.studies.table import Line, Table, make_table, verdict
+from assay.studies.words import footnotes, header, in_short
+
+SETTING = Setting("stem", "Which stem?", "R2 2.2.1", "one run", "full", "", "held-out", (0, 1, 2), "a")
+
+
+def runs(*accuracies: float, **more) -> tuple[Result, ...]:
+    """Finished runs of the seeds 0, 1, ..."""
+    return tuple(
+        Result(seed, accuracy, 1_330_000, 74_200_000, 190.0 + 2 * seed, 1000.0 + 100 * seed, **more)
+        for seed, accuracy in enumerate(accuracies)
+    )
+
+
+def row(name: str, published: float | None, results=(), failures=(), **more) -> RowResults:
+    return RowResults(Row(name, published=published, **more), Recipe(), tuple(results), tuple(failures))
+
+
+def table_of(*rows: RowResults, wanted: float = 1.0, **setting) -> Table:
+    return make_table(StudyResults(replace(SETTING, **setting), rows), wanted)
+
+
+def verdicts(table: Table) -> list[str]:
+    return [line.verdict for line in table.lines]
+
+
+CONTROL = row("a", 78.62, runs(70.0, 71.0, 72.0))
+
+
+def answers(right: int, of: int = 1000, start: int = 0) -> np.ndarray:
+    correct = np.zeros(of, bool)
+    correct[start : start + right] = True
+    return correct
+
+
+def test_a_line_by_hand() -> None:
+    table = table_of(CONTROL, row("b", 74.07, runs(66.1, 66.9, 68.0), note="older"))
+    line = table.lines[1]
+    assert (line.name, line.published, line.note, line.split, line.runs) == ("b", 74.07, "older", "test", 3)
+    assert line.published_difference == pytest.approx(-4.55)
+    assert line.estimate.mean == pytest.approx(67.0)
+    assert (line.parameters, line.flops, line.seconds, line.images_per_second) == (1_330_000, 74_200_000, 192, 1100)
+    assert line.difference is not None
+    assert (line.difference.mean, line.difference.n) == (pytest.approx(-4.0), 3)  # -3.9, -4.1, -4.0
+    half = 4.302653 * 0.1 / math.sqrt(3)
+    assert line.difference.high == pytest.approx(-4 + half, abs=1e-6)
+    assert line.p == pytest.approx(stats.ttest_rel([66.1, 66.9, 68.0], [70.0, 71.0, 72.0]).pvalue)
+    assert (line.test, line.verdict) == ("t", "same direction")
+    control = table.lines[0]
+    assert (control.verdict, control.difference, control.test) == ("control", None, "")
+    assert control.published_difference is None
+    assert math.isnan(control.p)
+
+
+@pytest.mark.parametrize(
+    ("published", "said"),
+    [(79.0, "same direction"), (78.0, "opposite"), (None, "better"), (78.62, "better")],
+)
+def test_a_gain_against_what_was_published(published: float | None, said: str) -> None:
+    assert verdicts(table_of(CONTROL, row("b", published, runs(74.0, 75.1, 75.9))))[1] == said
+
+
+def test_verdicts_by_themselves() -> None:
+    assert verdict(-1.0, 0.01, None) == verdict(-1.0, 0.01, 0.0) == "worse"
+    assert verdict(-1.0, 0.01, -3.0) == "same direction"
+    assert verdict(-1.0, 0.049, 3.0) == "opposite"
+    assert verdict(-1.0, 0.05, 3.0) == "not distinguishable"
+
+
+def test_holm_counts_the_rows_that_were_compared() -> None:
+    near = runs(71.3, 72.0, 73.0)  # +1.3, +1, +1: p 0.0081 by itself
+    alone = table_of(CONTROL, row("b", None, near), row("failed", None, (), [Failure(0, "x")] * 3))
+    assert (alone.compared, verdicts(alone)[1]) == (1, "better")
+    many = table_of(CONTROL, *(row(f"b{number}", None, near) for number in range(7)))
+    assert many.compared == 7
+    assert many.lines[1].p == pytest.approx(7 * alone.lines[1].p)
+    assert set(verdicts(many)[1:]) == {"not distinguishable"}
+
+
+def test_without_a_control_nothing_is_compared() -> None:
+    table = table_of(row("a", 86.98, runs(76.0, 77.0)), row("b", 82.04, runs(60.0, 61.0)), control=None)
+    assert verdicts(table) == ["", ""]
+    assert all(line.difference is None and line.published_difference is None for line in table.lines)
+    assert not any("Verdicts" in note or "Differences" in note for note in footnotes(table))
+
+
+def test_failed_and_to_come() -> None:
+    failures = [Failure(0, "loss is nan"), Failure(1, "out of memory"), Failure(2, "loss is nan")]
+    table = table_of(
+        CONTROL,
+        row("f", 1.0, (), failures),
+        row("g", 1.0, (), failures[:1]),
+        row("c", 1.0),
+        row("h", 1.0, runs(60.0), failures[1:]),
+    )
+    assert verdicts(table) == ["control", "failed", "to come", "to come", "not compared"]
+    failed = table.lines[1]
+    assert failed.failures == ("seed 0: loss is nan", "seed 1: out of memory", "seed 2: loss is nan")
+    assert (failed.parameters, failed.flops, failed.runs, failed.seeds_needed) == (None, None, 0, None)
+    assert math.isnan(failed.seconds)
+    assert "Failed: h: seed 1: out of memory; seed 2: loss is nan." in footnotes(table)
+
+
+def test_a_control_that_failed_leaves_nothing_to_compare_with() -> None:
+    table = table_of(row("a", 78.0, (), [Failure(seed, "x") for seed in range(3)]), row("b", 70.0, runs(60.0, 61.0)))
+    assert verdicts(table) == ["control", "not compared"]
+    assert any(note.startswith("Not compared") for note in footnotes(table))
+
+
+def test_one_run_each_is_judged_by_its_answers() -> None:
+    control = row("a", 78.0, runs(70.0, correct=answers(700)))
+    differs = row("b", 70.0, runs(60.0, correct=answers(600)))
+    alike = row("c", 70.0, runs(69.9, correct=answers(699, start=50)))
+    table = table_of(control, differs, alike, seeds=(0,))
+    assert verdicts(table) == ["control", "same direction", "not distinguishable"]
+    line = table.lines[1]
+    assert (line.test, line.seeds_needed) == ("mcnemar", None)
+    assert line.p == pytest.approx(2 * 2 * 0.5**100)  # 100 of 100 images for the control; two rows
+    assert table.lines[2].p == pytest.approx(stats.binomtest(49, 99).pvalue)
+    assert line.difference is not None
+    assert math.isnan(line.difference.low)
+    assert any(
+        note.startswith("† one run each: McNemar") and "not whether the choices do" in note for note in footnotes(table)
+    )
+
+
+def test_one_run_is_paired_with_the_controls_run_of_its_seed() -> None:
+    control = [replace(run, correct=answers(700 - 300 * run.seed)) for run in runs(70.0, 40.0)]
+    line = table_of(row("a", None, control), row("b", None, [replace(control[1], accuracy=40.0)])).lines[1]
+    assert (line.test, line.p, line.verdict) == ("mcnemar", 1.0, "not distinguishable")
+
+
+def test_one_run_without_its_answers_is_not_compared() -> None:
+    table = table_of(row("a", 78.0, runs(70.0)), row("b", 70.0, runs(60.0)))
+    assert verdicts(table)[1] == "not compared"
+    assert not any("†" in note for note in footnotes(table))
+
+
+def test_another_split_is_not_compared() -> None:
+    table = table_of(CONTROL, row("on train", 99.0, runs(90.0, 91.0, 92.5), split="train"))
+    line = table.lines[1]
+    assert (line.verdict, line.difference, line.published_difference, line.split) == (
+        "not compared",
+        None,
+        None,
+        "train",
+    )
+    assert "Accuracy on another split than test: on train (train)." in footnotes(table)
+
+
+def test_seeds_that_would_resolve_the_wanted_difference() -> None:
+    spread = runs(70.0, 72.0, 74.0)  # differences 0, 1, 2: standard deviation 1
+    rows = [CONTROL, row("b", None, spread)]
+    assert table_of(*rows, wanted=0.5).lines[1].seeds_needed == 34
+    assert table_of(*rows, wanted=5.0).lines[1].seeds_needed < 34
+    shared = table_of(*rows, row("c", None), row("train", None, split="train"), wanted=0.5)
+    assert shared.lines[1].seeds_needed > 34  # a row that is still to come shares the level
+    assert "Seeds that would resolve 0.5 points (power 80 %, at the spread seen here): b: 34." in footnotes(
+        table_of(*rows, wanted=0.5)
+    )
+
+
+def test_the_epoch_chosen_on_the_test_split_is_said_and_the_other_way_is_shown() -> None:
+    chosen = runs(70.0, 72.0, by_selection={"held-out": 69.0, "test": 70.0})
+    partly = (*runs(70.0, by_selection={"held-out": 69.0}), Result(1, 70.0, 1, 1, 1.0, 1.0))
+    table = table_of(row("a", None, chosen), row("b", None, partly), selection="test")
+    assert [line.held_out for line in table.lines] == [69.0, None]
+    assert "ON THE TEST SPLIT" in header(table.setting)["epoch chosen"]
+    assert "optimistic" in in_short(table.setting)
+    assert any(note.startswith("Held-out:") for note in footnotes(table))
+    other = table_of(row("a", None, chosen), selection="last")
+    assert other.lines[0].held_out is None
+    assert "TEST" not in " ".join(header(other.setting).values())
+
+
+def test_a_proxy_never_passes_for_the_real_thing() -> None:
+    quick = replace(SETTING, budget="quick", budget_in_words="5 epochs in place of 50", changes="optim.lr 0.2")
+    expected = "quick: 5 epochs in place of 50; published figures are of the full setting"
+    assert header(quick)["budget"] == expected
+    assert in_short(quick).startswith(
+        f"{expected}; changed: optim.lr 0.2\n3 seeds; the epoch that was best on the held-out split"
+    )
+    assert header(SETTING)["budget"] == "full"
+
+
+def test_the_header_says_all_that_is_known() -> None:
+    assert list(header(SETTING)) == [
+        "study", "purpose", "source", "published protocol", "budget", "epoch chosen", "seeds", "control",
+    ]  # fmt: skip
+    known = header(replace(SETTING, changes="c", hardware="h", command="x"))
+    assert (known["changed in all rows"], known["hardware"], known["run again with"]) == ("c", "h", "x")
+
+
+def test_a_study_without_any_run() -> None:
+    table = table_of(row("a", 78.0), row("b", 70.0))
+    assert verdicts(table) == ["control", "to come"]
+    assert isinstance(table.lines[0], Line)
+    assert table.lines[1].published_difference == -8
