@@ -17,8 +17,20 @@ from assay.studies.collect import collect
 from assay.studies.conduct import Execute, InterruptedStudyError, Silence, conduct
 from assay.studies.plan import Plan, plan_study
 from assay.studies.study import Row
+from in_line import counting as counting_executor
+from in_line import write_study
 
 Counting = tuple[Execute, list[str]]
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    return write_study(tmp_path)
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return counting_executor()
 
 
 @pytest.fixture

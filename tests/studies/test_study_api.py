@@ -12,7 +12,8 @@ import assay
 from assay.execution import store as store_module
 from assay.execution.local import Watch
 from assay.execution.store import Job, Outcome, Store
-from assay.studies.conduct import Execute, InterruptedStudyError
+from assay.studies.conduct import InterruptedStudyError
+from in_line import run_in_line, write_study
 
 FILES = {"study.json", "table.md", "table.csv", "table.tex", "next.md"}
 PICTURES = {"forest.png", "forest.svg", "cost.png", "cost.svg"}
@@ -25,8 +26,13 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def report(study_file: Path, tmp_path: Path, in_line: Execute) -> assay.StudyReport:
-    return assay.run_study(study_file, seeds=2, out=tmp_path / "out", execute=in_line, progress=False)
+def study_file(tmp_path: Path) -> Path:
+    return write_study(tmp_path)
+
+
+@pytest.fixture
+def report(study_file: Path, tmp_path: Path) -> assay.StudyReport:
+    return assay.run_study(study_file, seeds=2, out=tmp_path / "out", execute=run_in_line, progress=False)
 
 
 def test_a_study_leaves_table_pictures_and_advice(report: assay.StudyReport, tmp_path: Path) -> None:
@@ -53,10 +59,10 @@ def test_it_is_shown_after_the_code_has_changed(
 
 
 def test_studies_at_other_settings_have_folders_of_their_own(
-    report: assay.StudyReport, study_file: Path, tmp_path: Path, in_line: Execute
+    report: assay.StudyReport, study_file: Path, tmp_path: Path
 ) -> None:
     other = assay.run_study(
-        study_file, seeds=1, selection="held-out", out=tmp_path / "out", execute=in_line, progress=False
+        study_file, seeds=1, selection="held-out", out=tmp_path / "out", execute=run_in_line, progress=False
     )
     assert other.folder.name == "rates-full-held-out"
     with pytest.raises(ValueError, match="rates: which one"):
@@ -64,9 +70,9 @@ def test_studies_at_other_settings_have_folders_of_their_own(
     assert repr(assay.show_study(report.folder).table) == repr(report.table)
 
 
-def test_an_interrupted_study_leaves_its_table(study_file: Path, tmp_path: Path, in_line: Execute) -> None:
+def test_an_interrupted_study_leaves_its_table(study_file: Path, tmp_path: Path) -> None:
     def interrupted(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
-        yield from in_line(jobs[:1], store, watch)
+        yield from run_in_line(jobs[:1], store, watch)
         yield jobs[1], Outcome("interrupted")
 
     with pytest.raises(InterruptedStudyError):

@@ -1,0 +1,118 @@
+"""`assay study` from the command line: what it prints, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from assay.cli import main
+from assay.studies import STUDIES
+from in_line import run_in_line
+
+YAML = """
+base: digits
+changes: {train.epochs: 1, train.batch_size: 100, train.threads: 1}
+factors: {optim.lr: [0.001, 0.01]}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study's file in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    file = Path("rates.yaml")
+    file.write_text(YAML)
+    return file
+
+
+@pytest.fixture
+def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are done in this process, and figures are not drawn: both take seconds."""
+    monkeypatch.setattr("assay.execution.local.run_here", run_in_line)
+    monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that is printed when the words are refused."""
+    try:
+        status = main(["study", *words])
+    except SystemExit as left:
+        status = int(str(left.code))
+    assert status == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_list_names_every_study(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "list"]) == 0
+    printed = capsys.readouterr().out
+    for name in STUDIES:
+        assert f"\n{name} " in printed
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_a_study_is_run_shown_and_not_run_again(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["study", "run", str(study), "--seeds", "2", "--want", "3"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "rates: 4 runs, 0 of them done before" in printed
+    assert "4 of 4 runs done" in printed
+    assert "lr 0.01" in printed
+    assert "assay study run rates.yaml --seeds 2 --want 3" in printed
+    assert "studies/rates-full: cost.png" in printed
+    assert main(words) == 0
+    assert "rates: 4 runs, 4 of them done before" in capsys.readouterr().out
+    assert main(["study", "show", "rates", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["row"] for row in rows] == ["lr 0.001", "lr 0.01"]
+    for form, sign in (("markdown", "| lr 0.01 "), ("latex", r"\begin{table}")):
+        assert main(["study", "show", "rates", "--format", form]) == 0
+        assert sign in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_a_row_that_fails_is_told_by_the_exit_status(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study.write_text(YAML.replace("optim.lr: [0.001, 0.01]", "train.batch_size: [100, 5000]"))
+    assert main(["study", "run", str(study), "--seeds", "1"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "5000 is more than the 1297 training images" in printed
+    assert "failed" in printed
+
+
+@pytest.mark.slow
+def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "run", str(study), "--seeds", "1", "--cpus", "1"]) == 0
+    assert "2 of 2 runs done" in capsys.readouterr().out
+    pictures = {path.name for path in Path("studies/rates-full").glob("*.png")}
+    assert pictures == {"forest.png", "cost.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run", "stm"], "assay: unknown study 'stm': did you mean stem?"),
+        (["run", "rates.yml"], "assay: rates.yml: no such study file"),
+        (["run", "stem", "--budget", "quik"], "unknown --budget 'quik': did you mean quick?"),
+        (["run", "stem", "--seeds", "0"], "--seeds: 0 is not at least 1"),
+        (["run", "stem", "--optim.rl", "1"], "unknown option --optim.rl: did you mean --optim.lr?"),
+        (["run", "stem", "--optim.lr", "-1"], "optim.lr: -1 is not a number above 0"),
+        (["run", "stem", "--gpus", "1"], "--address and --gpus are for --on ray"),
+        (["show", "stem"], "stem: nothing has been run of it in studies"),
+        (["show", "stem", "--formt", "csv"], "unknown option --formt: did you mean --format?"),
+        (["rnu", "stem"], "unknown action 'rnu': did you mean run?"),
+    ],
+)
+def test_mistakes_are_one_line(
+    words: list[str],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert complaint in refusal(capsys, *words)
+    assert list(tmp_path.iterdir()) == []
