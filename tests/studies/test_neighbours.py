@@ -34,7 +34,9 @@ def test_pairs_of_rows_that_beat_the_reference() -> None:
 
 
 def test_rows_that_change_the_same_field_are_not_combined() -> None:
-    assert proposed({"optim.name": "lars"}, {"optim.name": "muon"}, best=1, winners=(1, 2)) == []
+    one, other = {"optim.name": "lars"}, {"optim.name": "muon", "optim.decay": "weights"}
+    assert proposed(one, other, best=1, winners=(1, 2)) == []
+    assert proposed(other, one, best=1, winners=(1, 2)) == []
 
 
 def test_tested_combinations_are_not_proposed_again() -> None:

@@ -28,12 +28,15 @@ def fitted(results: StudyResults) -> Surrogate:
     return fit_surrogate(results.rows, find_factors([row.recipe for row in results.rows], results.rows[0].recipe))
 
 
+def matern(places: np.ndarray, length: float = 1.0) -> np.ndarray:
+    """Rasmussen & Williams 2006, eq. 4.17."""
+    r = np.sqrt(5) * np.linalg.norm(places[:, None] - places[None], axis=2) / length
+    return (1 + r + r**2 / 3) * np.exp(-r)
+
+
 def test_the_kernel_by_its_formula() -> None:
     places, lengths = np.random.default_rng(0).normal(size=(4, 3)), [0.5, 2.0]
-    expected = np.zeros((4, 4))
-    for length, part in zip(lengths, (places[:, :2], places[:, 2:]), strict=True):
-        r = np.sqrt(5) * np.linalg.norm(part[:, None] - part[None], axis=2) / length
-        expected += (1 + r + r**2 / 3) * np.exp(-r)
+    expected = matern(places[:, :2], 0.5) + matern(places[:, 2:], 2.0)
     kernel = SumOfMaterns(lengths, (2, 3))
     np.testing.assert_allclose(kernel(places), expected)
     np.testing.assert_allclose(kernel(places, places[:2]), expected[:, :2])
@@ -47,6 +50,37 @@ def test_the_kernels_gradient_is_its_slope(lengths: list[float], ends: tuple[int
     _, gradient = kernel(places, eval_gradient=True)
     slope = approx_fprime(kernel.theta, lambda theta: kernel.clone_with_theta(theta)(places).ravel())
     np.testing.assert_allclose(gradient.reshape(-1, len(ends)), slope.reshape(-1, len(ends)), atol=1e-6)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (0,)])
+def test_a_guess_by_the_formulas(simulate: Simulate, seeds: tuple[int, ...]) -> None:
+    """The posterior of eq. 2.25 and 2.26 there, with the lengths and the height that were found."""
+    results = simulate(TABLE, lambda r: 80.0 + r.augment.crop + 2 * r.augment.flip, seeds=seeds, noise=0.5)
+    model = fitted(results)
+    new, best = BASE.but({"augment.crop": 4, "augment.flip": 0.5}), BASE.but({"augment.crop": 4})
+    recipes = [*(row.recipe for row in results.rows), new, best]
+    names = [factor.name for factor in model.factors]
+    places = np.array([[float(level_of(r, name) != level_of(BASE, name)) for name in names] for r in recipes])
+
+    smooth = model.process.kernel_ if len(seeds) > 1 else model.process.kernel_.k1
+    along = [matern(places[:, [i]], length) for i, length in enumerate(smooth.k2.k1.lengths)]
+    prior = smooth.k1.constant_value * (np.sum(along, axis=0) + 0.25 * matern(places))
+
+    runs = np.array([[result.accuracy for result in row.results] for row in results.rows])
+    means, rows = runs.mean(1), len(runs)
+    if len(seeds) > 1:
+        residual = runs - means[:, None] - runs.mean(0) + runs.mean()
+        noise = (residual**2).sum() / (rows - 1) / (len(seeds) - 1) / len(seeds) / means.var()
+    else:
+        noise = model.process.kernel_.k2.noise_level
+    weights = prior[rows:, :rows] @ np.linalg.inv(prior[:rows, :rows] + (noise + 1e-6) * np.eye(rows))
+    mean = means.mean() + weights @ (means - means.mean())
+    covariance = (prior[rows:, rows:] - weights @ prior[:rows, rows:]) * means.var()
+
+    guess, contrast = model.guess(new, best), np.array([1, -1])
+    assert guess.accuracy == pytest.approx(mean[0])
+    assert guess.deviation == pytest.approx(np.sqrt(covariance[0, 0]))
+    assert guess.probability == pytest.approx(norm.cdf(contrast @ mean / np.sqrt(contrast @ covariance @ contrast)))
 
 
 @pytest.mark.parametrize("seeds", [(0, 1), (0,)])
