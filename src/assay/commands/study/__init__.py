@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
-from assay.commands.study import list_studies, run, show
+from assay.commands.study import list_studies, run, search, show
 
-ACTIONS: dict[str, ModuleType] = {"list": list_studies, "run": run, "show": show}
+ACTIONS: dict[str, ModuleType] = {"list": list_studies, "run": run, "show": show, "search": search}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

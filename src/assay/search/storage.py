@@ -1,0 +1,68 @@
+"""Where a search's trials are kept, so that it can go on later and several hosts can share it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import SQLAlchemyError
+
+_JOURNAL_ENDINGS, _SQLITE_ENDINGS = (".journal", ".log"), (".db", ".sqlite", ".sqlite3")
+_SQLITE = "sqlite:///"
+_WAIT_SECONDS = 60  # for another process to have written
+
+
+def full_address(text: str) -> str:
+    """A storage's address as it holds in any folder, and on any host that sees its file.
+
+    Args:
+        text: a file that ends in .journal or .log (a journal, which network file systems bear too), one that ends
+            in .db, .sqlite or .sqlite3, or a database's address (``postgresql://user@host/name``, ``sqlite:///...``).
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if "://" in text and not text.startswith(_SQLITE):
+        return text
+    path = Path(text.removeprefix(_SQLITE)).expanduser().absolute()
+    if text.startswith(_SQLITE) or path.suffix in _SQLITE_ENDINGS:
+        return f"{_SQLITE}{path}"
+    if path.suffix in _JOURNAL_ENDINGS:
+        return str(path)
+    endings = ", ".join((*_JOURNAL_ENDINGS, *_SQLITE_ENDINGS))
+    raise ValueError(f"storage {text}: expected a file that ends in {endings}, or postgresql://user@host/name")
+
+
+def open_storage(address: str) -> BaseStorage:
+    """Open a storage at its full address, or create it; raises ``ValueError`` where that fails or lacks a driver."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it reports every step otherwise
+    if "://" in address:
+        return _database(address)
+    return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
+
+
+def turn(address: str) -> AbstractContextManager[object]:
+    """Entered by one process at a time: SQLite would give a queued trial to two; PostgreSQL locks it by itself."""
+    file = address.removeprefix(_SQLITE)
+    if "://" in file:
+        return nullcontext()
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{file}.turn")
+
+
+def _database(address: str) -> BaseStorage:
+    shown = re.sub(r"//[^/@]*@", "//", address)  # without the password
+    options = {"connect_args": {"timeout": _WAIT_SECONDS}} if address.startswith(_SQLITE) else {}
+    try:
+        return RDBStorage(address, engine_kwargs=options)
+    except ImportError as error:
+        driver = getattr(error.__cause__ or error, "name", None) or "its driver"
+        raise ValueError(f"storage {shown}: the package {driver} is not installed: pip install {driver}") from None
+    except (SQLAlchemyError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise ValueError(f"storage {shown}: cannot be opened ({reason})") from None
