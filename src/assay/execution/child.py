@@ -11,9 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
-from filelock import FileLock
-
 from assay.complaint import explain
+from assay.execution.store import lock
 from assay.recipe import Recipe
 from assay.run import DivergedError, InterruptedRunError, run
 from assay.run_folder import RunFolder
@@ -26,10 +25,12 @@ FINISHED, REFUSED, DIVERGED, INTERRUPTED = 0, 2, 3, 130
 def main() -> int:
     """Do the run, or go on with it; what went wrong is the last line on standard error."""
     folder = Path(sys.argv[1])
-    recipe = Recipe.from_yaml("".join(iter(sys.stdin.readline, END_OF_RECIPE)))
+    recipe = _read_recipe()
+    if recipe is None:
+        return INTERRUPTED
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with FileLock(folder.with_suffix(".lock")):
+        with lock(folder):
             run(recipe, folder, resume=RunFolder(folder).recipe.exists())
     except InterruptedRunError:
         return INTERRUPTED
@@ -43,6 +44,16 @@ def main() -> int:
     return FINISHED
 
 
+def _read_recipe() -> Recipe | None:
+    """The recipe; None where the parent ended before it had said all of it."""
+    text = ""
+    for line in sys.stdin:
+        if line == END_OF_RECIPE:
+            return Recipe.from_yaml(text)
+        text += line
+    return None
+
+
 def _end(reason: str, status: int) -> int:
     print(reason, file=sys.stderr)
     return status
@@ -50,7 +61,7 @@ def _end(reason: str, status: int) -> int:
 
 def _end_with_parent() -> None:
     """Standard input stays open as long as the parent lives; what is on the disk is whole at any moment."""
-    sys.stdin.read()
+    os.read(0, 1)  # not through sys.stdin, whose lock a thread must not hold when the interpreter ends
     os._exit(INTERRUPTED)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 _PACKAGES = ("data", "models", "sections", "training")
 _MODULES = (
-    *("choices", "device", "evaluation", "feed", "outcome", "parts", "pretrained", "recipe", "run", "selection"),
-    "teacher",
+    *("choices", "classifier", "device", "evaluation", "feed", "outcome", "parts", "pretrained", "recipe", "run"),
+    *("selection", "teacher"),
 )
 
 

@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
+
+from assay.data.sources import full_name
 from assay.execution.code_version import code_version
 from assay.recipe import Recipe
 from assay.record import read_json, write_json
@@ -34,14 +37,18 @@ class Job:
         recipe: of the run.
         after: fields that take the folder of another run, which must come first; what ``recipe`` holds
             in them does not matter.
+        known_as: the key that an earlier version of the code gave it.
     """
 
     recipe: Recipe
     after: Mapping[str, Job] = field(default_factory=dict)
+    known_as: str | None = None
 
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits: equal for equal recipes under equal code, wherever data and store lie."""
+        if self.known_as:
+            return self.known_as
         recipe = {
             f"{section}.{name}": value
             for section, fields in self.recipe.to_dict().items()
@@ -50,17 +57,23 @@ class Job:
         }
         parts: dict[str, Any] = {
             "code": code_version(),
-            "recipe": recipe,
+            "recipe": {**recipe, "data.name": full_name(self.recipe.data.name)},
             "after": {name: job.key for name, job in self.after.items()},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def lock(folder: Path) -> FileLock:
+    """Held by the one who works in that run folder, or puts it there."""
+    return FileLock(folder.with_suffix(".lock"))
 
 
 @dataclass(frozen=True)
 class Store:
     """A folder of run folders, each named by its job's key.
 
-    Beside a run's folder may lie ``KEY.log`` (what it printed) and ``KEY.failed.json`` (why it gave nothing).
+    Beside a run's folder may lie ``KEY.log`` (what it printed), ``KEY.failed.json`` (why it gave nothing)
+    and ``KEY.lock``.
     """
 
     root: Path
@@ -90,6 +103,7 @@ class Store:
     def note(self, job: Job, outcome: Outcome) -> None:
         """Write down a failure; any other end stands in the run's folder, and takes an earlier failure away."""
         if outcome.status == "failed":
+            self.root.mkdir(parents=True, exist_ok=True)
             write_json(self._failure(job), {"reason": outcome.reason})
         else:
             self._failure(job).unlink(missing_ok=True)
