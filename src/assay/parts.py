@@ -139,6 +139,29 @@ def wire(recipe: Recipe, device: torch.device, previous: State | None = None) ->
     )
 
 
+def check(recipe: Recipe, data: Data) -> None:
+    """Raise what ``wire`` would, without memory for a network; what pretrained weights decide is not looked at.
+
+    Args:
+        recipe: names the parts.
+        data: what ``recipe.data`` names.
+
+    Raises:
+        ValueError: something does not exist or fit.
+    """
+    if recipe.model.pretrained or recipe.loss.teacher:
+        return
+    device = torch.device("cpu")
+    with torch.device("meta"):
+        network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    _check_norms(recipe, network)
+    feed = build_feed(recipe, data, device, torch.contiguous_format)
+    groups = layer_groups(network)
+    _update(recipe, network, groups, len(feed.train), device)
+    _loss(recipe, data, device)
+    _freezing(recipe, network, groups)
+
+
 def _pretrained(section: ModelSection) -> Pretrained | None:
     options = section.model_dump(exclude_none=True, exclude={"name", "pretrained"})
     return find_pretrained(section.pretrained, section.name, **options) if section.pretrained else None

@@ -124,7 +124,11 @@ class LineLog:
         """All whole lines; a last one that a kill cut short is passed over."""
         if not self._path.exists():
             return []
-        return [json.loads(line) for line in self._path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        lines = self._path.read_text().splitlines(keepends=True)
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from None
 
 
 def environment(device: str) -> Row:
@@ -164,7 +168,9 @@ def read_json(path: Path) -> Row:
         values = json.loads(path.read_text())
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: {error}") from None
-    return dict(values)
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping, not {type(values).__name__}")
+    return values
 
 
 def _finite(value: Any) -> Any:

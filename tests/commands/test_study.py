@@ -34,6 +34,9 @@ def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 
+SGD = "train.epochs: 3, optim.name: sgd, schedule.name: constant,"
+
+
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """The one line that is printed when the words are refused."""
     try:
@@ -76,10 +79,11 @@ def test_a_study_is_run_shown_and_not_run_again(study: Path, capsys: pytest.Capt
 
 @pytest.mark.usefixtures("without_processes")
 def test_a_row_that_fails_is_told_by_the_exit_status(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study.write_text(YAML.replace("optim.lr: [0.001, 0.01]", "train.batch_size: [100, 5000]"))
+    study.write_text(YAML.replace("[0.001, 0.01]", "[0.001, 100.0], optim.lr_batch: [1]"))
+    study.write_text(study.read_text().replace("train.epochs: 1,", SGD))
     assert main(["study", "run", str(study), "--seeds", "1"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
-    assert "5000 is more than the 1297 training images" in printed
+    assert "diverged in epoch" in printed
     assert "failed" in printed
 
 
@@ -100,6 +104,16 @@ def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFix
         (["run", "stem", "--seeds", "0"], "--seeds: 0 is not at least 1"),
         (["run", "stem", "--optim.rl", "1"], "unknown option --optim.rl: did you mean --optim.lr?"),
         (["run", "stem", "--optim.lr", "-1"], "optim.lr: -1 is not a number above 0"),
+        (["run", "stem", "--want", "0"], "the difference to resolve: 0 is not a number of percentage points above 0"),
+        (["run", "stem", "--want", "nan"], "the difference to resolve: nan is not"),
+        (["run", "stem", "--cpus", "0"], "train.threads: 0 is not a whole number at least 1"),
+        (["run", "stem", "--cpus", "2", "--train.threads", "4"], "--cpus and --train.threads say the same"),
+        (["run", "stem", "--train.seed", "7"], "train.seed: a study sets it for its rows; choose --seeds"),
+        (["run", "stem", "--train.select", "last"], "train.select: a study sets it for its rows; choose --protocol"),
+        (["run", "stem", "--seeds", "1000000"], "seeds: 1000000 are more than 1000"),
+        (["run", "stem", "--data.name", "folder:/nowhere"], "row '3x3, stride 1': folder:/nowhere: expected one folder per class"),
+        (["run", "optimizer", "--optim.momentum", "0.5"], "has no option 'momentum'"),
+        (["run", "weight-decay", "--optim.weight_decay", "0.5"], "'L2 1e-5' and 'L2 1e-4' are one and the same run"),
         (["run", "stem", "--gpus", "1"], "--address and --gpus are for --on ray"),
         (["show", "stem"], "stem: nothing has been run of it in studies"),
         (["show", "stem", "--formt", "csv"], "unknown option --formt: did you mean --format?"),

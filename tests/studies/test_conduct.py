@@ -81,7 +81,7 @@ def with_row(plan: Plan, row: Row) -> Plan:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"train.batch_size": 5000}, "5000 is more than"),
+        ({"train.batch_size": 5000}, "5000 is more than"),  # api's check would have refused it
         ({"optim.name": "sgd", "optim.lr": 100.0, "optim.lr_batch": 1, "train.epochs": 3}, "diverged in epoch"),
     ],
 )
@@ -151,3 +151,37 @@ def test_a_run_that_others_need_comes_first_and_is_their_start(plan: Plan, tmp_p
     folder = store.folder(tuned.jobs["tuned"][0].after["model.pretrained"])
     assert RunRecord.read(store.folder(tuned.jobs["tuned"][0])).recipe.model.pretrained == str(folder)
     assert results.rows[2].results[0].accuracy > results.rows[0].results[0].accuracy
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("summary.json", "3"),
+        ("summary.json", '{"status": "finished"}'),
+        ("metrics.jsonl", "no\n"),
+        ("scores.safetensors", ""),
+        ("recipe.yaml", ": :"),
+    ],
+)
+def test_a_damaged_record_is_a_failure_and_is_done_again(
+    plan: Plan, tmp_path: Path, counting: Counting, file: str, content: str
+) -> None:
+    store = Store(tmp_path / "runs")
+    first = conduct(plan, store, Silence(), counting[0])
+    folder = store.folder(plan.jobs["fast"][1])
+    (folder / file).write_text(content)
+    damaged = collect(plan, store).rows[1]
+    assert [result.seed for result in damaged.results] == [0]
+    assert str(folder / file) in damaged.failures[0].reason
+    again = conduct(plan, store, Silence(), counting[0])
+    assert counting[1][4:] == ["0.01 1"]
+    assert again.rows[1].results[1].accuracy == first.rows[1].results[1].accuracy
+    assert (store.root / f"{folder.name}.damaged" / file).read_text() == content
+
+
+def test_a_diverged_record_without_its_epoch_is_told(plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    folder = store.folder(plan.jobs["fast"][1])
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text('{"status": "diverged"}')
+    assert "diverged" in collect(plan, store).rows[1].failures[0].reason

@@ -88,3 +88,40 @@ def test_a_study_without_a_quick_setting_says_so() -> None:
     assert plan_study(study).setting.budget == "full"
     with pytest.raises(ValueError, match="study small has no quick setting"):
         plan_study(study, budget="quick")
+
+
+def test_epochs_that_are_asked_for_keep_the_schedule_in_proportion() -> None:
+    stepped = Study(
+        "small", "?", BASE.but({"schedule.name": "step", "schedule.every": 10.0}), (Row("a"),), quick=STUDY.quick
+    )
+    plan = plan_study(stepped, changes={"train.epochs": 2})
+    recipe = plan.jobs["a"][0].recipe
+    assert (recipe.train.epochs, recipe.schedule.every) == (2, 1.0)
+    assert plan.setting.budget == "quick, altered"
+    assert plan.setting.budget_in_words.startswith("2 epochs in place of 20")
+
+
+def test_a_changed_full_setting_does_not_pass_for_the_published_one() -> None:
+    assert plan_study(STUDY, budget="full", changes={"optim.momentum": 0.5}).setting.budget == "full, altered"
+    assert plan_study(STUDY, budget="full", changes={"train.threads": 2}).setting.budget == "full"
+
+
+def test_what_is_held_out_is_stated() -> None:
+    assert "10% of the training images held out" in plan_study(STUDY, selection="held-out").setting.budget_in_words
+    assert "held out" not in plan_study(STUDY).setting.budget_in_words
+
+
+def test_rows_choose_the_epoch_in_one_way() -> None:
+    rows = (Row("a"), Row("b", {"train.select": "held-out", "data.held_out": 0.1, "optim.lr": 0.2}))
+    study = Study("small", "Which?", BASE, rows)
+    with pytest.raises(ValueError, match="rows choose the epoch in different ways"):
+        plan_study(study)
+    assert plan_study(study, selection="last").setting.selection == "last"
+
+
+def test_two_rows_that_are_one_run_are_refused() -> None:
+    study = Study("small", "Which?", BASE, (Row("a"), Row("b", {"optim.lr": 0.1})))
+    with pytest.raises(ValueError, match="rows 'a' and 'b' are one and the same run"):
+        plan_study(study)
+    split = Study("small", "Which?", BASE, (Row("a"), Row("b", split="train")))
+    assert plan_study(split).jobs["a"][0].key == plan_study(split).jobs["b"][0].key

@@ -88,3 +88,44 @@ def test_what_was_never_run_cannot_be_shown(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown study 'stm': did you mean stem"):
         assay.run_study("stm", out=tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_edited_study_shows_only_what_was_run(report: assay.StudyReport, study_file: Path, tmp_path: Path) -> None:
+    study_file.write_text(study_file.read_text().replace("0.01", "0.5"))
+    assert repr(assay.show_study("rates", out=tmp_path / "out").table) == repr(report.table)
+    study_file.unlink()
+    assert repr(assay.show_study("rates", out=tmp_path / "out").table) == repr(report.table)
+
+
+def test_to_show_changes_no_file(report: assay.StudyReport, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in report.folder.iterdir()}
+    assay.show_study("rates", out=tmp_path / "out", wanted=0.25)
+    assert {path: path.read_bytes() for path in report.folder.iterdir()} == before
+
+
+def test_changed_settings_and_other_files_do_not_share_a_folder(
+    report: assay.StudyReport, study_file: Path, tmp_path: Path
+) -> None:
+    changed = assay.run_study(
+        study_file, {"optim.eps": 1e-6}, seeds=1, out=tmp_path / "out", execute=run_in_line, progress=False
+    )
+    assert changed.folder.name.startswith("rates-full-altered-")
+    other = tmp_path / "sub"
+    other.mkdir()
+    with pytest.raises(ValueError, match="holds another study"):
+        assay.run_study(write_study(other), seeds=1, out=tmp_path / "out", execute=run_in_line, progress=False)
+    assert repr(assay.show_study(report.folder).table) == repr(report.table)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "null", "{", '{"source": "a"}', '{"setting": 3, "rows": []}'])
+def test_a_damaged_plan_is_named(report: assay.StudyReport, content: str) -> None:
+    (report.folder / "study.json").write_text(content)
+    with pytest.raises(ValueError, match=r"study\.json"):
+        assay.show_study(report.folder)
+
+
+def test_a_row_that_cannot_run_is_refused_before_anything_runs(study_file: Path, tmp_path: Path) -> None:
+    study_file.write_text(study_file.read_text().replace("{optim.lr: 0.01}", "{train.batch_size: 5000}"))
+    with pytest.raises(ValueError, match=r"study rates, row 'fast': train\.batch_size: 5000 is more than"):
+        assay.run_study(study_file, seeds=1, out=tmp_path / "out", execute=run_in_line, progress=False)
+    assert not (tmp_path / "out").exists()

@@ -63,12 +63,12 @@ class SomeImages:
         return None
 
 
-def cut(labels: NDArray[np.int64], fraction: float | int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut rows in two so that every class keeps its share in both, as nearly as whole images allow.
 
     Args:
         labels: int64 ``[N]``.
-        fraction: the second part's share, in [0, 1); or, as an int, its number of images.
+        fraction: the second part's share, in [0, 1).
         seed: of the choice within each class.
 
     Returns:
@@ -133,5 +133,17 @@ def with_fewer_to_train(source: Source, *, most: int | None, seed: int) -> Sourc
     if most is None or "train" not in source.splits or len(source.splits["train"]) <= most:
         return source
     train = source.splits["train"]
-    kept, _ = cut(train.labels, len(train) - most, seed)
+    kept = _stratified(train.labels, most, np.random.default_rng(seed))
+    if set(train.labels[kept]) != set(train.labels):
+        raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
     return replace(source, splits={**source.splits, "train": train.take(kept)})
+
+
+def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """So many rows, ascending, of which each class has its share but for the rounding."""
+    order = generator.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    sizes = np.bincount(labels)[labels[by_class]]
+    places = np.concatenate([np.arange(size) for size in np.bincount(labels)])
+    shares = (places + 0.5) / sizes  # the same for all classes at the same depth
+    return np.sort(by_class[np.argsort(shares, kind="stable")[:most]])

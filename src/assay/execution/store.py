@@ -15,9 +15,10 @@ from filelock import FileLock
 from assay.data.sources import full_name
 from assay.execution.code_version import code_version
 from assay.recipe import Recipe
-from assay.record import read_json, write_json
-from assay.run_folder import WITHOUT_EFFECT, RunFolder
+from assay.record import RunRecord, read_json, read_scores, write_json
+from assay.run_folder import WITHOUT_EFFECT, RunFolder, free_folder
 
+DAMAGED = "its record is damaged"
 Status = Literal["finished", "diverged", "failed", "interrupted"]
 
 
@@ -63,6 +64,15 @@ class Job:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _check_record(folder: Path) -> None:
+    """Raise ``ValueError`` where a finished run's record is not whole."""
+    record = RunRecord.read(folder)
+    measured = [name for name in ("test", "held_out") if name in record.summary]
+    if not measured or not {"parameters", "flops", "seconds", "images_per_second"} <= record.summary.keys():
+        raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
+    read_scores(folder, measured[0])
+
+
 def lock(folder: Path) -> FileLock:
     """Held by the one who works in that run folder, or puts it there."""
     return FileLock(folder.with_suffix(".lock"))
@@ -91,14 +101,23 @@ class Store:
         return job.recipe.but({name: str(self.folder(first)) for name, first in job.after.items()})
 
     def outcome(self, job: Job) -> Outcome | None:
-        """How the job ended; None where it has not, or was interrupted."""
-        summary = read_json(RunFolder(self.folder(job)).summary)
-        if summary.get("status") == "finished":
-            return Outcome("finished")
+        """How the job ended; None where it has not, or was interrupted. A damaged record is a failure."""
+        folder = self.folder(job)
+        try:
+            summary = read_json(RunFolder(folder).summary)
+            if summary.get("status") == "finished":
+                _check_record(folder)
+                return Outcome("finished")
+        except ValueError as error:
+            return Outcome("failed", f"{DAMAGED}: {error}")
         if summary.get("status") == "diverged":
-            return Outcome("diverged", f"diverged in epoch {summary['epoch']}")
+            return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
         failure = read_json(self._failure(job))
         return Outcome("failed", failure["reason"]) if failure else None
+
+    def set_aside(self, job: Job) -> None:
+        """Move a damaged run folder away, to ``KEY.damaged`` or the next free name, so that it is done again."""
+        self.folder(job).rename(free_folder(self.root.absolute(), f"{job.key}.damaged"))
 
     def note(self, job: Job, outcome: Outcome) -> None:
         """Write down a failure; any other end stands in the run's folder, and takes an earlier failure away."""

@@ -12,6 +12,8 @@ from assay.analysis.plots import save_figure
 from assay.atomic import replace_file
 from assay.search.found import Found, TrialResult
 from assay.search.plots import plot_search
+from assay.studies.advice import advise
+from assay.studies.advice import as_text as advice_as_text
 from assay.studies.factors import in_words, value_in_words
 from assay.studies.folder import publish as publish_study
 from assay.studies.formats import as_markdown
@@ -31,7 +33,8 @@ def publish(found: Found, folder: Path) -> None:
         save_figure(plot_search(found), folder / PICTURE)
     if found.confirmation:
         (folder / CONFIRMATION).mkdir(exist_ok=True)
-        publish_study(found.confirmation, folder / CONFIRMATION)
+        advice = advice_as_text(advise(found.confirmation))
+        publish_study(make_table(found.confirmation), advice, folder / CONFIRMATION)
     replace_file(folder / SUMMARY, as_text(found))
 
 

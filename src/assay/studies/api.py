@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +12,25 @@ from rich.console import Console
 
 from assay.execution.local import run_here
 from assay.studies import STUDIES, find_study
+from assay.studies.advice import advise, as_text
+from assay.studies.check import check_rows
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, Silence, conduct
-from assay.studies.folder import ASKED, folder_of, publish, read_plan, store_of, write_plan
+from assay.studies.folder import ASKED, folder_of, publish, read_plan, source_of, store_of, write_plan
 from assay.studies.plan import plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
-from assay.studies.table import Table
+from assay.studies.table import Table, make_table
 
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What a study gave: its folder, its table, and the runs behind it."""
+    """What a study gave: its folder, its table, the runs behind it, and what to try next (Markdown)."""
 
     folder: Path
     table: Table
     results: StudyResults
+    advice: str
 
     @property
     def failures(self) -> int:
@@ -70,24 +73,27 @@ def run_study(
         ValueError: one line that names what is wrong in the study, its file or the arguments.
         InterruptedStudyError: a signal arrived; the same call goes on.
     """
-    found = find_study(study)
+    _check_wanted(wanted)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    asked: dict[str, Any] = {
-        "budget": budget,
-        "seeds": numbers,
-        "selection": selection,
-        "changes": {name: str(value) if isinstance(value, Path) else value for name, value in (changes or {}).items()},
-        "command": command or f"assay.run_study({str(study)!r})",
-    }
-    plan = plan_study(found, **asked)
+    plan = plan_study(
+        find_study(study),
+        budget=budget,
+        seeds=numbers,
+        selection=selection,
+        changes=changes,
+        command=command or f"assay.run_study({str(study)!r})",
+    )
     folder = folder_of(plan, Path(out).expanduser())
-    write_plan(plan, folder, _source(study), asked)
+    store = store_of(folder.parent)
+    check_rows(plan, store)
+    write_plan(plan, folder, _source(study))
     view = LiveView(Console()) if progress else Silence()
     try:
-        results = conduct(plan, store_of(folder.parent), view, execute)
+        conduct(plan, store, view, execute)
     finally:
-        table = publish(collect(plan, store_of(folder.parent)), folder, wanted)
-    return StudyReport(folder, table, results)
+        report = _report(folder, collect(plan, store), wanted)
+        publish(report.table, report.advice, folder)
+    return report
 
 
 def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float = 1.0) -> StudyReport:
@@ -101,23 +107,33 @@ def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float 
     Raises:
         ValueError: there is no such study, or more than one.
     """
+    _check_wanted(wanted)
     folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
-    results = collect(read_plan(folder, find_study), store_of(folder.parent))
-    return StudyReport(folder, publish(results, folder, wanted), results)
+    return _report(folder, collect(read_plan(folder), store_of(folder.parent)), wanted)
+
+
+def _report(folder: Path, results: StudyResults, wanted: float) -> StudyReport:
+    has_results = any(row.results for row in results.rows)
+    return StudyReport(folder, make_table(results, wanted), results, as_text(advise(results)) if has_results else "")
+
+
+def _check_wanted(wanted: float) -> None:
+    if not (math.isfinite(wanted) and wanted > 0):
+        raise ValueError(f"the difference to resolve: {wanted:g} is not a number of percentage points above 0")
 
 
 def _source(study: str | Path) -> str:
-    """By what the study is found again, from wherever that is asked."""
+    """By what the study is known: its name, or where its file is."""
     return str(study) if str(study) in STUDIES else str(Path(study).expanduser().absolute())
 
 
 def _find_folder(study: Path, out: Path) -> Path:
     if (study / ASKED).is_file():
         return study
-    name = study.stem if study.suffix in (".yaml", ".yml") else study.name
-    found = sorted(path.parent for path in out.glob(f"{name}-*/{ASKED}"))
+    known = {path.parent: source_of(path.parent) for path in sorted(out.glob(f"*/{ASKED}"))}
+    found = [folder for folder, (name, source) in known.items() if str(study) == name or _source(study) == source]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ValueError(f"{study}: nothing has been run of it in {out}; assay study run {shlex.quote(str(study))}")
+        raise ValueError(f"{study}: nothing has been run of it in {out}; see assay study list, and assay study run")
     raise ValueError(f"{study}: which one? {', '.join(str(path) for path in found)}")

@@ -31,6 +31,8 @@ def collect(plan: Plan, store: Store) -> StudyResults:
 def _machine(folder: Path) -> str:
     """On what a run ran."""
     about = read_json(RunFolder(folder).environment)
+    if not about:
+        return "unknown"
     processor = about["accelerator"] or f"{about['processor']}, {about['threads']} of {about['cores']} cores"
     return f"{processor}, torch {about['torch']}"
 
@@ -50,10 +52,10 @@ def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:
 def _result(seed: int, row: Row, folder: Path) -> Result:
     record = RunRecord.read(folder)
     summary = record.summary
-    scores, labels = read_scores(folder)
+    scores, labels = read_scores(folder, "test" if "test" in summary else "held-out")
     return Result(
         seed=seed,
-        accuracy=100 * summary[row.split]["accuracy"],
+        accuracy=100 * _measured(summary, row.split)["accuracy"],
         parameters=summary["parameters"],
         flops=summary["flops"],
         seconds=summary["seconds"],
@@ -63,9 +65,15 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
     )
 
 
+def _measured(summary: Epoch, split: str) -> Epoch:
+    """The split's figures; a set such as ImageNet has validation images and no test images of its own."""
+    figures: Epoch = summary[split] if split in summary else summary["held_out"]
+    return figures
+
+
 def _by_selection(record: RunRecord) -> dict[str, float]:
     """The test accuracy under each way to choose the epoch that the log allows."""
-    own: dict[str, float] = {record.recipe.train.select: 100 * float(record.summary["test"]["accuracy"])}
+    own: dict[str, float] = {record.recipe.train.select: 100 * float(_measured(record.summary, "test")["accuracy"])}
     if record.recipe.train.select != "test" or record.recipe.test.views != "none":
         return own
     ways = ["last", *(["held-out"] if "held_out_accuracy" in record.metrics[0] else [])]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from assay.execution.local import Watch, run_here
-from assay.execution.store import Job, Outcome, Store
+from assay.execution.store import DAMAGED, Job, Outcome, Store
 from assay.studies.collect import collect
 from assay.studies.plan import Plan
 from assay.studies.results import StudyResults
@@ -66,9 +66,8 @@ def conduct(plan: Plan, store: Store, view: View, execute: Execute = run_here) -
 
     Raises:
         InterruptedStudyError: SIGINT or SIGTERM arrived.
-        ValueError: a record in the store is damaged.
     """
-    todo = [job for job in plan.order() if _is_missing(store.outcome(job))]
+    todo = [job for job in plan.order() if _is_missing(job, store)]
     view.start(plan, store, todo)
     try:
         for job, outcome in execute(todo, store, view.watch):
@@ -80,5 +79,9 @@ def conduct(plan: Plan, store: Store, view: View, execute: Execute = run_here) -
     return collect(plan, store)
 
 
-def _is_missing(outcome: Outcome | None) -> bool:
+def _is_missing(job: Job, store: Store) -> bool:
+    """Not done, or not done well; what is left of a damaged record is kept beside."""
+    outcome = store.outcome(job)
+    if outcome and outcome.status == "failed" and outcome.reason.startswith(DAMAGED):
+        store.set_aside(job)
     return outcome is None or outcome.status == "failed"

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from assay.analysis.plots import save_figure
 from assay.atomic import replace_file
-from assay.execution.store import Store
+from assay.execution.store import Job, Store
+from assay.recipe import Recipe
 from assay.record import read_json, write_json
-from assay.studies.advice import advise, as_text
 from assay.studies.formats import as_csv, as_latex, as_markdown
-from assay.studies.plan import Plan, plan_study
+from assay.studies.plan import Plan
 from assay.studies.plots import plot_cost, plot_forest
-from assay.studies.results import StudyResults
-from assay.studies.study import Study
-from assay.studies.table import Table, make_table
+from assay.studies.results import Setting
+from assay.studies.study import Row, Study
+from assay.studies.table import Table
 
 ASKED = "study.json"
+_OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
-    """``OUT/NAME-BUDGET``, with the way to choose the epoch where it is not the study's own."""
-    own = plan.study.base.train.select
-    asked = plan.setting.selection
-    return out / "-".join([plan.setting.study, plan.setting.budget, *([asked] if asked != own else [])])
+    """``OUT/NAME-BUDGET``, with the way to choose the epoch where it is not the study's own, and a mark of changes."""
+    setting, own = plan.setting, plan.study.base.train.select
+    parts = [setting.study, setting.budget.replace(", ", "-")]
+    parts += [setting.selection] if setting.selection != own else []
+    if setting.changes:
+        parts.append(hashlib.sha256(setting.changes.encode()).hexdigest()[:6])
+    return out / "-".join(parts)
 
 
 def store_of(out: Path) -> Store:
@@ -34,60 +40,88 @@ def store_of(out: Path) -> Store:
     return Store(out / "runs")
 
 
-def write_plan(plan: Plan, folder: Path, source: str, asked: Mapping[str, Any]) -> None:
-    """Write down what was asked for, and under which keys its runs are stored.
+def write_plan(plan: Plan, folder: Path, source: str) -> None:
+    """Write down the whole study, and under which keys its runs are stored.
 
     Args:
         plan: the study's runs.
         folder: of the study; made where it is not there.
         source: the study's name, or its YAML file.
-        asked: the arguments of ``plan_study``.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    runs = {row: {str(seed): job.key for seed, job in jobs.items()} for row, jobs in plan.jobs.items()}
-    write_json(folder / ASKED, {"study": source, "asked": dict(asked), "runs": runs})
-
-
-def read_plan(folder: Path, find: Callable[[str], Study]) -> Plan:
-    """The plan as it was written, with the keys of that time.
-
-    Args:
-        folder: of the study.
-        find: from a study's name or file to the study.
 
     Raises:
-        ValueError: it is no study's folder, or its study cannot be found any more.
+        ValueError: another study of that name has the folder.
+    """
+    before = read_json(folder / ASKED).get("source", source)
+    if before != source:
+        raise ValueError(f"{folder} holds another study, of {before}; choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [_row_to_dict(row, plan.jobs[row.name]) for row in plan.study.rows]
+    base = plan.study.base.to_dict()
+    write_json(folder / ASKED, {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows})
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan as it was written, with the keys of that time.
+
+    Raises:
+        ValueError: it is no study's folder, or the plan is damaged.
     """
     written = read_json(folder / ASKED)
     if not written:
         raise ValueError(f"{folder}: no study in it; expected {ASKED}")
-    study = find(written["study"])
-    plan = plan_study(study, **written["asked"])
-    jobs = {
-        row: {seed: replace(job, known_as=written["runs"].get(row, {}).get(str(seed))) for seed, job in of_row.items()}
-        for row, of_row in plan.jobs.items()
-    }
-    return replace(plan, jobs=jobs)
+    try:
+        return _plan_from_dict(written)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{folder / ASKED}: damaged, or of another version ({error})") from None
 
 
-def publish(results: StudyResults, folder: Path, wanted: float = 1.0) -> Table:
-    """Write table, pictures and advice into the study's folder, each atomically.
+def source_of(folder: Path) -> tuple[str, str]:
+    """The study's name, and from where it was read."""
+    written = read_json(folder / ASKED)
+    return str(dict(written.get("setting", {})).get("study")), str(written.get("source"))
+
+
+def publish(table: Table, advice: str, folder: Path) -> None:
+    """Write table, pictures and advice into the study's folder, each atomically; what has no results loses old ones.
 
     Args:
-        results: what the runs gave.
+        table: of the study.
+        advice: in Markdown; empty where there are no results.
         folder: of the study.
-        wanted: the difference, in percentage points, for which the table says how many seeds resolve it.
-
-    Returns:
-        The table.
     """
-    table = make_table(results, wanted)
     replace_file(folder / "table.md", as_markdown(table))
     replace_file(folder / "table.tex", as_latex(table))
     replace_file(folder / "table.csv", as_csv(table))
-    if any(row.results for row in results.rows):
-        replace_file(folder / "next.md", as_text(advise(results)))
-        for kind in ("png", "svg"):
-            save_figure(plot_forest(table), folder / f"forest.{kind}")
-            save_figure(plot_cost(table), folder / f"cost.{kind}")
-    return table
+    if not advice:
+        for name in _OF_RESULTS:
+            (folder / name).unlink(missing_ok=True)
+        return
+    replace_file(folder / "next.md", advice)
+    for kind in ("png", "svg"):
+        save_figure(plot_forest(table), folder / f"forest.{kind}")
+        save_figure(plot_cost(table), folder / f"cost.{kind}")
+
+
+def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
+    plain = {name: getattr(row, name) for name in ("name", "published", "seconds", "note", "split")}
+    return {
+        **plain,
+        "changes": json.loads(json.dumps(dict(row.changes), default=str)),
+        "after": {name: first.to_dict() for name, first in row.after.items()},
+        "recipe": next(iter(jobs.values())).recipe.to_dict(),
+        "runs": {str(seed): job.key for seed, job in jobs.items()},
+    }
+
+
+def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
+    setting = Setting(**{**written["setting"], "seeds": tuple(written["setting"]["seeds"])})
+    rows, jobs = [], {}
+    for row in written["rows"]:
+        fields = {name: row[name] for name in ("name", "published", "seconds", "note", "split", "changes")}
+        after = {name: Recipe.from_dict(first) for name, first in row["after"].items()}
+        rows.append(Row(**fields, after=after))
+        recipe = Recipe.from_dict(row["recipe"])
+        jobs[row["name"]] = {int(seed): Job(recipe, known_as=key) for seed, key in row["runs"].items()}
+    base = Recipe.from_dict(written["base"])
+    study = Study(setting.study, setting.purpose, base, tuple(rows), setting.control, setting.source, setting.protocol)
+    return Plan(study, setting, jobs)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.choices import nearest
 from assay.execution.store import Job
 from assay.recipe import Recipe
 from assay.run_folder import WITHOUT_EFFECT
+from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 
 BUDGETS = ("quick", "full")
 SELECTIONS = ("held-out", "last", "test")
+MOST_SEEDS = 1000
 _HELD_OUT = 0.1  # of a recipe that holds nothing out, where the epoch is to be selected so
+_HOW_ONLY = WITHOUT_EFFECT | {"train.threads", "train.device", "train.channels_last", "train.compile", "data.memory"}
 
 
 @dataclass(frozen=True)
@@ -53,36 +56,62 @@ def plan_study(
         study: what to run.
         budget: ``full`` is the published setting, ``quick`` the study's own proxy of it; by default
             ``quick`` where the study has one.
-        seeds: of the runs of each row; the runs of one seed are a pair.
+        seeds: of the runs of each row, 1000 at most; the runs of one seed are a pair.
         selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the
             study's base says.
         changes: fields to change in every row, under dotted names.
         command: what runs it again; stated with the results.
 
     Raises:
-        ValueError: no such budget or selection, a seed given twice, or a row's recipe is refused.
+        ValueError: no such budget or selection, a seed given twice or too many, a change that a study decides
+            itself, a row's recipe is refused, or two rows are one run.
     """
-    chosen = _budget(study, budget)
-    if selection is not None and selection not in SELECTIONS:
-        raise ValueError(f"unknown selection {selection!r}: {nearest(selection, SELECTIONS)}")
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: {list(seeds)} are not one or more different numbers")
-    settle = _Settle(study, chosen, selection, changes or {})
-    jobs = {row.name: {seed: settle.job(row, seed) for seed in seeds} for row in study.rows}
+    changes = changes or {}
+    _check(seeds, selection, changes)
+    settle = _Settle(study, _budget(study, budget), selection, changes)
+    recipes = {row.name: settle.recipe(row) for row in study.rows}
+    jobs = {row.name: settle.jobs(row, recipes[row.name], seeds) for row in study.rows}
+    _check_rows(study, jobs, seeds[0])
+    first = recipes[study.rows[0].name]
     setting = Setting(
         study=study.name,
         purpose=study.purpose,
         source=study.source,
         protocol=study.protocol,
-        budget=chosen,
-        budget_in_words=study.quick.in_words(study.base.train.epochs) if chosen == "quick" and study.quick else "",
-        selection=jobs[study.rows[0].name][seeds[0]].recipe.train.select,
+        budget=settle.budget + (", altered" if changes.keys() - _HOW_ONLY else ""),
+        budget_in_words="; ".join([*settle.in_words(), *_held_out_in_words(first)]),
+        selection=first.train.select,
         seeds=tuple(seeds),
         control=study.control,
-        changes=", ".join(f"{name} {value}" for name, value in (changes or {}).items() if name not in WITHOUT_EFFECT),
+        changes=", ".join(f"{name} {value}" for name, value in changes.items() if name not in WITHOUT_EFFECT),
         command=command,
     )
     return Plan(study, setting, jobs)
+
+
+def _check(seeds: Sequence[int], selection: str | None, changes: Mapping[str, Any]) -> None:
+    if selection is not None and selection not in SELECTIONS:
+        raise ValueError(f"unknown selection {selection!r}: {nearest(selection, SELECTIONS)}")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds: {list(seeds)} are not one or more different numbers")
+    if len(seeds) > MOST_SEEDS:
+        raise ValueError(f"seeds: {len(seeds)} are more than {MOST_SEEDS}")
+    for name, instead in (("train.seed", "seeds"), ("train.select", "protocol")):
+        if name in changes:
+            raise ValueError(f"{name}: a study sets it for its rows; choose --{instead}")
+
+
+def _check_rows(study: Study, jobs: Mapping[str, Mapping[int, Job]], seed: int) -> None:
+    """Rows are different runs, or different splits of one, and choose the epoch in one way."""
+    known: dict[tuple[str, str], str] = {}
+    ways = {jobs[row.name][seed].recipe.train.select: row.name for row in study.rows}
+    if len(ways) > 1:
+        said = ", ".join(f"{name!r} by {way}" for way, name in ways.items())
+        raise ValueError(f"study {study.name}: rows choose the epoch in different ways ({said}); use --protocol")
+    for row in study.rows:
+        twin = known.setdefault((jobs[row.name][seed].key, row.split), row.name)
+        if twin != row.name:
+            raise ValueError(f"study {study.name}: rows {twin!r} and {row.name!r} are one and the same run here")
 
 
 def _budget(study: Study, budget: str | None) -> str:
@@ -95,6 +124,11 @@ def _budget(study: Study, budget: str | None) -> str:
     return budget
 
 
+def _held_out_in_words(recipe: Recipe) -> list[str]:
+    share = recipe.data.held_out
+    return [f"{share:.0%} of the training images held out"] if share else []
+
+
 @dataclass(frozen=True)
 class _Settle:
     """Brings a row's recipe to the setting of the whole study."""
@@ -104,20 +138,39 @@ class _Settle:
     selection: str | None
     changes: Mapping[str, Any]
 
-    def job(self, row: Row, seed: int) -> Job:
-        recipe = self._selected(self._at_budget(self.study.recipe(row))).but({"train.seed": seed})
-        return Job(recipe, {name: Job(self._at_budget(first)) for name, first in row.after.items()})
+    @property
+    def proxy(self) -> Proxy | None:
+        """The study's, or with the epochs that were asked for, so that schedules stay in proportion."""
+        quick = self.study.quick if self.budget == "quick" else None
+        return replace(quick, epochs=self.changes["train.epochs"]) if quick and self._asks_for_epochs else quick
+
+    @property
+    def _asks_for_epochs(self) -> bool:
+        return isinstance(self.changes.get("train.epochs"), int)
+
+    def in_words(self) -> list[str]:
+        return [self.proxy.in_words(self.study.base.train.epochs)] if self.proxy else []
+
+    def recipe(self, row: Row) -> Recipe:
+        return self._selected(self._at_budget(self.study.recipe(row)))
+
+    def jobs(self, row: Row, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Job]:
+        firsts = {name: Job(self._at_budget(first)) for name, first in row.after.items()}
+        return {seed: Job(recipe.but({"train.seed": seed}), firsts) for seed in seeds}
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
-        if self.budget == "quick" and self.study.quick:
-            recipe = self.study.quick.apply(recipe, self.study.base.train.epochs)
-        return recipe.but(self.changes)
+        if self.proxy is None:
+            return recipe.but(self.changes)
+        left = {name: value for name, value in self.changes.items() if name != "train.epochs"}
+        return self.proxy.apply(recipe, self.study.base.train.epochs).but(left)
 
     def _selected(self, recipe: Recipe) -> Recipe:
+        """All images train where the last epoch is taken; some are held out where they are to choose it."""
         if self.selection is None:
             return recipe
-        needs_images = self.selection == "held-out" and not recipe.data.held_out
-        held_out = _HELD_OUT if needs_images else recipe.data.held_out
+        held_out = 0.0 if self.selection == "last" else recipe.data.held_out
+        if self.selection == "held-out" and not held_out:
+            held_out = _HELD_OUT
         return recipe.but({"data.held_out": held_out, "train.select": self.selection})
 
 

@@ -16,6 +16,7 @@ from assay.record import read_json
 from assay.run_folder import RunFolder
 from assay.studies.plan import Plan
 
+_BEFORE = "before others: "
 _MARKS = {"diverged": "[red]diverged[/]", "failed": "[red]failed[/]", "interrupted": "stopped"}
 
 
@@ -26,6 +27,7 @@ class LiveView:
         self._console = console
         self._live: Live | None = None
         self._running: dict[str, float] = {}
+        self._parallel = 1
         self._seconds: list[float] = []
 
     def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
@@ -34,7 +36,7 @@ class LiveView:
         self._left = {job.key: job for job in todo}
         self._total = len(plan.order())
         text = f"{plan.study.name}: {self._total} runs, {self._total - len(todo)} of them done before"
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
         self._cells = {job.key: self._found(job) for job in plan.order()}
         if self._console.is_terminal and todo:
             self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=2, transient=True)
@@ -49,7 +51,9 @@ class LiveView:
 
     def done(self, job: Job, outcome: Outcome) -> None:
         """Note the end; where nothing is drawn, print it."""
-        self._left.pop(job.key, None)
+        if outcome.status != "interrupted":
+            self._left.pop(job.key, None)
+        self._parallel = max(1, len(self._running))
         began = self._running.pop(job.key, None)
         if outcome.status == "finished" and began is not None:
             self._seconds.append(time.monotonic() - began)
@@ -77,15 +81,14 @@ class LiveView:
             for seed, one in jobs.items():
                 if one.key == job.key:
                     return f"{escape(row)}, seed {seed}"
-        return f"a run that others need ({escape(job.recipe.model.name)})"
+        return f"{_BEFORE}{escape(job.recipe.model.name)}"
 
     def _status(self) -> str:
         """How many are done, and for how long the others will take if they take as long as those."""
         text = f"{self._total - len(self._left)} of {self._total} runs done"
         if not self._seconds or not self._left:
             return text
-        parallel = max(1, len(self._running))
-        left = fmean(self._seconds) * len(self._left) / parallel
+        left = fmean(self._seconds) * len(self._left) / self._parallel
         return f"{text}, about {_in_words(left)} left"
 
     def _draw(self) -> RenderableType:
@@ -93,7 +96,10 @@ class LiveView:
         table = Table("row", *(f"seed {seed}" for seed in seeds), box=None, pad_edge=False)
         for row, jobs in self._plan.jobs.items():
             table.add_row(escape(row), *(self._cells[jobs[seed].key] for seed in seeds))
-        return Group(table, self._status())
+        for job in self._plan.order():
+            if self._name(job).startswith(_BEFORE):
+                table.add_row(self._name(job), self._cells[job.key])
+        return Group(self._status(), table)  # on a low terminal the table's end is cut off, not the status
 
 
 def _in_words(seconds: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +48,17 @@ def execute(options: argparse.Namespace) -> int:
 
     if options.seeds < 1:
         raise ValueError(f"--seeds: {options.seeds} is not at least 1")
-    command = shlex.join(["assay", *options.given])
+    command, changes = shlex.join(["assay", *options.given]), _changes(options)
     try:
         report = run_study(
             options.study,
-            _changes(options),
+            changes,
             budget=options.budget,
             seeds=options.seeds,
             selection=options.protocol,
             out=options.out,
             wanted=options.want,
-            execute=_where(options),
+            execute=_where(options, changes),
             command=command,
         )
     except InterruptedStudyError as stopped:
@@ -70,11 +71,14 @@ def execute(options: argparse.Namespace) -> int:
 def _changes(options: argparse.Namespace) -> dict[str, Any]:
     """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
     changes = given_fields(options)
-    cpus = options.cpus or (1 if options.on == "ray" else None)
-    return {"train.threads": cpus, **changes} if cpus else changes
+    if options.cpus is None and (options.on == "here" or "train.threads" in changes):
+        return changes
+    if options.cpus is not None and "train.threads" in changes:
+        raise ValueError("--cpus and --train.threads say the same; give one of them")
+    return {**changes, "train.threads": 1 if options.cpus is None else options.cpus}
 
 
-def _where(options: argparse.Namespace) -> Execute:
+def _where(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
     from assay.execution.local import run_here
 
     if options.on == "here":
@@ -83,4 +87,4 @@ def _where(options: argparse.Namespace) -> Execute:
         return run_here
     from assay.execution.on_ray import Ray
 
-    return Ray(address=options.address, cpus=options.cpus or 1, gpus=options.gpus)
+    return Ray(address=options.address, cpus=changes["train.threads"], gpus=options.gpus)

@@ -50,12 +50,11 @@ def print_report(report: StudyReport) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from assay.studies.advice import advise, as_text
     from assay.studies.formats import as_rich
 
     console = Console()
     console.print(as_rich(report.table))
-    if any(row.results for row in report.results.rows):
-        console.print(Markdown(as_text(advise(report.results))))
+    if report.advice:
+        console.print(Markdown(report.advice))
     files = ", ".join(sorted(path.name for path in report.folder.iterdir() if path.name != "study.json"))
-    console.print(f"\n{report.folder}: {files}", highlight=False, soft_wrap=True)
+    console.print(f"\n{report.folder}: {files}", highlight=False, soft_wrap=True, markup=False)
