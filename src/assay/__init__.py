@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from assay.classifier import Classifier as Classifier
     from assay.classifier import load as load
     from assay.evaluation import Evaluation as Evaluation
+    from assay.inspection.api import Inspection as Inspection
+    from assay.inspection.api import inspect as inspect
     from assay.prediction import Prediction as Prediction
     from assay.recipe import Recipe as Recipe
     from assay.record import RunRecord as RunRecord
@@ -35,6 +37,8 @@ _HOMES = {
     "load": "assay.classifier",
     "Classifier": "assay.classifier",
     "Evaluation": "assay.evaluation",
+    "Inspection": "assay.inspection.api",
+    "inspect": "assay.inspection.api",
     "Prediction": "assay.prediction",
     "Recipe": "assay.recipe",
     "RunRecord": "assay.record",

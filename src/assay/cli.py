@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from assay.choices import nearest
-from assay.commands import check, evaluate, find_lr, predict, recipes, study, train
+from assay.commands import check, evaluate, find_lr, inspect, predict, recipes, study, train
 from assay.complaint import explain
 from assay.version import VERSION
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "predict": predict,
     "find-lr": find_lr,
+    "inspect": inspect,
     "recipes": recipes,
     "study": study,
     "check": check,

@@ -162,7 +162,7 @@ def test_fewer_images_to_train_by_keep_their_classes_shares(most: int | None, ex
 
 
 def test_too_few_images_to_train_by_are_refused() -> None:
-    with pytest.raises(ValueError, match="data.train_images: 1 leave a class without"):
+    with pytest.raises(ValueError, match="1 leave a class without an image"):
         with_fewer_to_train(Source({"train": split_of([40, 20])}, ("a", "b")), most=1, seed=0)
 
 

@@ -1,0 +1,109 @@
+"""Look inside a classifier: kernels, weights, feature maps, class activation maps, receptive fields, costs.
+
+assay inspect runs/digits --against runs/digits-l2 --image photo.png --layer features.3
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assay.inspection.api import Inspection
+    from assay.inspection.layers import LayerCost
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """MODEL, what to look at, and where the pictures go."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
+    parser.add_argument("--against", metavar="MODEL", type=Path, help="another one, whose weights to compare")
+    parser.add_argument(
+        "--image",
+        dest="images",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a picture to look at, as predict takes it; may be repeated (default: some mistakes of the model)",
+    )
+    parser.add_argument(
+        "--layer",
+        dest="layers",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="whose feature maps and receptive field to draw; may be repeated (default: the first activation)",
+    )
+    parser.add_argument(
+        "--mistakes", type=int, metavar="N", help="misclassified images to look at, 0 to 15 (default: 3)"
+    )
+    parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
+    parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
+    parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
+    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of results (default: inspection beside the model)"
+    )
+    parser.add_argument("--format", default="png,svg", metavar="png,svg", help="of the pictures (default: both)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument(
+        "--on-bad-image", default="error", metavar="error|skip", help="of the set: stop, or leave it out and exit 1"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Inspect, print the costs and the names of the files; 1 where images were left out."""
+    from assay.inspection.api import inspect
+
+    found = inspect(
+        options.model,
+        against=options.against,
+        images=options.images,
+        layers=options.layers,
+        mistakes=options.mistakes,
+        data=options.data,
+        split=options.split,
+        root=options.root,
+        label=options.label,
+        on_bad_image=options.on_bad_image,
+        device=options.device,
+        out=options.out,
+        formats=options.format.split(","),
+    )
+    print_costs(found.layers, f"{options.model}: layers")
+    print_files(found)
+    for error in found.left_out:
+        print(f"assay: left out: {error}", file=sys.stderr)
+    return 1 if found.left_out else 0
+
+
+def print_costs(layers: Sequence[LayerCost], title: str) -> None:
+    """A row for each layer, and the sums."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    parameters, flops = (sum(getattr(layer, what) for layer in layers) for what in ("parameters", "flops"))
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", no_wrap=True)
+    table.add_column("kind", overflow="ellipsis")  # the one to shrink where the terminal is narrow
+    for heading in ("output", "parameters", "share", "MFLOPs", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for layer in layers:
+        shares = f"{layer.parameters / max(parameters, 1):.1%}", f"{layer.flops / max(flops, 1):.1%}"
+        cells = f"{layer.parameters:,}", shares[0], f"{layer.flops / 1e6:,.2f}", shares[1]
+        table.add_row(layer.name, layer.kind, "x".join(map(str, layer.shape)), *cells)
+    table.add_section()
+    table.add_row("all", "", "", f"{parameters:,}", "", f"{flops / 1e6:,.2f}", "")
+    Console(markup=False, emoji=False).print(table)
+
+
+def print_files(found: Inspection) -> None:
+    """The names of what was written, the formats of a figure in one line."""
+    print(f"in {found.folder}:")
+    for stem in dict.fromkeys(file.stem for file in found.files):
+        kinds = ", ".join(file.suffix for file in found.files if file.stem == stem)
+        print(f"  {stem} ({kinds})")

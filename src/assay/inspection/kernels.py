@@ -1,0 +1,55 @@
+"""The first convolution's kernels as pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from assay.inspection.trace import find_layers, first_convolution
+
+_CHANNELS_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """A convolution's weights, float32 ``[O, I, k, k]``, and its name."""
+
+    layer: str
+    weights: NDArray[np.float32]
+
+    @property
+    def coloured(self) -> bool:
+        """Whether a filter can be shown as a colour picture: it reads red, green and blue."""
+        return bool(self.weights.shape[1] == 3)
+
+    def pictures(self, most: int) -> NDArray[np.float32]:
+        """Each filter scaled around 0 to its own largest magnitude.
+
+        Args:
+            most: how many filters at most, from the first.
+
+        Returns:
+            Colours in [0, 1], where 0.5 is the weight 0, ``[N, k, k, 3]``; or of filters that do not read
+            three channels, values in [-1, 1], ``[N, k, k]``: a picture for each of a filter's first four channels.
+        """
+        filters = self.weights[:most]
+        if self.coloured:
+            return (0.5 + 0.5 * _scaled(filters)).transpose(0, 2, 3, 1)
+        shown = _scaled(filters)[:, :_CHANNELS_SHOWN]
+        return shown.reshape(-1, *shown.shape[2:])
+
+
+def first_kernels(network: nn.Module) -> Kernels:
+    """The kernels of the first 2-D convolution; raises ``ValueError`` where the network has none."""
+    name = first_convolution(network)
+    weight = find_layers(network, [name])[name].weight
+    assert isinstance(weight, nn.Parameter)
+    return Kernels(name, weight.detach().float().cpu().numpy())
+
+
+def _scaled(filters: NDArray[np.float32]) -> NDArray[np.float32]:
+    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
+    return (filters / np.where(largest > 0, largest, 1)).astype(np.float32)

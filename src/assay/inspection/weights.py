@@ -1,0 +1,88 @@
+"""How a network's weights are distributed, layer by layer, and how those of two networks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+NEAR_ZERO = 1e-3
+"""A weight of a smaller magnitude counts as near zero."""
+
+_BINS = 61  # odd: the bin in the middle is centred on zero
+_SHARE_INSIDE = 0.999
+
+Weights = Mapping[str, NDArray[np.float32]]
+"""From a layer's dotted name to its weights, flat."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What is said of one layer's weights in one network.
+
+    Attributes:
+        layer: its dotted name.
+        model: which network.
+        count: how many weights.
+        mean: of the weights.
+        std: their standard deviation.
+        near_zero: share of weights of a magnitude below ``NEAR_ZERO``, in [0, 1].
+    """
+
+    layer: str
+    model: str
+    count: int
+    mean: float
+    std: float
+    near_zero: float
+
+    @classmethod
+    def of(cls, layer: str, model: str, weights: NDArray[np.float32]) -> Distribution:
+        """Measure a layer's weights."""
+        small = float((np.abs(weights) < NEAR_ZERO).mean())
+        exact = weights.astype(np.float64)
+        return cls(layer, model, weights.size, float(exact.mean()), float(exact.std()), small)
+
+    def to_row(self) -> dict[str, Any]:
+        """A flat row."""
+        return dict(vars(self))
+
+
+def layer_weights(network: nn.Module) -> Weights:
+    """The weights of every convolution and linear layer; biases and the parameters of norms are left out."""
+    return {
+        name.removesuffix(".weight"): weight.detach().float().cpu().numpy().ravel()
+        for name, weight in network.named_parameters()
+        if name.endswith(".weight") and weight.ndim >= 2
+    }
+
+
+def distributions(models: Mapping[str, Weights]) -> list[Distribution]:
+    """A row for each layer of each model, the same layer of the models one after the other."""
+    return [
+        Distribution.of(layer, model, weights[layer])
+        for layer in all_layers(models)
+        for model, weights in models.items()
+        if layer in weights
+    ]
+
+
+def all_layers(models: Mapping[str, Weights]) -> list[str]:
+    """The names of the layers that any of the models has, in order."""
+    return list(dict.fromkeys(layer for weights in models.values() for layer in weights))
+
+
+def shared_bins(samples: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """The edges of bins around zero that hold 99.9 % of each sample's weights."""
+    limit = max(float(np.quantile(np.abs(sample), _SHARE_INSIDE)) for sample in samples)
+    return np.linspace(-1, 1, _BINS + 1) * max(limit, 1e-12)
+
+
+def shares(weights: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of the weights in each bin, in percent of all; what lies outside counts in none."""
+    counts, _ = np.histogram(weights, edges)
+    return 100 * counts / weights.size
