@@ -29,7 +29,7 @@ class Estimate:
 
     Attributes:
         mean: of the values.
-        std: standard deviation, with n - 1 in the denominator.
+        std: standard deviation, with n - 1 in the denominator; at least the values' resolution.
         low: lower end of the mean's interval.
         high: upper end.
         n: how many values.
@@ -73,23 +73,30 @@ class Answers:
     p: float
 
 
-def estimate(values: Sequence[float], level: float = 0.95) -> Estimate:
+def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0.0) -> Estimate:
     """The mean with Student's t interval (Student 1908).
+
+    Values that come in steps, as accuracies do, are now and then equal by chance, which does not mean that another
+    one would be equal too. So the standard deviation is taken to be at least such a step.
 
     Args:
         values: independent, and roughly normal where they are few.
         level: the share of such intervals that hold the true mean, in (0, 1).
+        resolution: the step in which values can differ, in their unit: 100 / N for an accuracy in percent over N
+            images; 0 where they are continuous or it is unknown.
 
     Returns:
         Of one value only the mean; of none only n = 0.
     """
     sample = np.asarray(values, dtype=np.float64)
-    mean, error, std = _moments(sample)
+    mean, error, std = _moments(sample, resolution)
     width = error * float(stdtrit(max(len(sample) - 1, 1), (1 + level) / 2))
     return Estimate(mean, std, mean - width, mean + width, len(sample))
 
 
-def paired_difference(values: Mapping[int, float], control: Mapping[int, float], level: float = 0.95) -> Difference:
+def paired_difference(
+    values: Mapping[int, float], control: Mapping[int, float], level: float = 0.95, resolution: float = 0.0
+) -> Difference:
     """The mean difference over the seeds that both have, with the interval and p value of the paired t-test.
 
     What a seed does to both (the order of images, the cut of the data) drops out of each difference.
@@ -98,10 +105,13 @@ def paired_difference(values: Mapping[int, float], control: Mapping[int, float],
         values: by seed.
         control: by seed.
         level: of the interval, in (0, 1).
+        resolution: the step in which values can differ, as for ``estimate``. The differences' standard deviation is
+            taken to be at least that: without it, a few pairs whose differences are equal by chance would make any
+            difference certain, and far more false claims than the level allows.
     """
     sample = np.array([values[seed] - control[seed] for seed in sorted(values.keys() & control.keys())], np.float64)
-    about = estimate(sample.tolist(), level)
-    return Difference(about.mean, about.std, about.low, about.high, about.n, _p_of_zero(sample))
+    about = estimate(sample.tolist(), level, resolution)
+    return Difference(about.mean, about.std, about.low, about.high, about.n, _p_of_zero(sample, resolution))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -169,17 +179,21 @@ def seeds_to_resolve(
     return _first(2, _MOST_SEEDS, lambda n: _power(effect, n, level / comparisons) >= power)
 
 
-def _moments(sample: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean, standard error of the mean, standard deviation. Equal values spread exactly 0, whatever rounding says."""
+def _moments(sample: NDArray[np.float64], resolution: float) -> tuple[float, float, float]:
+    """Mean, standard error of the mean, standard deviation, which is never below the resolution.
+
+    Equal values spread exactly 0 else, whatever rounding says.
+    """
     if len(sample) < 2:
         return (float(sample[0]) if len(sample) else math.nan), math.nan, math.nan
     std = float(sample.std(ddof=1)) if np.ptp(sample) else 0.0
     mean = float(sample.mean()) if std else float(sample[0])
+    std = max(std, resolution)
     return mean, std / math.sqrt(len(sample)), std
 
 
-def _p_of_zero(sample: NDArray[np.float64]) -> float:
-    mean, error, _ = _moments(sample)
+def _p_of_zero(sample: NDArray[np.float64], resolution: float) -> float:
+    mean, error, _ = _moments(sample, resolution)
     if error == 0:
         return float(mean == 0)
     return float(2 * stdtr(max(len(sample) - 1, 1), -abs(mean / error)))

@@ -131,6 +131,47 @@ def test_latex_does_not_take_a_name_in_brackets_for_a_height() -> None:
     assert "\\\\\n [" not in text
 
 
+def test_latex_keeps_the_star_of_a_name_and_the_brackets_of_the_first() -> None:
+    assert "\\\\\n {}*tuned" in as_latex(made_table("*tuned"))
+    table = made_table()
+    first = replace(table, lines=(replace(table.lines[0], name="[1, 2]"), *table.lines[1:]))
+    assert "\\midrule\n {}[1, 2]" in as_latex(first)
+
+
+def test_latex_has_no_paragraph_in_the_caption_or_a_cell() -> None:
+    table = made_table("two\n\nlines")
+    text = as_latex(replace(table, setting=replace(table.setting, purpose="Which\n\n  activation?")))
+    assert "Purpose: Which activation? Source" in text
+    assert "\n two lines " in text
+    assert "\n\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[x](y)", r"[x\](y)"),
+        ("![i](y)", r"![i\](y)"),
+        ("[x][y]", r"[x\][y]"),
+        ("&lt; &#60; R&D", r"\&lt; \&#60; R&D"),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_markdown_makes_no_link_and_reads_no_code(name: str, shown: str) -> None:
+    assert cells_of(as_markdown(made_table(name)))[3][0] == shown
+
+
+def test_published_seconds_are_shown_where_a_row_has_them() -> None:
+    table = made_table()
+    timed = replace(table, lines=(replace(table.lines[0], published_seconds=1234.0), *table.lines[1:]))
+    titles, _, first, second, _ = cells_of(as_markdown(timed))
+    assert (titles[-1], first[-1], second[-1]) == ("published seconds", "1,234", "—")
+    assert "published seconds" in as_latex(timed)
+    assert "published seconds" not in as_markdown(table) + as_latex(table)
+    assert [line["published_seconds_per_run"] for line in csv.DictReader(io.StringIO(as_csv(timed)))] == [
+        "1234.0", "", "",
+    ]  # fmt: skip
+
+
 def test_csv_is_exact_and_every_line_says_what_it_is() -> None:
     table = made_table(AWKWARD + "\n,\"'")
     control, elu, failed = csv.DictReader(io.StringIO(as_csv(table)))
@@ -145,6 +186,9 @@ def test_csv_is_exact_and_every_line_says_what_it_is() -> None:
     assert float(elu["p_corrected"]) == table.lines[1].p
     assert (elu["pairs"], elu["parameters"], elu["verdict"], elu["test"]) == ("3", "1330000", "same direction", "t")
     assert elu["held_out_selection_accuracy_percent"] == "66.0"
+    assert (elu["seeds"], elu["accuracies_percent"]) == ("0 1 2", "0:66.1 1:66.9 2:68.0")
+    assert (float(elu["p_uncorrected"]), elu["rows_compared"]) == (table.lines[1].p_uncorrected, "1")
+    assert (elu["purpose"], failed["accuracies_percent"]) == ("Which activation?", "")
     empty = ("accuracy_percent", "difference_points", "p_corrected", "parameters", "seconds_per_run", "seeds_needed")
     assert {failed[name] for name in empty} == {""}
     assert failed["failures"] == "seed 0: loss is nan; seed 1: loss is nan; seed 2: loss is nan"
@@ -171,6 +215,27 @@ def test_terminal_of_100_columns(name: str) -> None:
     assert all(word in text for word in name.split())  # whole words
     assert "ON THE TEST SPLIT" in text
     assert "quick: 5 epochs in place of 50" in text
+
+
+@pytest.mark.parametrize("width", [79, 60, 59, 40])
+def test_narrow_terminal_cuts_no_name_and_no_number(width: int) -> None:
+    table = made_table("a row that differs")
+    same = replace(table.lines[0], name="relu again", verdict="not distinguishable", test="mcnemar")
+    setting = replace(table.setting, command="assay study run " + "x" * 100)
+    text = printed(replace(table, setting=setting, lines=(*table.lines, same)), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for part in ("67.00", "± 2.37", "-4.00", "1.33 M", "74.2 M", "193", "tanh", "differs", "distinguishable"):
+        assert part in text
+    assert ("74.07" in text, "[-4.25, -3.75]" in text, "1,290" in text) == (False, width >= 60, width >= 60)
+    assert "Columns are left out" in " ".join(text.split())
+    assert "".join(text.split()).count("x" * 100) == 1  # folded, not cut
+
+
+def test_terminal_of_80_columns_leaves_nothing_out() -> None:
+    text = printed(made_table(), 80)
+    assert "74.07" in text
+    assert "Columns are left out" not in text
 
 
 def test_terminal_shows_markup_in_a_name_as_it_is() -> None:

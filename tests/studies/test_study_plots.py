@@ -103,14 +103,33 @@ def test_forest_without_a_control_shows_the_accuracies() -> None:
     assert figure.axes[0].get_xlabel() == "accuracy (%)"
 
 
-def test_forest_says_where_it_rests_on_one_run() -> None:
+def test_figures_say_where_they_rest_on_one_seed() -> None:
     correct = np.arange(1000) < 700
     pair = [
         RowResults(Row(name), Recipe(), (Result(0, 70.0, 1, 1, 1.0, 1.0, correct),))
         for name in ("control row", "other")
     ]
-    beside = plot_forest(table_of(*pair)).axes[0].child_axes[0].get_yticklabels()
-    assert [label.get_text() for label in beside] == ["+0.00\nnot distinguishable, one run each"]
+    forest, cost = plot_forest(table_of(*pair)), plot_cost(table_of(*pair))
+    beside = forest.axes[0].child_axes[0].get_yticklabels()
+    assert [label.get_text() for label in beside] == ["+0.00\nnot distinguishable †"]
+    assert {label.get_text() for label in labels(cost)} == {"control row", "other †"}
+    for figure in (forest, cost):
+        title = figure.axes[0].get_title().replace("\n", " ")
+        assert title.endswith("colours: verdicts, corrected for 1 row; †: from one shared seed")
+        assert "whiskers" not in title  # there are none
+
+
+@pytest.mark.parametrize("draw", [plot_forest, plot_cost])
+def test_figures_say_what_whiskers_and_colours_mean(draw) -> None:
+    title = draw(stems()).axes[0].get_title().replace("\n", " ")
+    assert title.endswith("whiskers: 95 % intervals, not corrected; colours: verdicts, corrected for 2 rows")
+    alone = draw(stems(control=None)).axes[0].get_title().replace("\n", " ")
+    assert alone.endswith("whiskers: 95 % intervals, not corrected")
+
+
+def test_a_script_that_the_font_lacks_is_no_warning() -> None:  # warnings are errors here
+    table = table_of(row("control row", None, 70.0, 71.0), row("对照", None, 70.0, 72.0))
+    assert {label.get_text() for label in labels(plot_cost(table))} == {"control row", "对照"}
 
 
 @pytest.mark.parametrize(("cost", "places"), [("seconds", [100, 200, 900]), ("flops", [1e8, 1e9, 2e8])])

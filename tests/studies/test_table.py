@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from assay.recipe import Recipe
+from assay.statistics import seeds_to_resolve
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import Line, Table, make_table, verdict
@@ -132,7 +133,8 @@ def test_one_run_each_is_judged_by_its_answers() -> None:
     assert line.difference is not None
     assert math.isnan(line.difference.low)
     assert any(
-        note.startswith("† one run each: McNemar") and "not whether the choices do" in note for note in footnotes(table)
+        note.startswith("† one shared seed: McNemar") and "not whether the choices do" in note
+        for note in footnotes(table)
     )
 
 
@@ -140,6 +142,62 @@ def test_one_run_is_paired_with_the_controls_run_of_its_seed() -> None:
     control = [replace(run, correct=answers(700 - 300 * run.seed)) for run in runs(70.0, 40.0)]
     line = table_of(row("a", None, control), row("b", None, [replace(control[1], accuracy=40.0)])).lines[1]
     assert (line.test, line.p, line.verdict) == ("mcnemar", 1.0, "not distinguishable")
+
+
+def test_one_shared_seed_of_several_runs_is_judged_by_its_answers() -> None:
+    control = row("a", None, runs(70.0, 71.0, 72.0, correct=answers(700)))
+    table = table_of(control, row("b", None, runs(60.0, correct=answers(600))))
+    assert (table.lines[1].test, table.lines[1].runs) == ("mcnemar", 1)
+    assert not any("one run each" in note for note in footnotes(table))
+
+
+def test_answers_to_other_images_are_not_compared() -> None:
+    control = row("a", None, runs(70.0, correct=answers(700)))
+    table = table_of(control, row("b", None, runs(60.0, correct=answers(60, of=100))))
+    assert (verdicts(table)[1], table.lines[1].test) == ("not compared", "")
+    assert any(note.startswith("Not compared:") and "the same images" in note for note in footnotes(table))
+
+
+def test_pairs_that_gain_equally_by_chance_prove_nothing() -> None:
+    step = 100 / 360
+    control = row("a", None, runs(349 * step, 350 * step, correct=answers(349, of=360)))
+    one_more = runs(350 * step, 351 * step, correct=answers(350, of=360))
+    table = table_of(control, row("b", None, one_more))
+    line = table.lines[1]
+    assert line.difference is not None
+    assert (line.test, line.verdict, line.step) == ("t", "not distinguishable", step)
+    assert line.p == pytest.approx(2 * stats.t.sf(math.sqrt(2), df=1))
+    assert line.seeds_needed == seeds_to_resolve(step, 1.0) > 2
+    assert any("one test image (0.28 points)" in note for note in footnotes(table))
+    alone = table_of(row("b", None, runs(70.0, 70.0, correct=answers(252, of=360))), control=None).lines[0]
+    assert alone.estimate.std == step  # nor is a mean certain because two runs are equal
+    unknown = table_of(CONTROL, row("b", None, runs(70.5, 71.6, 72.6)))
+    assert unknown.lines[1].step == 0.0
+    assert not any("one test image" in note for note in footnotes(unknown))
+
+
+def test_the_steps_of_the_coarser_accuracies_count() -> None:
+    control = row("a", None, runs(70.0, 71.0, correct=answers(700)))
+    line = table_of(control, row("b", None, runs(71.0, 72.0, correct=answers(71, of=100)))).lines[1]
+    assert line.difference is not None
+    assert line.difference.std == 1.0
+
+
+def test_a_start_that_all_seeds_share_is_said() -> None:
+    shared = row("b", None, runs(71.0, 72.1, 73.0), after={"model.pretrained": Recipe()})
+    assert (
+        "b: its preparatory run (model.pretrained) is one and the same for all seeds; "
+        "its chance is not in the interval."
+    ) in footnotes(table_of(CONTROL, shared))
+    assert not any("preparatory" in note for note in footnotes(table_of(CONTROL, row("b", None, shared.results))))
+
+
+def test_what_a_row_keeps_of_its_runs() -> None:
+    near = runs(71.3, 72.0, 73.0)
+    table = table_of(CONTROL, row("b", None, near, seconds=600.0), row("c", None, near))
+    line = table.lines[1]
+    assert (line.accuracies, line.published_seconds) == ({0: 71.3, 1: 72.0, 2: 73.0}, 600.0)
+    assert line.p == pytest.approx(2 * line.p_uncorrected)
 
 
 def test_one_run_without_its_answers_is_not_compared() -> None:
@@ -167,9 +225,9 @@ def test_seeds_that_would_resolve_the_wanted_difference() -> None:
     assert table_of(*rows, wanted=5.0).lines[1].seeds_needed < 34
     shared = table_of(*rows, row("c", None), row("train", None, split="train"), wanted=0.5)
     assert shared.lines[1].seeds_needed > 34  # a row that is still to come shares the level
-    assert "Seeds that would resolve 0.5 points (power 80 %, at the spread seen here): b: 34." in footnotes(
-        table_of(*rows, wanted=0.5)
-    )
+    (note,) = (note for note in footnotes(table_of(*rows, wanted=0.5)) if note.startswith("Seeds"))
+    assert note.startswith("Seeds that would resolve 0.5 points (power 80 %, at the spread seen here): b: 34. Decide")
+    assert "before you look: adding them until a verdict appears makes false claims more frequent than 5 %." in note
 
 
 def test_the_epoch_chosen_on_the_test_split_is_said_and_the_other_way_is_shown() -> None:

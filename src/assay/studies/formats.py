@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table as Grid
 from rich.text import Text
 from tabulate import LATEX_ESCAPE_RULES, tabulate
@@ -21,6 +21,7 @@ from assay.tables import to_csv
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MISSING = "—"
+_NARROW, _NARROWEST = 80, 60  # columns of a terminal, below which less is shown
 _STYLES = {
     "same direction": "green",
     "better": "green",
@@ -57,13 +58,13 @@ def as_latex(table: Table) -> str:
     """A floating table whose caption holds the setting; it needs the packages booktabs and graphicx."""
     columns = _columns(table)
     body = tabulate(
-        [[column.cell(line) for column in columns] for line in table.lines],
+        [[" ".join(column.cell(line).split()) for column in columns] for line in table.lines],
         headers=[column.title for column in columns],
         tablefmt="latex_booktabs",
         colalign=["left" if column.words else "right" for column in columns],
         disable_numparse=True,
     )
-    body = body.replace("\\\\\n [", "\\\\\n {}[")  # else a name in brackets is taken for the height of the line
+    body = re.sub(r"\n (?=[\[*])", r"\n {}", body)  # else a name in brackets or with a star is taken for an option
     caption = " ".join(_sentence(label, words) for label, words in header(table.setting).items())
     notes = [rf"\par\footnotesize {_latex(note)}" for note in footnotes(table)]
     return "\n".join(
@@ -86,14 +87,34 @@ def as_csv(table: Table) -> str:
 
 
 def as_rich(table: Table) -> RenderableType:
-    """For a terminal of 80 columns or more: what can be concluded, and below it what each row costs."""
+    """For a terminal: what can be concluded, and below it what each row costs; below 80 columns, fewer figures."""
+    return _OnTerminal(table)
+
+
+@dataclass(frozen=True)
+class _OnTerminal:
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        yield _about(self.table)
+        yield _grid(self.table, _conclusions(self.table, width))
+        if any(line.runs for line in self.table.lines):
+            yield _grid(self.table, _costs()[: 4 if width < _NARROWEST else None])
+        notes = footnotes(self.table)
+        if width < _NARROW:
+            notes.append("Columns are left out for want of room; the table as Markdown or CSV has all.")
+        for note in notes:
+            yield Text(note, style="bright_black")
+
+
+def _about(table: Table) -> Grid:
     about = Grid.grid(padding=(0, 1))
+    about.add_column()
+    about.add_column(overflow="fold")
     for label, words in header(table.setting).items():
         about.add_row(Text(label, style="bright_black"), Text(words))
-    grids = [_grid(table, _conclusions(table))]
-    if any(line.runs for line in table.lines):
-        grids.append(_grid(table, _costs()))
-    return Group(about, *grids, *(Text(note, style="bright_black") for note in footnotes(table)))
+    return about
 
 
 def _grid(table: Table, columns: Sequence[_Column]) -> Grid:
@@ -108,18 +129,18 @@ def _grid(table: Table, columns: Sequence[_Column]) -> Grid:
     return grid
 
 
-def accuracy(about: Estimate) -> str:
+def accuracy(about: Estimate, between: str = " ") -> str:
     """The mean and the half-width of its interval, as ``78.62 ± 0.41``."""
     if about.n == 0:
         return _MISSING
-    return f"{about.mean:.2f}" if math.isnan(about.half_width) else f"{about.mean:.2f} ± {about.half_width:.2f}"
+    return f"{about.mean:.2f}{'' if math.isnan(about.half_width) else f'{between}± {about.half_width:.2f}'}"
 
 
-def difference(about: Difference | None, between: str = " ") -> str:
-    """The mean and its interval, as ``-4.55 [-5.12, -3.98]``."""
+def difference(about: Difference | None, between: str | None = " ") -> str:
+    """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where nothing stands between."""
     if about is None:
         return _MISSING
-    limits = "" if math.isnan(about.low) else f"{between}[{about.low:z.2f}, {about.high:z.2f}]"
+    limits = "" if between is None or math.isnan(about.low) else f"{between}[{about.low:z.2f}, {about.high:z.2f}]"
     return f"{about.mean:+z.2f}{limits}"
 
 
@@ -150,23 +171,30 @@ def _columns(table: Table) -> list[_Column]:
         _Column("published difference", lambda line: _number(line.published_difference, "+z.2f")),
         _Column("difference", lambda line: difference(line.difference)),
         _Column("p", lambda line: _MISSING if math.isnan(line.p) else f"{line.p:.2g}"),
-        _Column("verdict", _verdict, words=True),
+        _Column("verdict", marked_verdict, words=True),
         _Column("runs", lambda line: f"{line.runs}/{planned}"),
         _Column(f"seeds for {points(table.wanted)}", lambda line: _number(line.seeds_needed, "d")),
         *_costs()[1:],
+        *_published_seconds(table),
     ]
 
 
-def _conclusions(table: Table) -> list[_Column]:
+def _conclusions(table: Table, width: int) -> list[_Column]:
     """Without what a footnote says or the verdict sums up; an interval stands below its difference."""
     planned = len(table.setting.seeds)
+    row = _Column("row", lambda line: f"{line.name}{_unfinished(line, planned)}", words=True)
+    between = " " if width >= _NARROW else "\n"
+    verdict = _Column("verdict", lambda line: marked_verdict(line).replace(" ", between), words=True)
+    if width < _NARROWEST:
+        measured = _Column("measured", lambda line: accuracy(line.estimate, "\n"))
+        return [row, measured, _Column("diff.", lambda line: difference(line.difference, None)), verdict]
     return [
-        _Column("row", lambda line: f"{line.name}{_unfinished(line, planned)}", words=True),
-        _Column("publ.", lambda line: _number(line.published)),
+        row,
+        *([_Column("publ.", lambda line: _number(line.published))] if width >= _NARROW else []),
         _Column("measured", lambda line: accuracy(line.estimate)),
         *_held_out(table, "held\nout"),
         _Column("difference", lambda line: difference(line.difference, "\n")),
-        _Column("verdict", _verdict, words=True),
+        verdict,
     ]
 
 
@@ -186,7 +214,14 @@ def _held_out(table: Table, title: str = "held-out") -> list[_Column]:
     return [_Column(title, lambda line: _number(line.held_out))]
 
 
-def _verdict(line: Line) -> str:
+def _published_seconds(table: Table) -> list[_Column]:
+    if all(line.published_seconds is None for line in table.lines):
+        return []
+    return [_Column("published seconds", lambda line: _number(line.published_seconds, ",.0f"))]
+
+
+def marked_verdict(line: Line) -> str:
+    """The verdict, with a dagger where it rests on one seed."""
     return f"{line.verdict} †" if line.test == "mcnemar" else line.verdict
 
 
@@ -199,12 +234,14 @@ def _number(value: float | None, form: str = ".2f") -> str:
 
 
 def _markdown(text: str) -> str:
-    """Text that no renderer takes for markup or for the end of a cell."""
-    return re.sub(r"[\\|*`<~$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(text.split()))
+    """Text that no renderer takes for markup, a link, a character's code or the end of a cell."""
+    markup = r"[\\|*`<~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=#?\w+;)"
+    return re.sub(markup, r"\\\g<0>", " ".join(text.split()))
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in text)
+    """In one paragraph: a caption takes no other."""
+    return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in " ".join(text.split()))
 
 
 def _sentence(label: str, words: str) -> str:
@@ -226,18 +263,22 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "interval_high_percent": line.estimate.high,
         "held_out_selection_accuracy_percent": line.held_out,
         "runs": line.runs,
+        "accuracies_percent": " ".join(f"{seed}:{value}" for seed, value in line.accuracies.items()),
         "difference_points": paired and paired.mean,
         "difference_std_points": paired and paired.std,
         "difference_low_points": paired and paired.low,
         "difference_high_points": paired and paired.high,
         "pairs": paired and paired.n,
         "test": line.test,
+        "p_uncorrected": line.p_uncorrected,
         "p_corrected": line.p,
+        "rows_compared": table.compared,
         "verdict": line.verdict,
         "seeds_needed": line.seeds_needed,
         "parameters": line.parameters,
         "flops_per_image": line.flops,
         "seconds_per_run": line.seconds,
+        "published_seconds_per_run": line.published_seconds,
         "images_per_second": line.images_per_second,
         "failures": "; ".join(line.failures),
         "note": line.note,
@@ -250,12 +291,14 @@ def _of_table(table: Table) -> dict[str, Any]:
     setting = table.setting
     return {
         "study": setting.study,
+        "purpose": setting.purpose,
         "budget": setting.budget,
         "budget_in_words": setting.budget_in_words,
         "selection": setting.selection,
         "changes": setting.changes,
         "control": setting.control,
         "planned_runs": len(setting.seeds),
+        "seeds": " ".join(map(str, setting.seeds)),
         "wanted_points": table.wanted,
         "source": setting.source,
         "protocol": setting.protocol,

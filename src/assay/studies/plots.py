@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from assay.choices import choose
 from assay.statistics import Estimate
-from assay.studies.formats import accuracy, difference, quantity
+from assay.studies.formats import accuracy, difference, marked_verdict, quantity
 from assay.studies.table import Line, Table
 from assay.studies.words import in_short
 
@@ -74,7 +75,7 @@ def plot_forest(table: Table) -> Figure:
 
 
 def plot_cost(table: Table, cost: str = "seconds") -> Figure:
-    """Accuracy with its 95 % interval against what it costs.
+    """Accuracy with its 95 % interval against what it costs; a dagger marks a row judged by one seed.
 
     Args:
         table: rows without a finished run are left out.
@@ -96,7 +97,9 @@ def plot_cost(table: Table, cost: str = "seconds") -> Figure:
     axes.set(xlabel=label, ylabel="accuracy (%)")
     _dress(axes, table)
     _legend(figure, lines, published=False)
-    _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a script that the font lacks shows as boxes
+        _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
     return figure
 
 
@@ -119,8 +122,7 @@ def _beside(line: Line, control: str | None) -> str:
     """The figures at the right of a row."""
     if not line.runs or line.verdict == "not compared":
         return line.verdict
-    about = accuracy(line.estimate) if control is None else f"{difference(line.difference)}\n{line.verdict}"
-    return about + (", one run each" if line.test == "mcnemar" else "")
+    return accuracy(line.estimate) if control is None else f"{difference(line.difference)}\n{marked_verdict(line)}"
 
 
 def _error(about: Estimate) -> list[list[float]] | None:
@@ -143,9 +145,20 @@ def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
 
 def _dress(axes: Axes, table: Table) -> None:
     """The subtitle that no figure of a study goes without, and the house's frame."""
-    axes.set_title(_wrapped(in_short(table.setting), 88), fontsize=8, color=_PUBLISHED)
+    title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
+    axes.set_title(_wrapped(title, 88), fontsize=8, color=_PUBLISHED)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _reading(table: Table) -> str:
+    """What the whiskers, the colours and the daggers stand for, of those that are there."""
+    said = {
+        "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
+        f"colours: verdicts, corrected for {table.compared} row{'s' * (table.compared != 1)}": table.compared > 0,
+        "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
+    }
+    return "; ".join(words for words, there in said.items() if there)
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:
@@ -171,8 +184,9 @@ def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, floa
     taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]
     halo = [withStroke(linewidth=2, foreground="white")]
     for point, line in sorted(zip(points, lines, strict=True), key=lambda pair: -pair[0][1]):
+        name = f"{line.name} †" if line.test == "mcnemar" else line.name
         label = axes.annotate(
-            _wrapped(line.name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
+            _wrapped(name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
             path_effects=halo, in_layout=False,
         )  # fmt: skip
         centre = np.asarray(axes.transData.transform(point))

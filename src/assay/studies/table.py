@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
@@ -24,16 +24,21 @@ class Line:
         held_out: the mean accuracy had the epoch been chosen on the held-out split; None where the table's figures
             are those already, or not every run has it.
         difference: to the control, paired by seed; None where the row is not compared with one.
-        test: ``t`` (paired, over seeds), ``mcnemar`` (one run each, over images), or empty where none can be made.
+        test: ``t`` (paired, over seeds), ``mcnemar`` (one shared seed, over images), or empty where none can be made.
         p: of that test, corrected for the number of rows.
+        p_uncorrected: of that test alone.
         verdict: ``control``, ``same direction``, ``opposite``, ``better``, ``worse``, ``not distinguishable``,
             ``not compared``, ``failed``, ``to come``, or empty where the study has no control.
         split: whose accuracy it is.
         parameters: that the network learns.
         flops: of one image's forward pass.
         seconds: of one run, on average.
+        published_seconds: the source's time for one run.
         images_per_second: on average.
         runs: how many are done.
+        accuracies: by seed.
+        step: what one test image counts, below which no spread over seeds is believed; 0 where it is unknown.
+        shared_start: the fields that take a preparatory run, one and the same for all seeds.
         failures: why the others gave nothing, each with its seed.
         seeds_needed: to resolve the table's wanted difference, at the spread seen here.
         note: the source's.
@@ -47,13 +52,18 @@ class Line:
     difference: Difference | None
     test: str
     p: float
+    p_uncorrected: float
     verdict: str
     split: str
     parameters: int | None
     flops: int | None
     seconds: float
+    published_seconds: float | None
     images_per_second: float
     runs: int
+    accuracies: Mapping[int, float]
+    step: float
+    shared_start: tuple[str, ...]
     failures: tuple[str, ...]
     seeds_needed: int | None
     note: str
@@ -75,7 +85,7 @@ class Table:
 
     @property
     def compared(self) -> int:
-        """How many rows were tested against the control."""
+        """How many rows were tested against the control: the size of Holm's family."""
         return sum(bool(line.test) for line in self.lines)
 
 
@@ -125,22 +135,28 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
     rival = control if control is not None and _comparable(rows, control) else None
     difference = _difference(results, rival.results) if rival else None
     test, p = _tested(difference, results, rival.results) if rival and difference else ("", math.nan)
+    accuracies = _by_seed(results)
     return Line(
         name=row.name,
         published=row.published,
         published_difference=_published_difference(rows, rival),
-        estimate=estimate([result.accuracy for result in results]),
+        estimate=estimate(list(accuracies.values()), resolution=_step(results)),
         held_out=_held_out(results) if setting.selection == "test" and row.split == "test" else None,
         difference=difference,
         test=test,
         p=p,
+        p_uncorrected=p,
         verdict=_standing(rows, control, len(setting.seeds)),
         split=row.split,
         parameters=results[0].parameters if results else None,
         flops=results[0].flops if results else None,
         seconds=_mean([result.seconds for result in results]),
+        published_seconds=row.seconds,
         images_per_second=_mean([result.images_per_second for result in results]),
         runs=len(results),
+        accuracies=accuracies,
+        step=_step(results),
+        shared_start=tuple(row.after),
         failures=tuple(f"seed {failure.seed}: {failure.reason}" for failure in rows.failures),
         seeds_needed=None,
         note=row.note,
@@ -164,10 +180,18 @@ def _judged(line: Line) -> Line:
 
 def _difference(results: Sequence[Result], control: Sequence[Result]) -> Difference | None:
     """Over the shared seeds; None without any."""
-    made = paired_difference(
-        {result.seed: result.accuracy for result in results}, {result.seed: result.accuracy for result in control}
-    )
+    made = paired_difference(_by_seed(results), _by_seed(control), resolution=_step([*results, *control]))
     return made if made.n else None
+
+
+def _by_seed(results: Sequence[Result]) -> dict[int, float]:
+    return {result.seed: result.accuracy for result in results}
+
+
+def _step(results: Sequence[Result]) -> float:
+    """What one image counts in these accuracies, in percentage points."""
+    images = [len(result.correct) for result in results if result.correct is not None]
+    return 100 / min(images) if images else 0.0
 
 
 def _tested(difference: Difference, results: Sequence[Result], control: Sequence[Result]) -> tuple[str, float]:

@@ -54,6 +54,12 @@ def _footnotes(table: Table) -> Iterator[str]:
     lines = table.lines
     if any(line.runs > 1 for line in lines):
         yield "± and [ ]: 95 % intervals (Student's t) over seeds; they do not cover the choice of test images."
+    step = max((line.step for line in lines if line.runs > 1), default=0.0)
+    if step:
+        yield (
+            f"Accuracies come in steps of one test image ({step:.2g} points), so a few may be equal by chance: "
+            "a standard deviation over seeds counts as at least one step."
+        )
     if table.setting.control is not None:
         yield f"Differences to {table.setting.control}, in percentage points, are paired by seed."
     if table.compared:
@@ -66,11 +72,14 @@ def _footnotes(table: Table) -> Iterator[str]:
         yield "A verdict compares the direction with that of the source's own figures, single runs each."
     if any(line.test == "mcnemar" for line in lines):
         yield (
-            "† one run each: McNemar's test tells whether these two networks differ on these images, "
+            "† one shared seed: McNemar's test tells whether these two networks differ on these images, "
             "not whether the choices do."
         )
     if any(line.verdict == "not compared" for line in lines):
-        yield "Not compared: no shared seed, one run without its answers to each image, or another split."
+        yield (
+            "Not compared: no shared seed, only one and its two runs without answers to the same images, "
+            "or another split."
+        )
     if any(line.runs for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
     yield from _about_rows(table)
@@ -85,13 +94,21 @@ def _about_rows(table: Table) -> Iterator[str]:
     if needed:
         yield (
             f"Seeds that would resolve {points(table.wanted)} "
-            f"(power 80 %, at the spread seen here): {'; '.join(needed)}."
+            f"(power 80 %, at the spread seen here): {'; '.join(needed)}. "
+            "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
+            f"more frequent than {100 * LEVEL:g} %."
         )
     other = [f"{line.name} ({line.split})" for line in table.lines if line.split != "test"]
     if other:
         yield f"Accuracy on another split than test: {', '.join(other)}."
     if table.setting.selection == "test" and any(line.held_out is not None for line in table.lines):
         yield "Held-out: the same runs' test accuracy, had the epoch been chosen on the held-out split."
+    for line in table.lines:
+        if line.shared_start and line.runs > 1:
+            yield (
+                f"{line.name}: its preparatory run ({', '.join(line.shared_start)}) is one and the same for all seeds; "
+                "its chance is not in the interval."
+            )
     for line in table.lines:
         if line.failures:
             yield f"Failed: {line.name}: {'; '.join(line.failures)}."
