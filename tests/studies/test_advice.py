@@ -1,15 +1,19 @@
 """Advice, on studies whose truth is known."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from assay.parts import learning_rate
 from assay.recipe import Recipe
-from assay.studies.advice import advise, as_text
-from assay.studies.results import Failure, StudyResults
+from assay.studies import STUDIES
+from assay.studies.advice import Advice, advise, as_text
+from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.training.losses import build_loss
 
 Simulate = Callable[..., StudyResults]
 DECAYS = {f"decay {decay:g}": {"optim.weight_decay": decay} for decay in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)}
@@ -109,10 +113,89 @@ def test_no_results_give_words_not_an_error(simulate: Simulate) -> None:
     assert "No proposals: no row has results on the test split yet." in text
 
 
-def test_equal_accuracies_give_proposals_too(simulate: Simulate) -> None:
+def test_guesses_less_sure_than_the_rows_differ_are_none(simulate: Simulate) -> None:
     advice = advise(simulate(TRICKS, lambda _: 50.0))
-    assert all(0 <= proposal.guess.probability <= 1 for proposal in advice.proposals)
+    assert not advice.proposals
+    assert advice.why_none == "every guess is less sure than the tested rows differ"
+
+
+def test_no_guess_is_less_sure_than_the_rows_differ(simulate: Simulate) -> None:
+    for draw in range(5):
+        results = simulate(TRICKS, additive, seeds=(0,), noise=0.5, draw=draw)
+        means = [row.results[0].accuracy for row in results.rows]
+        proposals = advise(results, most=99).proposals
+        assert all(proposal.guess.deviation <= max(means) - min(means) for proposal in proposals)
+
+
+def test_more_settings_than_rows_give_no_proposals(simulate: Simulate) -> None:
+    table = {**TRICKS, "tuned": {"optim.lr": 0.2, "optim.weight_decay": 1e-4, "train.batch_size": 64}}
+    assert "the rows differ in 6 settings, and only 5 rows have results" in as_text(advise(simulate(table, additive)))
+    assert advise(simulate({**table, "lr 0.3": {"optim.lr": 0.3}}, additive)).proposals
+
+
+def made_up(name: str, accuracies: Callable[[int], float]) -> StudyResults:
+    """A study's rows at its published setting, with two seeds of invented accuracies by their number."""
+    study = STUDIES[name]
+    rows = tuple(
+        RowResults(row, study.recipe(row), tuple(Result(s, accuracies(n) + s / 10, 1, 1, 1.0, 1.0) for s in (0, 1)))
+        for n, row in enumerate(study.rows)
+    )
+    return StudyResults(Setting(name, "", "", "", "full", "", "last", (0, 1), study.control), rows)
+
+
+def check_buildable(advice: Advice) -> None:
+    for proposal in advice.proposals:
+        learning_rate(proposal.recipe)
+        teacher = (lambda images: images) if "loss.teacher" in proposal.after else None
+        build_loss(teacher=teacher, **proposal.recipe.loss.model_dump(exclude={"teacher"}))
+        assert proposal.recipe.loss.teacher is None
+        assert proposal.recipe.model.pretrained is None
+        assert not {"loss.teacher", "loss.temperature", "model.pretrained"} & proposal.changes.keys()
+
+
+@pytest.mark.parametrize("name", ["refinements", "models"])
+@pytest.mark.parametrize("best", [1, 5, 6, 8])
+def test_proposals_from_rows_with_runs_before_them_can_be_built(name: str, best: int) -> None:
+    for others in (lambda n: 70 + n / 10, lambda n: 70 - n / 10):
+        check_buildable(advise(made_up(name, lambda n, others=others: 75.0 if n == best else others(n)), most=99))
+
+
+def test_the_models_differ_in_more_settings_than_there_are_rows() -> None:
+    advice = advise(made_up("models", lambda n: 70 + n))
+    assert not advice.proposals
+    assert re.fullmatch(r"the rows differ in \d+ settings, and only 6 rows have results", advice.why_none)
+
+
+@pytest.mark.parametrize("best", ["crop", "distilled"])
+def test_no_proposal_adds_or_drops_a_teacher(simulate: Simulate, best: str) -> None:
+    results = simulate(
+        {**TRICKS, "distilled": {"loss.temperature": 4.0}},
+        lambda recipe: additive(recipe) + (recipe.loss.temperature or 0) * (1 if best == "distilled" else 0.4),
+        noise=0.1,
+    )
+    taught = replace(results.rows[-1], row=replace(results.rows[-1].row, after={"loss.teacher": Recipe()}))
+    advice = advise(replace(results, rows=(*results.rows[:-1], taught)), most=99)
+    assert advice.best == best
     assert advice.proposals
+    check_buildable(advice)
+    assert {tuple(proposal.after) for proposal in advice.proposals} == {
+        ("loss.teacher",) if best == "distilled" else ()
+    }
+
+
+def test_the_best_rows_teacher_is_kept_and_told() -> None:
+    advice = advise(made_up("refinements", lambda n: 70 + n / 2), most=99)
+    assert advice.best == "D + cosine, smoothing, mixup, distillation"
+    assert advice.proposals
+    assert all(list(proposal.after) == ["loss.teacher"] for proposal in advice.proposals)
+    assert all(proposal.recipe.loss.temperature == 20 for proposal in advice.proposals)
+    assert "Changes to it, which keep its loss.teacher:" in as_text(advice)
+
+
+def test_a_teacher_is_what_has_an_effect_not_its_temperature_alone() -> None:
+    effects = advise(made_up("refinements", lambda n: 70 + n / 2)).effects.effects
+    taught = [effect.changes for effect in effects if "loss.temperature" in effect.changes]
+    assert taught == [{"loss.teacher": "a run of resnet152 on folder:imagenet", "loss.temperature": 20.0}]
 
 
 def test_at_least_one_proposal_is_asked_for(simulate: Simulate) -> None:

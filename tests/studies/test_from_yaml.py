@@ -202,8 +202,9 @@ FILES = {
 
 
 def overridden(text: str, line: str) -> str:
-    """YAML's last key counts."""
-    return f"{text}\n{line}\n"
+    """The line in place of the one with its key, and of what is indented below that."""
+    key = re.escape(line.partition(":")[0])
+    return re.sub(rf"^{key}:.*\n(?: .*\n)*", "", text, flags=re.MULTILINE) + f"{line}\n"
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,49 @@ def overridden(text: str, line: str) -> str:
 def test_mistakes_are_told_in_one_line(read: Reader, tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(f'{tmp_path}/my-study.yaml: {message}')}$"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "base: simple-cnn\nrows:\n  c:\n  d: {optim.lr: 0.1}\n  c: {optim.lr: 0.2}",
+            "'c' stands there twice, in lines 3",
+        ),
+        ("base: simple-cnn\nrows:\n  1:\n  '1': {optim.lr: 0.2}", "'1' stands there twice, in lines 3"),
+        ("base: simple-cnn\nrows:\n  0x1:\n  1: {optim.lr: 0.2}", "'1' stands there twice, in lines 3"),
+        ("base: simple-cnn\nrows:\n\n  c: {optim.lr: 0.1, optim.lr: 0.2}", "'optim.lr' stands there twice, in lines 4"),
+        ("base: simple-cnn\nbase: r1-plain\nrows: {c: }", "'base' stands there twice, in lines 1"),
+        ("base: [{a: 1, a: 2}]\nrows: {c: }", "'a' stands there twice, in lines 1"),
+    ],
+)
+def test_no_key_stands_twice(read: Reader, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^[^\n]*my-study\.yaml: key {message} and \d$"):
+        read(text)
+
+
+def test_merged_and_repeated_mappings_are_no_duplicates(read: Reader) -> None:
+    study = read("base: simple-cnn\nrows:\n  a: &a {optim.lr: 0.1}\n  b: {<<: *a, optim.lr: 0.2}\n  c: *a")
+    assert [study.recipe(row).optim.lr for row in study.rows] == [0.1, 0.2, 0.1]
+
+
+CROPS, RATES, CLIPS = [*range(1, 90)], [n / 20 for n in range(1, 601)], [*range(1, 900)]
+LONG = {
+    "grid": f"factors: {{augment.crop: {CROPS}, optim.lr: {RATES}, optim.clip: {CLIPS}}}",  # 48 million
+    "one-at-a-time": f"factors: {{optim.lr: {RATES}, optim.clip: {CLIPS}}}",
+    "list": f"rows: {{{', '.join(f'r{number}: ' for number in range(1001))}}}",
+}
+
+
+@pytest.mark.parametrize("design", LONG)
+def test_a_thousand_rows_are_enough(read: Reader, design: str) -> None:
+    with pytest.raises(ValueError, match=r"my-study\.yaml: more than 1,000 rows: leave out factors, values or rows$"):
+        read(f"base: simple-cnn\ndesign: {design}\n{LONG[design]}")
+
+
+def test_a_thousand_values_are_enough(read: Reader) -> None:
+    with pytest.raises(ValueError, match=r"my-study\.yaml: factors: optim\.lr: more than 1,000 values$"):
+        read(f"base: simple-cnn\nfactors: {{optim.lr: {[*range(1, 1002)]}}}")
 
 
 def test_files_that_are_none(read: Reader, tmp_path: Path) -> None:

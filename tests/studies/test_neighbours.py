@@ -59,6 +59,21 @@ def test_what_the_optimizer_does_not_have_is_left_out() -> None:
     assert proposed({"optim.name": "lars"}, {"optim.momentum": 0.9}, best=1)
 
 
+def test_options_that_the_optimizer_refuses_together_are_left_out() -> None:
+    """Nesterov's form has no dampening."""
+    one, other = {"optim.nesterov": True}, {"optim.dampening": 0.1}
+    momentum = BASE.but({"optim.momentum": 0.9})
+    recipes = [momentum, momentum.but(one), momentum.but(other)]
+    assert neighbours(recipes[1], recipes, [], momentum, [], recipes) == []
+
+
+def test_a_temperature_without_a_teacher_is_left_out() -> None:
+    cooler = BASE.but({"loss.temperature": 4.0, "loss.teacher": "runs/teacher"})
+    steps = find_factors([cooler, cooler.but({"loss.temperature": 2.0})], cooler)
+    assert [recipe.loss.temperature for recipe in neighbours(cooler, [], [], cooler, steps, [])] == [3.0, 6.0]
+    assert neighbours(cooler.but({"loss.teacher": None}), [], [], cooler, steps, []) == []
+
+
 def test_what_the_model_does_not_have_is_left_out() -> None:
     assert proposed({"model.name": "vgg11"}, {"model.zero_gamma": True}, best=1) == []
     assert proposed({"model.name": "resnet18"}, {"model.zero_gamma": True}, best=1)

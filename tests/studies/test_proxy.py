@@ -73,6 +73,12 @@ def test_images_and_changes_are_set() -> None:
     }
 
 
+def test_a_row_with_fewer_images_keeps_them() -> None:
+    few, many = recipe(data__train_images=300), recipe(data__train_images=40_000)
+    assert [Proxy(40, images=500).apply(row, 40).data.train_images for row in (few, many)] == [300, 500]
+    assert Proxy(40).apply(few, 40).data.train_images == 300
+
+
 def test_swaps_keep_rows_apart() -> None:
     proxy = Proxy(40, swaps={"train.batch_size": {256: 64, 1024: 256}, "train.precision": {"fp16": "bf16"}})
     rows = [recipe(train__batch_size=size) for size in (128, 256, 1024)]
@@ -103,9 +109,14 @@ def test_numbers_out_of_range_are_refused(options: dict[str, Any], message: str)
 def test_in_words() -> None:
     assert Proxy(10).in_words(50) == "10 epochs in place of 50, schedules in proportion"
     proxy = Proxy(
-        10, images=25_000, width=0.25, changes={"data.size": 16}, swaps={"train.batch_size": {256: 64, 1024: 256}}
+        10,
+        images=25_000,
+        width=0.25,
+        changes={"data.size": 16},
+        swaps={"train.batch_size": {256: 64, 1024: 256}, "train.precision": {"fp16": "bf16"}},
     )
     assert proxy.in_words(50) == (
         "10 epochs in place of 50, schedules in proportion; at most 25,000 training images; networks 0.25 times as "
-        "wide; train.batch_size 64 in place of 256, 256 in place of 1024; data.size 16"
+        "wide where they have a width; train.batch_size 64 in place of 256, 256 in place of 1024; train.precision bf16 "
+        "in place of fp16; data.size 16"
     )

@@ -68,7 +68,9 @@ def _added_one_by_one(base: Recipe, tricks: dict[str, dict[str, Any]]) -> dict[s
 _FAST = _added_one_by_one(BASELINE, EFFICIENT)
 EFFICIENT_BASE = _FAST["fp16"]
 _REFINED = _added_one_by_one(EFFICIENT_BASE.but({"model.tweak": "d"}), REFINEMENTS)
-TEACHER = EFFICIENT_BASE.but({"model.name": "resnet152", "model.tweak": "d", **REFINEMENTS["cosine"]})
+TEACHER = EFFICIENT_BASE.but(
+    {"model.name": "resnet152", "model.tweak": "d", **REFINEMENTS["cosine"], **REFINEMENTS["label-smoothing"]}
+)
 FULL_BAG = _REFINED["mixup"].but(DISTILLATION)
 
 RECIPES = {
@@ -87,6 +89,6 @@ RECIPES = {
         f"imagenet-{name}": NamedRecipe(recipe, f"R4, refinements: {name} and the ones before it")
         for name, recipe in _REFINED.items()
     },
-    "imagenet-teacher": NamedRecipe(TEACHER, "R4's teacher: ResNet-152-D"),
+    "imagenet-teacher": NamedRecipe(TEACHER, "R4's teacher: ResNet-152-D with cosine decay and label smoothing"),
     "imagenet-full-bag": NamedRecipe(FULL_BAG, "R4, all of it: distilled from runs/imagenet-teacher"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tabulate import tabulate
@@ -28,12 +28,14 @@ class Proposal:
         changes: the same by dotted field: what to set in the best row's recipe.
         recipe: the whole of it.
         guess: what it might give.
+        after: the best row's fields that take the folder of a run, with that run's recipe; ``recipe`` is without them.
     """
 
     name: str
     changes: Mapping[str, Any]
     recipe: Recipe
     guess: Guess
+    after: Mapping[str, Recipe] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Advice:
 def advise(results: StudyResults, most: int = 5) -> Advice:
     """Main effects and proposals from the rows that have results on the test split.
 
+    A run that must come first (``row.after``) is a level of its field like any other, but no proposal adds, leaves
+    out or replaces one.
+
     The same results give the same advice.
 
     Args:
@@ -75,12 +80,13 @@ def advise(results: StudyResults, most: int = 5) -> Advice:
     """
     if most < 1:
         raise ValueError(f"most: {most} is not a whole number at least 1")
-    rows = [row for row in results.rows if row.results and row.row.split == "test"]
+    known = [_with_first_runs(row) for row in results.rows]
+    rows = [row for row in known if row.results and row.row.split == "test"]
     if not rows:
         return Advice(0, 0, "", "", math.nan, MainEffects(), (), "no row has results on the test split yet")
     reference = next((row for row in rows if row.row.name == results.setting.control), rows[0])
     best = max(rows, key=mean_of)
-    proposals, why_none = _propose(rows, reference, best, [row.recipe for row in results.rows])
+    proposals, why_none = _propose(rows, reference, best, [row.recipe for row in known])
     return Advice(
         rows=len(rows),
         runs=sum(len(row.results) for row in rows),
@@ -93,6 +99,12 @@ def advise(results: StudyResults, most: int = 5) -> Advice:
     )
 
 
+def _with_first_runs(row: RowResults) -> RowResults:
+    """The row with what its network was taught or pretrained by, in words, in its recipe."""
+    words = {name: f"a run of {first.model.name} on {first.data.name}" for name, first in row.row.after.items()}
+    return replace(row, recipe=row.recipe.but(words))
+
+
 def _propose(
     rows: Sequence[RowResults], reference: RowResults, best: RowResults, known: Sequence[Recipe]
 ) -> tuple[list[Proposal], str]:
@@ -103,18 +115,32 @@ def _propose(
         return [], f"a model needs at least {_FEWEST_ROWS} rows with results, and there are {len(rows)}"
     if not factors:
         return [], "the rows' recipes do not differ"
+    if len(factors) > len(rows):
+        return [], f"the rows differ in {len(factors)} settings, and only {len(rows)} rows have results"
     winners = [row.recipe for row in rows if mean_of(row) > mean_of(reference)]
-    candidates = neighbours(best.recipe, recipes, winners, reference.recipe, factors, known)
+    first = {name for row in rows for name in row.row.after}
+    candidates = [
+        recipe
+        for recipe in neighbours(best.recipe, recipes, winners, reference.recipe, factors, known)
+        if not first & best.recipe.differences(recipe).keys()
+    ]
     if not candidates:
         return [], "there is no untested recipe near the best row that could be run"
     surrogate = fit_surrogate(rows, factors)
-    proposals = [_proposal(recipe, best.recipe, surrogate.guess(recipe, best.recipe)) for recipe in candidates]
+    means = [mean_of(row) for row in rows]
+    guesses = [(recipe, surrogate.guess(recipe, best.recipe)) for recipe in candidates]
+    proposals = [
+        _proposal(recipe, best, guess) for recipe, guess in guesses if guess.deviation <= max(means) - min(means)
+    ]
+    if not proposals:
+        return [], "every guess is less sure than the tested rows differ"
     return sorted(proposals, key=lambda proposal: -proposal.guess.gain), ""
 
 
-def _proposal(recipe: Recipe, best: Recipe, guess: Guess) -> Proposal:
-    changes = {name: pair[1] for name, pair in best.differences(recipe).items()}
-    return Proposal(in_words(changes), changes, recipe, guess)
+def _proposal(recipe: Recipe, best: RowResults, guess: Guess) -> Proposal:
+    changes = {name: pair[1] for name, pair in best.recipe.differences(recipe).items()}
+    without_folders = recipe.but(dict.fromkeys(best.row.after))
+    return Proposal(in_words(changes), changes, without_folders, guess, best.row.after)
 
 
 def as_text(advice: Advice) -> str:
@@ -168,8 +194,9 @@ def _next_in_words(advice: Advice) -> list[str]:
         ]
         for proposal in advice.proposals
     ]
+    kept = "".join(f", which keep its {name}" for name in advice.proposals[0].after)
     return [
-        f"The best tested row is “{advice.best}” with {advice.best_accuracy:.2f} % on average. Changes to it:",
+        f"The best tested row is “{advice.best}” with {advice.best_accuracy:.2f} % on average. Changes to it{kept}:",
         _table(["change", "predicted", "standard deviation", "beats the best"], cells),
         f"No results, but guesses of a smooth model (a Gaussian process) from {advice.rows} rows, by what they may "
         "gain: run them before you believe them.",

@@ -45,8 +45,10 @@ from assay.studies.study import Row, Study
 
 Fields = dict[str, Any]
 Factors = dict[str, list[Any]]
-Design = Callable[[Factors, Fields], list[Row]]
+Design = Callable[[Factors, Fields], Iterator[Row]]
 
+_MOST_ROWS = 1000
+_MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may stand there more than once
 _KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "control", "quick", "published")
 
 
@@ -58,7 +60,7 @@ def read_study(path: Path) -> Study:
     """
     with _about(str(path)):
         try:
-            values = _mapping(yaml.safe_load(path.read_text()), "key", _KEYS)
+            values = _mapping(_parsed(path.read_text()), "key", _KEYS)
         except FileNotFoundError:
             raise ValueError("no such study file") from None
         except OSError as error:
@@ -68,9 +70,41 @@ def read_study(path: Path) -> Study:
         return _study(path, values)
 
 
+def _parsed(text: str) -> Any:
+    """What the YAML says, when no key stands twice in one mapping: YAML would keep the last."""
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _refuse_duplicates(loader, root, set())
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
+    """Keys are compared as the text that they become here: 1 and '1' are the same."""
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):
+            name, line = str(loader.construct_object(key)), key.start_mark.line + 1
+            if name in lines:
+                raise ValueError(f"key {name!r} stands there twice, in lines {lines[name]} and {line}")
+            lines[name] = line
+    inside = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
+    for child in inside:
+        _refuse_duplicates(loader, child, seen)
+
+
 def _study(path: Path, values: Fields) -> Study:
     base = _base(values, path.parent)
     rows, control = _listed(values) if _design(values) == "list" else _designed(values)
+    if len(rows) > _MOST_ROWS:
+        raise ValueError(f"more than {_MOST_ROWS:,} rows: leave out factors, values or rows")
     purpose, source = (_text(key, values.get(key, "")) for key in ("purpose", "source"))
     published = _published(values, [row.name for row in rows])
     rows = [replace(row, published=published.get(row.name)) for row in rows]
@@ -132,7 +166,7 @@ def _designed(values: Fields) -> tuple[list[Row], str]:
         given = _mapping(values.get("control") or {}, "factor", factors)
         control = {name: levels[0] for name, levels in factors.items()} | _fields(given)
     first = Row(_name(control, factors), control)
-    rows = DESIGNS[values.get("design", "grid")](factors, control)
+    rows = itertools.islice(DESIGNS[values.get("design", "grid")](factors, control), _MOST_ROWS + 2)
     return [first, *(row for row in rows if row.changes != control)], first.name
 
 
@@ -140,6 +174,8 @@ def _levels(name: str, levels: Any) -> list[Any]:
     """A factor's values: a list, all different."""
     if not isinstance(levels, list) or not levels:
         raise ValueError(f"{name}: expected a list of values, not {levels!r}")
+    if len(levels) > _MOST_ROWS:
+        raise ValueError(f"{name}: more than {_MOST_ROWS:,} values")
     values = [_number(level) for level in levels]
     for value in values:
         if values.count(value) > 1:
@@ -147,16 +183,16 @@ def _levels(name: str, levels: Any) -> list[Any]:
     return values
 
 
-def _grid(factors: Factors, _control: Fields) -> list[Row]:
+def _grid(factors: Factors, _control: Fields) -> Iterator[Row]:
     """Every combination of the factors' values."""
     combined = (dict(zip(factors, values, strict=True)) for values in itertools.product(*factors.values()))
-    return [Row(_name(fields, factors), fields) for fields in combined]
+    return (Row(_name(fields, factors), fields) for fields in combined)
 
 
-def _one_at_a_time(factors: Factors, control: Fields) -> list[Row]:
+def _one_at_a_time(factors: Factors, control: Fields) -> Iterator[Row]:
     """Each value of each factor, with the others as in the control; named after what it changes."""
     changes = ({name: value} for name, values in factors.items() for value in values)
-    return [Row(_name(changed, factors), {**control, **changed}) for changed in changes]
+    return (Row(_name(changed, factors), {**control, **changed}) for changed in changes)
 
 
 DESIGNS: dict[str, Design] = {"grid": _grid, "one-at-a-time": _one_at_a_time}

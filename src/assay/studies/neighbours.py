@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+import torch
+from torch import nn
+
 from assay.models import MODELS
 from assay.parts import learning_rate
 from assay.recipe import Recipe
 from assay.studies.factors import Factor, level_of
-from assay.training.optim import OPTIMIZERS
+from assay.training.losses import build_loss
+from assay.training.optim import OPTIMIZERS, build_optimizer
 
 _CONSTRUCTORS: dict[str, Mapping[str, Callable[..., Any]]] = {"model": MODELS, "optim": OPTIMIZERS}
 
@@ -58,13 +62,22 @@ def _both(reference: Recipe, one: Recipe, other: Recipe) -> tuple[Recipe, dict[s
 
 
 def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:
-    """The changed recipe; None where the recipe, its schedule, or what it names refuses it."""
+    """The changed recipe; None where the recipe, its schedule, loss or optimizer, or what it names refuses it."""
     try:
         recipe = base.but(changes)
-        learning_rate(recipe)
+        _check(recipe)
     except ValueError:
         return None
     return None if _has_foreign_option(recipe) else recipe
+
+
+def _check(recipe: Recipe) -> None:
+    """Raises ``ValueError`` where the schedule, the loss or the optimizer cannot be built."""
+    learning_rate(recipe)
+    teacher = (lambda images: images) if recipe.loss.teacher else None  # another network is not needed to see that
+    build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
+    weights = [{"params": [nn.Parameter(torch.zeros(2, 2))]}]
+    build_optimizer(groups=weights, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
 
 
 def _has_foreign_option(recipe: Recipe) -> bool:

@@ -24,7 +24,7 @@ class Proxy:
 
     Attributes:
         epochs: of the base recipe, at least 1; rows with more or fewer keep their ratio to it, as whole epochs allow.
-        images: training images to use at most; None is all of them.
+        images: training images to use at most; None is as many as the published setting has.
         width: factor above 0 on the numbers of channels, where the network has such an option.
         changes: further fields that differ from the published setting in every row, under dotted names.
         swaps: for a field, which of its published values give way to which others; so rows that differ in it still do.
@@ -60,7 +60,7 @@ class Proxy:
         epochs = max(1, round(recipe.train.epochs * self.epochs / base_epochs))
         changes: dict[str, Any] = {"train.epochs": epochs, **_shrunk(recipe, epochs / recipe.train.epochs)}
         if self.images is not None:
-            changes["data.train_images"] = self.images
+            changes["data.train_images"] = min(self.images, recipe.data.train_images or self.images)
         if self.width != 1 and _has_width(recipe.model.name):
             changes["model.width"] = self.width * (recipe.model.width or 1.0)
         return recipe.but({**changes, **self._swapped(recipe), **self.changes})
@@ -76,7 +76,7 @@ class Proxy:
         if self.images is not None:
             parts.append(f"at most {self.images:,} training images")
         if self.width != 1:
-            parts.append(f"networks {self.width:g} times as wide")
+            parts.append(f"networks {self.width:g} times as wide where they have a width")
         for name, values in self.swaps.items():
             parts.append(f"{name} {', '.join(f'{new} in place of {old}' for old, new in values.items())}")
         return "; ".join([*parts, *(f"{name} {value}" for name, value in self.changes.items())])

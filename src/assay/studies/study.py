@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,8 +66,8 @@ class Study:
         names = [row.name for row in self.rows]
         if not names:
             raise ValueError(f"study {self.name}: it has no rows")
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(names).items():
+            if count > 1:
                 raise ValueError(f"study {self.name}: two rows are called {name!r}")
         if self.control is not None and self.control not in names:
             raise ValueError(f"study {self.name}: unknown control {self.control!r}: {nearest(self.control, names)}")
