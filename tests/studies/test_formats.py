@@ -11,10 +11,12 @@ from rich.console import Console
 
 from assay.recipe import Recipe
 from assay.statistics import estimate, paired_difference
-from assay.studies.formats import accuracy, as_csv, as_latex, as_markdown, as_rich, difference, quantity, rate
+from assay.studies.columns import accuracy, difference, quantity, rate
+from assay.studies.formats import as_csv, as_latex, as_markdown
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import Table, make_table
+from assay.studies.terminal import as_rich
 
 AWKWARD = r"a|b_c [bold]x[/bold] 50 % & $y$ \z #1 {q} ~t^2 *"
 SETTING = Setting(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from assay.choices import choose
 from assay.statistics import Estimate
-from assay.studies.formats import accuracy, difference, marked_verdict, quantity
+from assay.studies.columns import accuracy, difference, marked_verdict, quantity
 from assay.studies.table import Line, Table
 from assay.studies.words import in_short
 

@@ -89,7 +89,7 @@ def print_found(found: Found, folder: Path) -> None:
     from rich.markdown import Markdown
 
     from assay.search.report import BEST, in_short
-    from assay.studies.formats import as_rich
+    from assay.studies.terminal import as_rich
     from assay.studies.table import make_table
 
     console = Console()

@@ -50,7 +50,7 @@ def print_report(report: StudyReport) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from assay.studies.formats import as_rich
+    from assay.studies.terminal import as_rich
 
     console = Console()
     console.print(as_rich(report.table))
