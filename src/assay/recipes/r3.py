@@ -102,6 +102,10 @@ RECIPES = {
     },
     "r3-resnet18": NamedRecipe(RESNET, "R3's ResNet-18 as it stands"),
     "r3-resnet18-tuned": NamedRecipe(TUNED, "R3's ResNet-18, tuned: SGD from 0.1 down to 0.001, L2, crop and flip"),
-    "vgg16-cifar100": NamedRecipe(VGG_PRETRAINING, "VGG-16 with batch norm on CIFAR-100, to be fine-tuned"),
-    "vgg16-finetune": NamedRecipe(VGG_FINETUNE, "R3's VGG-16 on CIFAR-10, fine-tuned from runs/vgg16-cifar100"),
+    "vgg16-cifar100": NamedRecipe(
+        VGG_PRETRAINING, "VGG-16 with batch norm on CIFAR-100, to be fine-tuned", Measured((57.90,), 3758, SHARED)
+    ),
+    "vgg16-finetune": NamedRecipe(
+        VGG_FINETUNE, "R3's VGG-16 on CIFAR-10, fine-tuned from runs/vgg16-cifar100", Measured((89.63,), 3962, SHARED)
+    ),
 }

@@ -89,8 +89,8 @@ def print_found(found: Found, folder: Path) -> None:
     from rich.markdown import Markdown
 
     from assay.search.report import BEST, in_short
-    from assay.studies.terminal import as_rich
     from assay.studies.table import make_table
+    from assay.studies.terminal import as_rich
 
     console = Console()
     console.print(Markdown(in_short(found)))
