@@ -174,6 +174,7 @@ def test_every_choice_is_drawn() -> None:
         "transfer.unfreeze_after": "needs weights",
         "transfer.unfreeze_every": "needs weights",
         "loss.teacher": "needs a run: test_run_choices",
+        "test.train": "measures once more: test_run_choices",
         "loss.temperature": "needs a teacher",
         "loss.teacher_weight": "needs a teacher",
     }

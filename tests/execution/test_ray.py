@@ -91,7 +91,7 @@ def test_ten_killed_workers_lose_nothing(undisturbed: Undisturbed, processes: Pr
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_workers")
 def test_a_worker_that_is_lost_too_often_fails_its_run_alone(processes: Processes, tmp_path: Path) -> None:
-    store, victim, fine = Store(tmp_path), Job(DIGITS), Job(SHORT)
+    store, victim, fine = Store(tmp_path), Job(DIGITS.but({"train.epochs": 60})), Job(SHORT)
     student = Job(SHORT.but({"train.seed": 1, "loss.teacher_weight": 0.5}), {"loss.teacher": victim})
 
     def kill(job: Job) -> bool:

@@ -10,6 +10,7 @@ from assay.execution.parcel import pack, unpack
 from assay.execution.store import Job, Outcome, Store
 from assay.recipe import Recipe
 from assay.record import write_json
+from assay.run import run
 from assay.run_folder import RunFolder
 
 WITHOUT_EFFECT = {"data.root": "/elsewhere", "data.workers": 3, "train.checkpoint_minutes": 1.5}
@@ -74,15 +75,14 @@ def test_the_store_fills_in_the_folders_of_runs_before(tmp_path: Path) -> None:
 
 
 def test_failures_are_noted_and_forgotten(tmp_path: Path) -> None:
-    store, job = Store(tmp_path / "not yet there"), Job(Recipe())
+    store, job = Store(tmp_path / "not yet there"), Job(Recipe().but({"train.epochs": 1, "data.size": 16}))
     assert store.outcome(job) is None
     store.note(job, Outcome("failed", "no room"))
     assert store.outcome(job) == Outcome("failed", "no room")
     store.note(job, Outcome("interrupted"))
     assert store.outcome(job) is None
     store.note(job, Outcome("failed", "no room"))
-    store.folder(job).mkdir()
-    write_json(RunFolder(store.folder(job)).summary, {"status": "finished"})
+    run(job.recipe, store.folder(job))
     assert store.outcome(job) == Outcome("finished")
     write_json(RunFolder(store.folder(job)).summary, {"status": "diverged", "epoch": 3})
     assert store.outcome(job) == Outcome("diverged", "diverged in epoch 3")
@@ -92,8 +92,14 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     store, job = Store(tmp_path), Job(Recipe())
     store.folder(job).mkdir()
     RunFolder(store.folder(job)).summary.write_text("{")
-    with pytest.raises(ValueError, match=r"summary\.json"):
-        store.outcome(job)
+    outcome = store.outcome(job)
+    assert outcome is not None
+    assert outcome.status == "failed"
+    assert "its record is damaged" in outcome.reason
+    assert "summary.json" in outcome.reason
+    store.set_aside(job)
+    assert store.outcome(job) is None
+    assert (tmp_path / f"{job.key}.damaged" / "summary.json").read_text() == "{"
 
 
 def fill(folder: Path, **contents: str) -> Path:

@@ -26,11 +26,11 @@ _OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
-    """``OUT/NAME-BUDGET``, with the way to choose the epoch where it is not the study's own, and a mark of changes."""
+    """``OUT/NAME-BUDGET``, how the epoch is chosen where it is not the study's own way, and a mark of what is altered."""
     setting, own = plan.setting, plan.study.base.train.select
     parts = [setting.study, setting.budget.replace(", ", "-")]
     parts += [setting.selection] if setting.selection != own else []
-    if setting.changes:
+    if setting.changes and "altered" in setting.budget:
         parts.append(hashlib.sha256(setting.changes.encode()).hexdigest()[:6])
     return out / "-".join(parts)
 
