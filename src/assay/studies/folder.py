@@ -26,7 +26,7 @@ _OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
-    """``OUT/NAME-BUDGET``, how the epoch is chosen where it is not the study's own way, and a mark of what is altered."""
+    """``OUT/NAME-BUDGET``, how the epoch is chosen where it is not the study's own way, a mark of what is altered."""
     setting, own = plan.setting, plan.study.base.train.select
     parts = [setting.study, setting.budget.replace(", ", "-")]
     parts += [setting.selection] if setting.selection != own else []
