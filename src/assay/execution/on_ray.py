@@ -204,6 +204,9 @@ def _receive(ref: ObjectRef[Returned], job: Job, store: Store) -> Outcome:
     except TaskCancelledError:
         return Outcome("interrupted")
     except RayError as error:
+        found = store.outcome(job)
+        if found and found.status in ("finished", "diverged"):  # the worker died after the end of the run
+            return found
         if lacking := unmet(job, store):
             return lacking
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
