@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.commands.fields import add_fields, given_fields
+from assay.commands.fields import add_fields
 from assay.commands.study.show import add_wanted, print_report
+from assay.commands.study.where import add_where, changes_of, is_on_ray
 
 if TYPE_CHECKING:
     from assay.studies.conduct import Execute
@@ -31,12 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: as the study says)",
     )
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
-    parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the runs run (default: here)")
-    parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
-    parser.add_argument(
-        "--cpus", type=int, metavar="N", help="CPU threads of one run (default: torch's choice; ray: 1)"
-    )
-    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="GPUs of one run, on ray (default: 0)")
+    add_where(parser)
     add_wanted(parser)
     add_fields(parser)
 
@@ -48,7 +44,7 @@ def execute(options: argparse.Namespace) -> int:
 
     if options.seeds < 1:
         raise ValueError(f"--seeds: {options.seeds} is not at least 1")
-    command, changes = shlex.join(["assay", *options.given]), _changes(options)
+    command, changes = shlex.join(["assay", *options.given]), changes_of(options)
     try:
         report = run_study(
             options.study,
@@ -68,22 +64,10 @@ def execute(options: argparse.Namespace) -> int:
     return 1 if report.failures else 0
 
 
-def _changes(options: argparse.Namespace) -> dict[str, Any]:
-    """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
-    changes = given_fields(options)
-    if options.cpus is None and (options.on == "here" or "train.threads" in changes):
-        return changes
-    if options.cpus is not None and "train.threads" in changes:
-        raise ValueError("--cpus and --train.threads say the same; give one of them")
-    return {**changes, "train.threads": 1 if options.cpus is None else options.cpus}
-
-
 def _where(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
     from assay.execution.local import run_here
 
-    if options.on == "here":
-        if options.address or options.gpus:
-            raise ValueError("--address and --gpus are for --on ray")
+    if not is_on_ray(options):
         return run_here
     from assay.execution.on_ray import Ray
 

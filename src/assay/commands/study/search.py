@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.commands.fields import add_recipe, given_fields
+from assay.commands.fields import add_recipe
+from assay.commands.study.where import add_where, changes_of, is_on_ray
 
 if TYPE_CHECKING:
     from assay.search.found import Found
@@ -47,12 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seeds of the runs that say what the best recipe is worth; none: no such runs (default: 1000,1001,1002)",
     )
     parser.add_argument("--search-seed", type=int, default=0, metavar="N", help="seed of the drawing (default: 0)")
-    parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the trials run (default: here)")
-    parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
-    parser.add_argument(
-        "--cpus", type=int, metavar="N", help="CPU threads of one run (default: torch's choice; ray: 1)"
-    )
-    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="GPUs of one run, on ray (default: 0)")
+    add_where(parser)
     add_recipe(parser)
 
 
@@ -61,19 +58,19 @@ def execute(options: argparse.Namespace) -> int:
     from assay.search.search import search
     from assay.studies.conduct import InterruptedStudyError
 
-    command = shlex.join(["assay", *options.given])
+    command, changes = shlex.join(["assay", *options.given]), changes_of(options)
     out = options.out or Path("studies") / f"search-{Path(options.recipe).stem}"
     try:
         found = search(
             options.recipe,
             options.over,
-            _changes(options),
+            changes,
             out=out,
             trials=options.trials,
             storage=options.storage,
             confirm_seeds=_seeds(options.confirm_seeds),
             seed=options.search_seed,
-            each=_where(options),
+            each=_where(options, changes),
             command=command,
         )
     except InterruptedStudyError as stopped:
@@ -108,17 +105,7 @@ def _seeds(text: str) -> tuple[int, ...]:
         raise ValueError(f"--confirm-seeds: expected numbers between commas, or none, not {text!r}") from None
 
 
-def _changes(options: argparse.Namespace) -> dict[str, Any]:
-    """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
-    cpus = options.cpus or (1 if options.on == "ray" else None)
-    return {**({"train.threads": cpus} if cpus else {}), **given_fields(options)}
-
-
-def _where(options: argparse.Namespace) -> Each:
+def _where(options: argparse.Namespace, changes: Mapping[str, Any]) -> Each:
     from assay.search.search import on_ray, one_by_one
 
-    if options.on == "ray":
-        return on_ray(options.address, options.cpus or 1, options.gpus)
-    if options.address or options.gpus:
-        raise ValueError("--address and --gpus are for --on ray")
-    return one_by_one
+    return on_ray(options.address, changes["train.threads"], options.gpus) if is_on_ray(options) else one_by_one
