@@ -56,6 +56,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "model.zero_gamma": maybe(True),
     "model.hidden": maybe(10),
     "model.batch_norm": maybe(True),
+    "model.head_norm": maybe(True),
     "optim.name": maybe("sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "lars", "muon"),
     "optim.lr_batch": maybe(16),
     "optim.weight_decay": maybe(0.01),
@@ -86,7 +87,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "test.views": maybe("flip", "flip-shift", "five-crop", "ten-crop"),
 }
 
-NOT_DRAWN = {"data", "train"}  # sections whose other fields say what, how long and where, not how
+NOT_DRAWN = {"data", "train", "probe"}  # sections whose other fields say what, how long, where and what to measure
 
 
 @st.composite

@@ -69,6 +69,7 @@ def essence(folder: Path) -> tuple[bytes, bytes, Mapping[str, Any]]:
     state = torch.load(folder / "last.ckpt", weights_only=True)
     for name in ("seconds", "epoch_seconds", "timings_size"):
         del state["position"][name]
+    del state["tracker"]  # names and sizes of files
     return (folder / "model.safetensors").read_bytes(), (folder / "metrics.jsonl").read_bytes(), state
 
 

@@ -19,6 +19,7 @@ from assay.recipe import Recipe
 from assay.record import Row, write_json
 from assay.run_folder import RunFolder
 from assay.selection import SELECTION
+from assay.tracking import Tracker
 from assay.training.position import Position
 
 
@@ -30,7 +31,7 @@ def as_classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 
 
-def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) -> None:
+def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, tracker: Tracker) -> None:
     """Measure the selected weights, on the test split for the first and only time, and sum up."""
     path = folder.path / MODEL_FILE
     classifier = ready(load(path), parts.device)
@@ -62,6 +63,7 @@ def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position) 
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
         "left_out": [str(error) for error in parts.data.bad],
     }
+    tracker.end(recipe, evaluations, position.epoch * len(parts.batches))
     write_json(folder.summary, summary)
 
 

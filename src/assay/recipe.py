@@ -16,6 +16,7 @@ from assay.sections import (
     LossSection,
     ModelSection,
     OptimSection,
+    ProbeSection,
     ScheduleSection,
     Section,
     TestSection,
@@ -36,6 +37,7 @@ class Recipe(Section):
     transfer: TransferSection = TransferSection()
     train: TrainSection = TrainSection()
     test: TestSection = TestSection()
+    probe: ProbeSection = ProbeSection()
 
     @model_validator(mode="after")
     def _selection_has_its_split(self) -> Self:
@@ -54,6 +56,22 @@ class Recipe(Section):
             raise ValueError("augment.where test: mixup and cutmix are for the training images alone")
         if self.train.batch_size % self.train.accumulate:
             raise ValueError(f"train.accumulate: {self.train.accumulate} does not divide {self.train.batch_size}")
+        return self
+
+    @model_validator(mode="after")
+    def _gradients_are_those_of_the_batch(self) -> Self:
+        if self.probe.every is None:
+            if self.probe.step_sizes is not None:
+                raise ValueError("probe.step_sizes changes nothing without probe.every")
+            return self
+        in_the_way = {
+            "train.accumulate": self.train.accumulate > 1,
+            "train.precision fp16": self.train.precision == "fp16",
+            "optim.clip": self.optim.clip is not None,
+        }
+        for name, is_set in in_the_way.items():
+            if is_set:
+                raise ValueError(f"probe.every measures the gradient of a whole batch as it is: not with {name}")
         return self
 
     def but(self, changes: Mapping[str, Any]) -> Recipe:
@@ -102,8 +120,9 @@ class Recipe(Section):
         return cls.from_dict(values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested dictionaries of plain values, without the fields that are None."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Nested dictionaries of plain values, without the fields that are None and sections of nothing else."""
+        sections = self.model_dump(mode="json", exclude_none=True)
+        return {name: fields for name, fields in sections.items() if fields}
 
     def to_yaml(self) -> str:
         """The recipe as YAML, sections and fields in the order of this file."""

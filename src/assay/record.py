@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,8 +106,12 @@ class LineLog:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line; it is on the disk when this returns."""
+        self.extend([row])
+
+    def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines; they are on the disk when this returns."""
         with self._path.open("a") as file:
-            file.write(json.dumps(_finite(row)) + "\n")
+            file.writelines(json.dumps(_finite(row)) + "\n" for row in rows)
             file.flush()
             os.fsync(file.fileno())
 

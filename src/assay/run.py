@@ -12,16 +12,17 @@ import torch
 
 from assay.classifier import MODEL_FILE
 from assay.device import pick_device, reproducible
-from assay.evaluation import evaluate_batches
+from assay.evaluation import Evaluation, evaluate_batches
 from assay.interrupt import StopRequest
 from assay.outcome import as_classifier, finish
 from assay.parts import Parts, learning_rate, wire
+from assay.probing.probe import NoProbe, Probe, SurfaceProbe
 from assay.progress import Silence, Watcher
 from assay.recipe import Recipe
 from assay.record import Row, RunRecord, write_json
 from assay.run_folder import RunFolder
 from assay.selection import is_over, score
-from assay.tracking import Tracker
+from assay.tracking import Tracker, open_tracker
 from assay.training.checkpoint import State, save_checkpoint
 from assay.training.loop import train_epoch
 from assay.training.position import Position
@@ -51,15 +52,19 @@ class Run:
     tracker: Tracker
     watcher: Watcher
     stop: StopRequest
+    probe: Probe
     saved: float = field(default_factory=time.monotonic)
 
     def save(self) -> None:
         """Write the checkpoint."""
         self.tracker.flush()
+        self.probe.flush()
         state = {
             "recipe": self.recipe.to_dict(),
             "position": vars(self.position),
             "threads": torch.get_num_threads(),
+            "probe": self.probe.state(),
+            "tracker": self.tracker.state(),
             **self.parts.state(),
         }
         save_checkpoint(self.folder.checkpoint, state)
@@ -106,9 +111,18 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
         folder.metrics.cut(position.metrics_size)
         folder.timings.cut(position.timings_size)
         steps_done = position.epoch * len(parts.batches) + position.step
-        with closing(Tracker(out / "tb", steps_done)) as tracker:
-            _train(Run(recipe, folder, parts, position, tracker, watcher, stop))
-            finish(recipe, folder, parts, position)
+        tracker = open_tracker(
+            out / "tb",
+            parts.network,
+            wanted=recipe.train.tensorboard,
+            steps=len(parts.batches),
+            done=steps_done,
+            state=previous.get("tracker") if previous else {},
+        )
+        with closing(tracker):
+            probe = _probe(recipe, parts, out, previous)
+            _train(Run(recipe, folder, parts, position, tracker, watcher, stop, probe))
+            finish(recipe, folder, parts, position, tracker)
     return RunRecord.read(out)
 
 
@@ -127,6 +141,15 @@ def _go_back_to(state: State, parts: Parts) -> Position:
     values = dict(state["position"])
     tensors = {name: values.pop(name).to(parts.device) for name in ("loss", "correct")}
     return Position(**tensors, **{**values, "best": tuple(values["best"])})
+
+
+def _probe(recipe: Recipe, parts: Parts, folder: Path, previous: State | None) -> Probe:
+    """What the recipe wants to be measured on the way."""
+    if recipe.probe.every is None:
+        return NoProbe()
+    options = recipe.probe.model_dump(exclude_none=True)
+    before = previous["probe"] if previous else None
+    return SurfaceProbe(parts.network, parts.loss_fn, folder, **options, before=before)
 
 
 def _train(run: Run) -> None:
@@ -151,7 +174,8 @@ def _train(run: Run) -> None:
 def _train_epoch(run: Run, epoch: int) -> None:
     """The steps of an epoch that are not done yet, with a checkpoint when it is due."""
     parts, position = run.parts, run.position
-    batches = parts.batches.epoch(epoch, position.step)
+    done = epoch * len(parts.batches) + position.step
+    batches = run.probe.watch(parts.batches.epoch(epoch, position.step), done)
     before, began = position.epoch_seconds, time.monotonic()
     parts.freeze(epoch)
     for step in train_epoch(
@@ -164,6 +188,7 @@ def _train_epoch(run: Run, epoch: int) -> None:
     ):
         position.add(step)
         run.tracker.step(step.loss)
+        run.probe.step(step)
         run.watcher.step(step)
         position.epoch_seconds = before + time.monotonic() - began
         if run.stop.requested or run.is_save_due:
@@ -178,12 +203,13 @@ def _train_epoch(run: Run, epoch: int) -> None:
 
 def _end_epoch(run: Run, epoch: int) -> None:
     """Evaluate, log, keep the weights if they are the best, and move on."""
-    row, timing = _measure_epoch(run, epoch)
+    row, timing, evaluations = _measure_epoch(run, epoch)
     run.folder.metrics.append(row)
     run.folder.timings.append(timing)
-    run.tracker.epoch(row, timing)
+    run.tracker.epoch(row, timing, evaluations)
     run.watcher.epoch(row, timing)
     if not math.isfinite(row["train_loss"]):
+        run.probe.flush()
         write_json(run.folder.summary, {"status": "diverged", "epoch": row["epoch"]})
         raise DivergedError(f"training diverged in epoch {row['epoch']}: the loss is not finite; try a lower optim.lr")
     position = run.position
@@ -195,7 +221,7 @@ def _end_epoch(run: Run, epoch: int) -> None:
     position.next_epoch()
 
 
-def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
+def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row, dict[str, Evaluation]]:
     parts, position = run.parts, run.position
     steps = len(parts.batches)
     images = steps * run.recipe.train.batch_size
@@ -207,10 +233,12 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[Row, Row]:
         "train_accuracy": position.correct.item() / images,
     }
     watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
-    for split in watched:
-        if split in parts.splits:
-            evaluation = evaluate_batches(parts.judged, parts.splits[split], parts.data.classes)
-            key = split.replace("-", "_")
-            row |= {f"{key}_loss": evaluation.loss, f"{key}_accuracy": evaluation.accuracy}
+    evaluations = {
+        split.replace("-", "_"): evaluate_batches(parts.judged, parts.splits[split], parts.data.classes)
+        for split in watched
+        if split in parts.splits
+    }
+    for name, evaluation in evaluations.items():
+        row |= {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
-    return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}
+    return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}, evaluations

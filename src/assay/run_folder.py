@@ -11,7 +11,7 @@ from assay.recipe import Recipe
 from assay.record import SCORES_FILE, LineLog, environment, read_recipe, write_json
 from assay.training.checkpoint import State, load_checkpoint
 
-WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "train.checkpoint_minutes"})
+WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.tensorboard"})
 """fields that change no number of a run"""
 MAY_DIFFER = WITHOUT_EFFECT | {"train.patience"}
 """fields that change no number of an epoch"""

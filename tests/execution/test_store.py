@@ -13,7 +13,12 @@ from assay.record import write_json
 from assay.run import run
 from assay.run_folder import RunFolder
 
-WITHOUT_EFFECT = {"data.root": "/elsewhere", "data.workers": 3, "train.checkpoint_minutes": 1.5}
+WITHOUT_EFFECT = {
+    "data.root": "/elsewhere",
+    "data.workers": 3,
+    "train.checkpoint_minutes": 1.5,
+    "train.tensorboard": False,
+}
 FIELDS = [f"{section}.{name}" for section, fields in Recipe().to_dict().items() for name in fields]
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("data", "models", "sections", "training")
+_PACKAGES = ("data", "models", "probing", "sections", "training")
 _MODULES = (
     *("choices", "classifier", "device", "evaluation", "feed", "outcome", "parts", "pretrained", "recipe", "run"),
     *("selection", "teacher"),

@@ -11,6 +11,7 @@ from assay.sections.data import DataSection
 from assay.sections.loss import LossSection
 from assay.sections.model import ModelSection
 from assay.sections.optim import OptimSection
+from assay.sections.probe import ProbeSection
 from assay.sections.schedule import ScheduleSection
 from assay.sections.test import TestSection
 from assay.sections.train import TrainSection
@@ -22,6 +23,7 @@ __all__ = [
     "LossSection",
     "ModelSection",
     "OptimSection",
+    "ProbeSection",
     "ScheduleSection",
     "Section",
     "TestSection",

@@ -42,6 +42,8 @@ class ModelSection(Section):
     """ResNet: where the dropout of the hidden layer stands"""
     batch_norm: bool | None = None
     """VGG: batch norm after every convolution"""
+    head_norm: bool | None = None
+    """VGG: batch norm after the hidden layers of the head too"""
     head: Literal["cifar", "imagenet"] | None = None
     """VGG: hidden layers of 512 (cifar) or 4096 units (imagenet)"""
 

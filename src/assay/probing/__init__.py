@@ -1,0 +1,1 @@
+"""Measuring while a network trains, without changing how it trains."""

@@ -1,0 +1,122 @@
+"""The loss's surface along the gradient, at the weights and the batch of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from assay.models.structure import final_layers, is_within
+from assay.training.losses import LossFunction
+
+STEP_SIZES = (0.05, 0.1, 0.2, 0.4)
+"""half to four times a rate of 0.1, usual for plain SGD"""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What is found along the gradient g from weights w, at ``w - s g`` for each of S step sizes s.
+
+    Santurkar et al. 2018, "How Does Batch Normalization Help Optimization?", section 3.1 and figure 4: the range of
+    ``losses`` is the variation of the loss, that of ``changes`` the predictiveness of the gradient, and
+    ``smoothness`` the effective beta-smoothness.
+
+    Attributes:
+        loss: at w, a scalar.
+        distances: l2 length of each move, ``s |g|``, ``[S]``.
+        losses: after each move, ``[S]``.
+        changes: l2 norm of the gradient's change over all learned parameters, ``[S]``.
+        output_changes: the same over the parameters of the output layer alone, after the same moves, ``[S]``.
+    """
+
+    loss: Tensor
+    distances: Tensor
+    losses: Tensor
+    changes: Tensor
+    output_changes: Tensor
+
+    def smoothness(self) -> Tensor:
+        """The largest change of the gradient over the distance moved, a scalar; nan where the gradient is 0."""
+        return (self.changes / self.distances).amax()
+
+
+def output_parameters(network: nn.Module) -> list[str]:
+    """The names of the learned parameters of the layer that gives the scores."""
+    layers = final_layers(network)
+    return [name for name, value in network.named_parameters() if value.requires_grad and is_within(name, layers)]
+
+
+def look_along_gradient(
+    network: nn.Module,
+    loss_fn: LossFunction,
+    images: Tensor,
+    targets: Tensor,
+    step_sizes: Sequence[float] = STEP_SIZES,
+) -> Surface:
+    """Move against the gradient by several distances, and measure loss and gradient there.
+
+    The network is left as it is: its weights, their ``.grad``, the statistics of its norms, and the state of the
+    random generators. Each point sees the same random draws (dropout). All is computed in the weights' own
+    precision.
+
+    Args:
+        network: in the mode in which it is to be measured.
+        loss_fn: of scores, targets and images.
+        images: a batch.
+        targets: its labels, or soft targets.
+        step_sizes: multiples of the gradient, above 0.
+    """
+    learned = {name: value.detach() for name, value in network.named_parameters() if value.requires_grad}
+    output = output_parameters(network)
+    with _same_draws(images.device) as restart:
+
+        def measure(weights: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+            restart()
+            return _loss_and_gradient(network, weights, lambda scores: loss_fn(scores, targets, images), images)
+
+        loss, gradient = measure(learned)
+        length = _norm(gradient.values())
+        losses, changes, output_changes = [], [], []
+        for size in step_sizes:
+            moved, there = measure({name: value - size * gradient[name] for name, value in learned.items()})
+            difference = {name: there[name] - value for name, value in gradient.items()}
+            losses.append(moved)
+            changes.append(_norm(difference.values()))
+            output_changes.append(_norm(difference[name] for name in output))
+    distances = length * torch.tensor(step_sizes, dtype=length.dtype, device=length.device)
+    return Surface(loss, distances, torch.stack(losses), torch.stack(changes), torch.stack(output_changes))
+
+
+def _loss_and_gradient(
+    network: nn.Module, weights: Mapping[str, Tensor], loss_of: Callable[[Tensor], Tensor], images: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """At other weights, on copies of the buffers, which norms change in training mode."""
+    point = {name: value.detach().requires_grad_() for name, value in weights.items()}
+    buffers = {name: value.clone() for name, value in network.named_buffers()}
+    loss = loss_of(functional_call(network, {**point, **buffers}, (images,)))
+    return loss.detach(), dict(zip(point, torch.autograd.grad(loss, list(point.values())), strict=True))
+
+
+def _norm(tensors: Iterable[Tensor]) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors]))
+    return norm
+
+
+@contextmanager
+def _same_draws(device: torch.device) -> Iterator[Callable[[], None]]:
+    """Gives a function that takes the random generators back to where they stand now; in the end they stand there."""
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        state = torch.get_rng_state()
+        state_there = torch.cuda.get_rng_state(device) if on_cuda else None
+
+        def restart() -> None:
+            torch.set_rng_state(state)
+            if state_there is not None:
+                torch.cuda.set_rng_state(state_there, device)
+
+        yield restart

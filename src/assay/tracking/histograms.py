@@ -1,0 +1,106 @@
+"""Histograms of many tensors, counted where the tensors are, and brought over together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BUCKETS = 64
+_CHUNK = 2**18  # values at a time: what is made of them stays small, and in a processor's cache
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a tensor's finite values are spread.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        total: their sum.
+        squares: the sum of their squares.
+        counts: how many lie in each of 64 buckets of equal width from ``low`` to ``high``; where all values
+            are the same, the buckets reach from half below it to half above it.
+        non_finite: how many values are infinite or not a number; they are in no bucket.
+    """
+
+    low: float
+    high: float
+    total: float
+    squares: float
+    counts: tuple[int, ...]
+    non_finite: int
+
+    @property
+    def count(self) -> int:
+        """How many finite values there are; where there is none, the other figures mean nothing."""
+        return sum(self.counts)
+
+    @property
+    def limits(self) -> list[float]:
+        """The upper end of each bucket."""
+        first, last = _reach(self.low, self.high)
+        return [first + (last - first) * (place + 1) / BUCKETS for place in range(BUCKETS)]
+
+
+@torch.no_grad()
+def histograms(tensors: Mapping[str, Tensor]) -> dict[str, Histogram]:
+    """A histogram of each tensor, with the buckets of ``numpy.histogram(values, 64)``.
+
+    Two transfers bring all the results: the smallest and largest values, then sums and counts. Only tensors
+    that hold infinities or NaN take more.
+
+    Args:
+        tensors: by name, of any shapes and floating types.
+    """
+    flat = {name: tensor.reshape(-1) for name, tensor in tensors.items()}
+    ends = _bring({name: _ends(values) for name, values in flat.items()})
+    dirty = {name for name, pair in ends.items() if not all(map(math.isfinite, pair))}
+    finite = {name: values[values.isfinite()] if name in dirty else values for name, values in flat.items()}
+    ends |= _bring({name: _ends(finite[name]) for name in dirty})
+    rows = _bring({name: _count(values, *_reach(*ends[name])) for name, values in finite.items()})
+    return {name: _as_histogram(ends[name], row, len(flat[name])) for name, row in rows.items()}
+
+
+def _as_histogram(ends: Sequence[float], row: Sequence[float], size: int) -> Histogram:
+    total, squares, *counts, at_the_top = row
+    counts[-1] += at_the_top  # the largest value belongs to the last bucket
+    low, high = ends
+    return Histogram(low, high, total, squares, tuple(int(count) for count in counts), size - int(sum(counts)))
+
+
+def _reach(low: float, high: float) -> tuple[float, float]:
+    """Where the buckets begin and end, as numpy has it."""
+    return (low - 0.5, high + 0.5) if low == high else (low, high)
+
+
+def _bring(rows: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    """All the rows in one transfer."""
+    values = torch.stack(list(rows.values())).tolist() if rows else []
+    return dict(zip(rows, values, strict=True))
+
+
+def _ends(values: Tensor) -> Tensor:
+    """The smallest and the largest value; NaN or infinite where one of the values is."""
+    ends = torch.aminmax(values) if len(values) else (values.new_zeros(()), values.new_zeros(()))
+    return torch.stack([_wide(end) for end in ends])
+
+
+def _wide(values: Tensor) -> Tensor:
+    """A copy in float64, where the device has it."""
+    return values.to(torch.float32 if values.device.type == "mps" else torch.float64, copy=True)
+
+
+def _count(values: Tensor, first: float, last: float) -> Tensor:
+    """Sum, sum of squares, the counts of the 64 buckets, and how often the upper end itself occurs."""
+    return torch.stack([_count_chunk(_wide(chunk), first, last) for chunk in torch.split(values, _CHUNK)]).sum(0)
+
+
+def _count_chunk(values: Tensor, first: float, last: float) -> Tensor:
+    """The values are overwritten. bincount is exact and repeats itself on every device, which histc does not."""
+    sums = torch.stack([values.sum(), values.dot(values)])
+    place = values.sub_(first).mul_(BUCKETS / (last - first)).to(torch.uint8)
+    return torch.cat([sums, torch.bincount(place, minlength=BUCKETS + 1)])
