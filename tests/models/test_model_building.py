@@ -55,7 +55,7 @@ def test_none_keeps_the_defaults_of_all_resnet_and_vgg_options() -> None:
     stem, blocks = ["stem_kernel", "stem_stride", "stem_pool"], ["shortcut", "tweak", "zero_gamma"]
     head, others = ["hidden", "dropout", "dropout_place"], ["width", "activation", "init"]
     resnet = dict.fromkeys([*stem, *blocks, *head, *others])
-    vgg = dict.fromkeys(["batch_norm", "activation", "head", "dropout", "width", "init"])
+    vgg = dict.fromkeys(["batch_norm", "head_norm", "activation", "head", "dropout", "width", "init"])
     with torch.device("meta"):
         for name, options in (("resnet50", resnet), ("vgg11", vgg)):
             assert repr(build_model(name, classes=2, **options)) == repr(build_model(name, classes=2))

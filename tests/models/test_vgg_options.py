@@ -60,6 +60,12 @@ def test_head_is_three_linear_layers(head: str, units: list[int]) -> None:
     assert [layer.in_features for layer in classifier if isinstance(layer, nn.Linear)] == units
 
 
+def test_head_norm_follows_each_hidden_layer() -> None:
+    block = ["Linear", "BatchNorm1d", "ReLU", "Dropout"]
+    assert [type(layer).__name__ for layer in sketch(head_norm=True).classifier] == [*block, *block, "Linear"]
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in sketch(head_norm=True).modules())
+
+
 @pytest.mark.parametrize("size", [32, 33, 63, 64, 96])
 def test_cifar_head_averages_what_the_convolutions_leave(size: int) -> None:
     model = small(image_size=size).eval()

@@ -37,6 +37,10 @@ PUBLISHED: dict[str, list[float | None]] = {
     "no-maxpool": [95.45, 95.12, 89.11, 95.48, 92.26, 94.63],
     "models": [64.15, 66.19, 67.62, 83.92, 91.26, 90.12],
     "resnet-cosine": [93, 99],
+    "bn-accuracy": [77.07, 82.84],
+    "bn-vgg19": [75.66, 10.00, 10.00, 10.00, 10.00, 73.27, 79.51, 84.12, 82.47, 85.00],
+    "bn-dropout": [75.10, 76.93, 77.14, 75.08, 69.83, 73.55, 77.35, 81.82, 82.96, 81.55],
+    "bn-smoothness": [None] * 10,
     "efficient-training": [75.87, None, 75.17, 75.93, 76.37, 76.03, 76.21],
     "refinements": [76.21, 76.66, 76.87, 77.16, 77.91, 78.31, 78.67, 79.15, 79.29],
 }
@@ -60,6 +64,7 @@ CONTROLS = {
     "combination": 78.62,
     "no-maxpool": 95.45,
     "models": 64.15,
+    "bn-accuracy": 77.07,
     "efficient-training": 75.87,
     "refinements": 76.21,
 }
@@ -96,6 +101,26 @@ def test_the_controls() -> None:
         if study.control
     }
     assert controls == CONTROLS
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "rival"),
+    [
+        ("bn-vgg19", "VGG-19 with norms", "VGG-19"),
+        ("bn-dropout", "VGG-A with norms", "VGG-A with dropout"),
+        ("bn-smoothness", "VGG-A with norms", "VGG-A"),
+    ],
+)
+def test_networks_are_compared_at_one_learning_rate(name: str, network: str, rival: str) -> None:
+    study = STUDIES[name]
+    rates = {row.name: study.recipe(row).optim.lr for row in study.rows}
+    pairs = {row.name: row.control for row in study.rows}
+    for rate in ("0.0001", "0.0002", "0.0005", "0.001", "0.002"):
+        assert pairs[f"{network}, lr {rate}"] == f"{rival}, lr {rate}"
+        assert pairs[f"{rival}, lr {rate}"] is None
+        assert rates[f"{network}, lr {rate}"] == rates[f"{rival}, lr {rate}"] == float(rate)
+    assert study.control is None
+    assert study.pairs
 
 
 def test_every_study_says_what_it_asks_and_where_its_figures_come_from() -> None:

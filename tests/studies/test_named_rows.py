@@ -374,6 +374,50 @@ ROWS: dict[str, dict[str, Fields]] = {
 }
 
 
+RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002)
+NORMS: Fields = {"model.batch_norm": True, "model.head_norm": True}
+VGG: Fields = {
+    "data.name": "cifar10",
+    "data.held_out": 0.1,
+    "model.name": "vgg11",
+    "model.init": "xavier",
+    "model.batch_norm": None,
+    "model.dropout": None,
+    "optim.name": "adam",
+    "optim.lr": 0.001,
+    "optim.weight_decay": 0.0,
+    "schedule.name": "constant",
+    "train.batch_size": 128,
+    "train.epochs": 20,
+    "train.select": "held-out",
+}
+
+
+def at_each_rate(name: str, fields: Fields) -> dict[str, Fields]:
+    """The base's own rate is no change."""
+    return {f"{name}, lr {rate:g}": {**fields, **({"optim.lr": rate} if rate != 0.001 else {})} for rate in RATES}
+
+
+BASES |= {
+    "bn-accuracy": VGG,
+    "bn-vgg19": VGG,
+    "bn-dropout": VGG,
+    "bn-smoothness": {**VGG, "probe.every": 20, "probe.step_sizes": None},
+}
+ROWS |= {
+    "bn-accuracy": {"VGG-A": {}, "VGG-A, norms": NORMS},
+    "bn-vgg19": {
+        **at_each_rate("VGG-19", {"model.name": "vgg19"}),
+        **at_each_rate("VGG-19 with norms", {"model.name": "vgg19", **NORMS}),
+    },
+    "bn-dropout": {
+        **at_each_rate("VGG-A with dropout", {"model.dropout": 0.5}),
+        **at_each_rate("VGG-A with norms", NORMS),
+    },
+    "bn-smoothness": {**at_each_rate("VGG-A", {}), **at_each_rate("VGG-A with norms", NORMS)},
+}
+
+
 def test_every_study_is_here() -> None:
     assert {name: [row.name for row in study.rows] for name, study in STUDIES.items()} == {
         name: list(rows) for name, rows in ROWS.items()

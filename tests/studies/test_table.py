@@ -40,6 +40,35 @@ def verdicts(table: Table) -> list[str]:
 CONTROL = row("a", 78.62, runs(70.0, 71.0, 72.0))
 
 
+def test_rows_have_controls_of_their_own() -> None:
+    table = table_of(
+        row("plain, lr 1", 70, runs(60.0, 61.0, 62.5)),
+        row("plain, lr 2", 10, runs(10.0, 10.1, 10.2)),
+        row("norms, lr 1", 72, runs(70.0, 71.1, 72.5), control="plain, lr 1"),
+        row("norms, lr 2", 80, runs(80.0, 80.2, 80.4), control="plain, lr 2"),
+        control="plain at the same rate",
+    )
+    assert verdicts(table) == ["control", "control", "same direction", "same direction"]
+    differences = [line.difference and line.difference.mean for line in table.lines]
+    assert differences == [None, None, pytest.approx(10.03, abs=0.01), pytest.approx(70.1)]
+    assert [line.published_difference for line in table.lines] == [None, None, 2, 70]
+    assert table.compared == 2
+    assert "Differences to plain at the same rate" in " ".join(footnotes(table))
+
+
+def test_networks_that_learned_nothing_are_named() -> None:
+    """A tenth of 1,000 images is right by guessing, give or take 2.8 points (three standard errors)."""
+    some = [
+        Result(seed, accuracy, 1, 1, 1.0, 1.0, correct=answers(round(10 * accuracy)), guessing=10.0)
+        for seed, accuracy in enumerate((10.0, 12.8, 12.9))
+    ]
+    assert [result.has_learned for result in some] == [False, False, True]
+    line = table_of(CONTROL, row("stuck", 10, some)).lines[1]
+    assert line.guessing == (0, 1)
+    notes = " ".join(footnotes(table_of(CONTROL, row("stuck", 10, some))))
+    assert "Learned nothing (no better than one answer for all images): stuck (seeds 0, 1)." in notes
+
+
 def answers(right: int, of: int = 1000, start: int = 0) -> np.ndarray:
     correct = np.zeros(of, bool)
     correct[start : start + right] = True

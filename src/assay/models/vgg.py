@@ -26,6 +26,16 @@ def norm_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, .
     return nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), act()
 
 
+def plain_hidden(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
+    """A linear layer and an activation."""
+    return nn.Linear(inputs, outputs), act()
+
+
+def norm_hidden(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
+    """A linear layer, a batch norm and an activation."""
+    return nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), act()
+
+
 def he_throughout(layer: nn.Module) -> None:
     """He initialisation of the linear layers too: without norms and with 512 units, nothing learns otherwise."""
     INITS["he"](layer)
@@ -75,6 +85,7 @@ class VGG(nn.Module):
         units: of the two hidden layers of the head.
         dropout: rate after each of these.
         block: ``(inputs, outputs, act)`` to one convolution and what follows it.
+        hidden: the same to one hidden layer of the head.
         act: makes an activation.
         init: initialises one layer; applied to each.
     """
@@ -90,6 +101,7 @@ class VGG(nn.Module):
         units: int,
         dropout: float,
         block: Layer = plain_layer,
+        hidden: Layer = plain_hidden,
         act: Activation = nn.ReLU,
         init: Init = he_throughout,
     ) -> None:
@@ -100,8 +112,8 @@ class VGG(nn.Module):
                 parts += block(outputs if index else inputs, outputs, act)
             parts.append(nn.MaxPool2d(2))
         self.features, self.avgpool = nn.Sequential(*parts), head.pool()
-        first = (nn.Linear(widths[-1] * head.positions, units), act(), nn.Dropout(dropout))
-        second = (nn.Linear(units, units), act(), nn.Dropout(dropout))
+        first = (*hidden(widths[-1] * head.positions, units, act), nn.Dropout(dropout))
+        second = (*hidden(units, units, act), nn.Dropout(dropout))
         self.classifier = nn.Sequential(*first, *second, nn.Linear(units, classes))
         self.apply(init)
 
@@ -118,6 +130,7 @@ def vgg(
     channels: int = 3,
     image_size: int = 32,
     batch_norm: bool = False,
+    head_norm: bool = False,
     activation: str = "relu",
     head: str = "cifar",
     dropout: float | None = None,
@@ -136,6 +149,7 @@ def vgg(
         image_size: at least 32, for the five poolings halve it; the network has the same
             parameters at every size.
         batch_norm: whether a batch norm follows each convolution.
+        head_norm: whether one follows each of the two hidden layers of the head.
         activation: a name in `ACTIVATIONS`.
         head: "cifar": global average pooling, two layers of 512; "imagenet": average pooling to
             7x7, two layers of 4096, as in the paper.
@@ -160,6 +174,7 @@ def vgg(
         units=scaled(form.units, width),
         dropout=rate("dropout", form.dropout if dropout is None else dropout),
         block=norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer,
+        hidden=norm_hidden if one_of("head_norm", head_norm, (True, False)) else plain_hidden,
         act=choose("activation", activation, ACTIVATIONS),
         init=choose("init", init, {**INITS, "he": form.he}),
     )

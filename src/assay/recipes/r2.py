@@ -62,6 +62,8 @@ VGG = Recipe().but(
     }
 )
 
+NORMS = {"model.batch_norm": True, "model.head_norm": True}  # "a norm after every weight layer" but the last
+
 RECIPES = {
     "r2-default": NamedRecipe(DEFAULT, "R2's base: ResNet-34 with a 3x3 stem and a pool, no augmentation"),
     "r2-structure": NamedRecipe(DEFAULT.but(STRUCTURE), "R2's best structure: ELU, half width, hidden layer, dropout"),
@@ -70,5 +72,5 @@ RECIPES = {
     "r2-softmax": NamedRecipe(DEFAULT.but({"loss.name": "double-softmax"}), "R2's base with a softmax too many"),
     "r2-improved": NamedRecipe(IMPROVED, "R2's improved network: ResNet-18 without the stem's pool, 240 epochs"),
     "r2-vgg-a": NamedRecipe(VGG, "R2 part two: VGG-A without norms"),
-    "r2-vgg-a-bn": NamedRecipe(VGG.but({"model.batch_norm": True}), "R2 part two: VGG-A with batch norm"),
+    "r2-vgg-a-bn": NamedRecipe(VGG.but(NORMS), "R2 part two: VGG-A with batch norm"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay.choices import choose
-from assay.studies import r1, r2_network, r2_together, r2_training, r3, r4, r5
+from assay.studies import r1, r2_network, r2_norm, r2_together, r2_training, r3, r4, r5
 from assay.studies.from_yaml import read_study
 from assay.studies.study import Study
 
@@ -16,6 +16,7 @@ STUDIES: dict[str, Study] = {
     **r2_network.STUDIES,
     **r2_training.STUDIES,
     **r2_together.STUDIES,
+    **r2_norm.STUDIES,
     **r3.STUDIES,
     **r4.STUDIES,
     **r5.STUDIES,

@@ -11,26 +11,37 @@ from typing import Any
 from rich.console import Console
 
 from assay.execution.local import run_here
+from assay.execution.store import Store
 from assay.studies import STUDIES, find_study
 from assay.studies.advice import advise, as_text
 from assay.studies.check import check_rows
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, Silence, conduct
 from assay.studies.folder import ASKED, folder_of, publish, read_plan, source_of, store_of, write_plan
-from assay.studies.plan import plan_study
+from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
+from assay.studies.surface.report import SurfaceReport, look_at_surface
 from assay.studies.table import Table, make_table
 
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What a study gave: its folder, its table, the runs behind it, and what to try next (Markdown)."""
+    """What a study gave.
+
+    Attributes:
+        folder: that holds all of it.
+        table: its table.
+        results: the runs behind it.
+        advice: what to try next, in Markdown; empty without results.
+        surface: what probed runs say of the loss's surface; None where none was probed.
+    """
 
     folder: Path
     table: Table
     results: StudyResults
     advice: str
+    surface: SurfaceReport | None
 
     @property
     def failures(self) -> int:
@@ -91,8 +102,10 @@ def run_study(
     try:
         conduct(plan, store, view, execute)
     finally:
-        report = _report(folder, collect(plan, store), wanted)
+        report = _report(folder, plan, store, wanted)
         publish(report.table, report.advice, folder)
+        if report.surface:
+            report.surface.save(folder)
     return report
 
 
@@ -109,12 +122,13 @@ def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float 
     """
     _check_wanted(wanted)
     folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
-    return _report(folder, collect(read_plan(folder), store_of(folder.parent)), wanted)
+    return _report(folder, read_plan(folder), store_of(folder.parent), wanted)
 
 
-def _report(folder: Path, results: StudyResults, wanted: float) -> StudyReport:
-    has_results = any(row.results for row in results.rows)
-    return StudyReport(folder, make_table(results, wanted), results, as_text(advise(results)) if has_results else "")
+def _report(folder: Path, plan: Plan, store: Store, wanted: float) -> StudyReport:
+    results = collect(plan, store)
+    advice = as_text(advise(results)) if any(row.results for row in results.rows) else ""
+    return StudyReport(folder, make_table(results, wanted), results, advice, look_at_surface(plan, results, store))
 
 
 def _check_wanted(wanted: float) -> None:

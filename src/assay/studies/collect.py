@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from assay.execution.store import Job, Store
 from assay.record import Row as Epoch
 from assay.record import RunRecord, read_json, read_scores
@@ -62,6 +64,7 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
         images_per_second=summary["images_per_second"],
         correct=scores.argmax(1) == labels if row.split == "test" else None,
         by_selection=_by_selection(record),
+        guessing=100 * float(np.bincount(labels).max() / len(labels)) if row.split == "test" else math.nan,
     )
 
 

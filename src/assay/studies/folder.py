@@ -103,7 +103,7 @@ def publish(table: Table, advice: str, folder: Path) -> None:
 
 
 def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
-    plain = {name: getattr(row, name) for name in ("name", "published", "seconds", "note", "split")}
+    plain = {name: getattr(row, name) for name in ("name", "published", "seconds", "note", "split", "control")}
     return {
         **plain,
         "changes": json.loads(json.dumps(dict(row.changes), default=str)),
@@ -119,9 +119,13 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     for row in written["rows"]:
         fields = {name: row[name] for name in ("name", "published", "seconds", "note", "split", "changes")}
         after = {name: Recipe.from_dict(first) for name, first in row["after"].items()}
-        rows.append(Row(**fields, after=after))
+        rows.append(Row(**fields, after=after, control=row.get("control")))
         recipe = Recipe.from_dict(row["recipe"])
         jobs[row["name"]] = {int(seed): Job(recipe, known_as=key) for seed, key in row["runs"].items()}
     base = Recipe.from_dict(written["base"])
-    study = Study(setting.study, setting.purpose, base, tuple(rows), setting.control, setting.source, setting.protocol)
+    has_own = any(row.control for row in rows)
+    control, pairs = (None, str(setting.control)) if has_own else (setting.control, "")
+    study = Study(
+        setting.study, setting.purpose, base, tuple(rows), control, setting.source, setting.protocol, pairs=pairs
+    )
     return Plan(study, setting, jobs)

@@ -82,7 +82,7 @@ def plan_study(
         budget_in_words="; ".join([*settle.in_words(), *_held_out_in_words(first)]),
         selection=first.train.select,
         seeds=tuple(seeds),
-        control=study.control,
+        control=study.control or study.pairs or None,
         changes=", ".join(f"{name} {value}" for name, value in changes.items() if name not in WITHOUT_EFFECT),
         command=command,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Result:
         correct: for each test image whether it was answered rightly; None where the split is another.
         by_selection: the accuracy on the test split under each way to choose the epoch that the run's
             log allows (``held-out``, ``last``, ``test``), in percent.
+        guessing: the accuracy of the best answer that is the same for every image, in percent; nan where unknown.
     """
 
     seed: int
@@ -36,6 +38,15 @@ class Result:
     images_per_second: float
     correct: NDArray[np.bool_] | None = None
     by_selection: Mapping[str, float] = field(default_factory=dict)
+    guessing: float = math.nan
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the accuracy is beyond what guessing gives on so many images (three standard errors)."""
+        if self.correct is None or math.isnan(self.guessing):
+            return True
+        share = self.guessing / 100
+        return self.accuracy > self.guessing + 300 * math.sqrt(share * (1 - share) / len(self.correct))
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ class Setting:
         budget_in_words: what the budget means; empty for ``full``.
         selection: how the epoch is chosen here: ``held-out``, ``last`` or ``test``.
         seeds: the planned seeds.
-        control: the row that the others are compared with, or None.
+        control: the row that the others are compared with, or in words where each has its own, or None.
         changes: fields that were changed for all rows, in words.
         hardware: on what it ran.
         command: what runs it again.

@@ -24,6 +24,7 @@ class Row:
         note: what the report says of the row.
         split: the split whose accuracy is meant: ``test``, or ``train``.
         after: fields that take the folder of a run that must come first, each with that run's recipe.
+        control: the name of the row that it is compared with, where that is not the study's.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     note: str = ""
     split: str = "test"
     after: Mapping[str, Recipe] = field(default_factory=dict)
+    control: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Study:
         purpose: its question, in a line.
         base: the recipe that every row changes.
         rows: at least one; their names differ.
-        control: the name of the row that the others are compared with; None where no row is one.
+        control: the name of the row that the others are compared with; None where no row is one for all.
+        pairs: with what rows that have a control of their own are compared, in words.
         source: where the published figures stand.
         protocol: how the source chose its figures.
         quick: what stands in for the published setting on a small machine; None where that is quick already.
@@ -61,6 +64,7 @@ class Study:
     source: str = ""
     protocol: str = ""
     quick: Proxy | None = None
+    pairs: str = ""
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -69,8 +73,9 @@ class Study:
         for name, count in Counter(names).items():
             if count > 1:
                 raise ValueError(f"study {self.name}: two rows are called {name!r}")
-        if self.control is not None and self.control not in names:
-            raise ValueError(f"study {self.name}: unknown control {self.control!r}: {nearest(self.control, names)}")
+        for control in (self.control, *(row.control for row in self.rows)):
+            if control is not None and control not in names:
+                raise ValueError(f"study {self.name}: unknown control {control!r}: {nearest(control, names)}")
 
     def recipe(self, row: Row) -> Recipe:
         """The row's recipe at the published setting; fields of ``row.after`` are still without their folders.

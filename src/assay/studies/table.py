@@ -39,6 +39,7 @@ class Line:
         accuracies: by seed.
         step: what one test image counts, below which no spread over seeds is believed; 0 where it is unknown.
         shared_start: the fields that take a preparatory run, one and the same for all seeds.
+        guessing: the seeds whose networks are no better than guessing.
         failures: why the others gave nothing, each with its seed.
         seeds_needed: to resolve the table's wanted difference, at the spread seen here.
         note: the source's.
@@ -64,6 +65,7 @@ class Line:
     accuracies: Mapping[int, float]
     step: float
     shared_start: tuple[str, ...]
+    guessing: tuple[int, ...]
     failures: tuple[str, ...]
     seeds_needed: int | None
     note: str
@@ -96,14 +98,14 @@ def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
         results: the runs; any of them may have failed or be still to come.
         wanted: a difference in percentage points, to know how many seeds would resolve it.
     """
-    control = next((rows for rows in results.rows if rows.row.name == results.setting.control), None)
-    others = [rows for rows in results.rows if control is not None and _comparable(rows, control)]
-    lines = [_line(rows, control, results.setting) for rows in results.rows]
+    pairs = [(rows, _control_of(rows, results)) for rows in results.rows]
+    others = sum(control is not None and _comparable(rows, control) for rows, control in pairs)
+    lines = [_line(rows, control, results.setting) for rows, control in pairs]
     adjusted = holm([line.p for line in lines])
     return Table(
         results.setting,
         tuple(
-            _judged(replace(line, p=p, seeds_needed=_seeds_needed(line, wanted, len(others))))
+            _judged(replace(line, p=p, seeds_needed=_seeds_needed(line, wanted, others)))
             for line, p in zip(lines, adjusted, strict=True)
         ),
         wanted,
@@ -123,6 +125,15 @@ def verdict(difference: float, p: float, published: float | None) -> str:
     if not published:
         return "better" if difference > 0 else "worse"
     return "same direction" if (difference > 0) == (published > 0) else "opposite"
+
+
+def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:
+    """What the row is compared with: itself where others are compared with it; None where nothing is its control."""
+    controls = {other.row.control for other in results.rows if other.row.control}
+    if rows.row.name in controls and rows.row.control is None:
+        return rows
+    name = rows.row.control or results.setting.control
+    return next((other for other in results.rows if other.row.name == name), None)
 
 
 def _comparable(rows: RowResults, control: RowResults) -> bool:
@@ -157,6 +168,7 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
         accuracies=accuracies,
         step=_step(results),
         shared_start=tuple(row.after),
+        guessing=tuple(result.seed for result in results if not result.has_learned),
         failures=tuple(f"seed {failure.seed}: {failure.reason}" for failure in rows.failures),
         seeds_needed=None,
         note=row.note,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from assay.selection import SELECTION
 from assay.studies.results import Setting
@@ -38,6 +38,11 @@ def in_short(setting: Setting) -> str:
 def points(difference: float) -> str:
     """A difference in percentage points, in words."""
     return f"{difference:g} point{'s' * (difference != 1)}"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """For example ``seeds 0, 2``."""
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
 
 
 def footnotes(table: Table) -> list[str]:
@@ -109,9 +114,16 @@ def _about_rows(table: Table) -> Iterator[str]:
                 f"{line.name}: its preparatory run ({', '.join(line.shared_start)}) is one and the same for all seeds; "
                 "its chance is not in the interval."
             )
-    for line in table.lines:
-        if line.failures:
-            yield f"Failed: {line.name}: {'; '.join(line.failures)}."
+    yield from _what_failed(table)
     for line in table.lines:
         if line.note:
             yield f"The source on {line.name}: {line.note}."
+
+
+def _what_failed(table: Table) -> Iterator[str]:
+    stuck = [f"{line.name} ({seeds_in_words(line.guessing)})" for line in table.lines if line.guessing]
+    if stuck:
+        yield f"Learned nothing (no better than one answer for all images): {'; '.join(stuck)}."
+    for line in table.lines:
+        if line.failures:
+            yield f"Failed: {line.name}: {'; '.join(line.failures)}."

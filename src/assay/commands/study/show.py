@@ -50,10 +50,13 @@ def print_report(report: StudyReport) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from assay.studies.surface.words import as_rich as surface_as_rich
     from assay.studies.terminal import as_rich
 
     console = Console()
     console.print(as_rich(report.table))
+    if report.surface:
+        console.print(surface_as_rich(report.surface.claims))
     if report.advice:
         console.print(Markdown(report.advice))
     files = ", ".join(sorted(path.name for path in report.folder.iterdir() if path.name != "study.json"))

@@ -1,0 +1,75 @@
+"""The networks of a probed study, each trained at several learning rates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from assay.execution.store import Store
+from assay.probing.traces import Traces, read_traces
+from assay.studies.plan import Plan
+from assay.studies.results import RowResults, StudyResults
+
+RATE = "optim.lr"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A finished run's traces, and whether its network is better than guessing."""
+
+    traces: Traces
+    has_learned: bool
+
+
+@dataclass(frozen=True)
+class Network:
+    """Rows that differ in the learning rate alone.
+
+    Attributes:
+        name: what their names have in common.
+        runs: by seed, then by learning rate.
+    """
+
+    name: str
+    runs: Mapping[int, Mapping[float, Probed]]
+
+
+def find_networks(plan: Plan, results: StudyResults, store: Store) -> list[Network]:
+    """In the order of the study's rows; none where no run was probed."""
+    groups: dict[str, list[RowResults]] = {}
+    for rows in results.rows:
+        apart_from_rate = {name: value for name, value in rows.row.changes.items() if name != RATE}
+        groups.setdefault(json.dumps(apart_from_rate, sort_keys=True, default=str), []).append(rows)
+    networks = [_network(members, plan, store) for members in groups.values()]
+    return [network for network in networks if network.runs]
+
+
+def shared_runs(
+    network: Network, other: Network, seed: int, *, learned: bool
+) -> tuple[Sequence[Traces], Sequence[Traces]]:
+    """Both networks' traces of a seed at the learning rates that both have (and ``learned``: learned)."""
+    ours, theirs = network.runs.get(seed, {}), other.runs.get(seed, {})
+    rates = sorted(ours.keys() & theirs.keys())
+    if learned:
+        rates = [rate for rate in rates if ours[rate].has_learned and theirs[rate].has_learned]
+    return [ours[rate].traces for rate in rates], [theirs[rate].traces for rate in rates]
+
+
+def _network(members: Sequence[RowResults], plan: Plan, store: Store) -> Network:
+    runs: dict[int, dict[float, Probed]] = {}
+    for rows in members:
+        for result in rows.results:
+            traces = read_traces(store.folder(plan.jobs[rows.row.name][result.seed]))
+            if traces:
+                runs.setdefault(result.seed, {})[rows.recipe.optim.lr] = Probed(traces, result.has_learned)
+    return Network(_common_name([rows.row.name for rows in members]), runs)
+
+
+def _common_name(names: Sequence[str]) -> str:
+    """Up to the last comma before they differ: of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2`` it is ``VGG-A``."""
+    if len(names) == 1:
+        return names[0]
+    shared = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in shared).rpartition(",")[0] or names[0]

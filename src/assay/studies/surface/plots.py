@@ -1,0 +1,123 @@
+"""The bands of the published figures: one network's over another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from assay.probing.traces import Traces
+from assay.studies.results import Setting
+from assay.studies.surface.measures import Floats, smoothness
+from assay.studies.surface.networks import Network
+from assay.studies.words import in_short
+
+_COLORS = ("#c0504d", "#2f6fb0", "#3a8f5c", "#8064a2")
+_WINDOWS = 100  # a step's values jump; so many means over the training are drawn
+Edges = tuple[Floats, Floats]
+
+_ALONG: dict[str, Callable[[Traces], Edges]] = {
+    "loss along the\ngradient (nats)": lambda run: (run.surface.min(axis=1), run.surface.max(axis=1)),
+    "change of the\ngradient (l2)": lambda run: (run.changes.min(axis=1), run.changes.max(axis=1)),
+    "effective\nbeta-smoothness": lambda run: (smoothness(run), smoothness(run)),
+}
+_BANDS: dict[str, Callable[[Traces], Floats]] = {
+    "training loss (nats)": lambda run: run.losses,
+    "successive output-layer\ngradients (l2 distance)": lambda run: run.output_gradient_changes,
+}
+
+
+def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure:
+    """The paper's measures at each learning rate: the range over the distances moved, the mean of its edges over seeds.
+
+    Santurkar et al. 2018, figure 4. A dotted outline marks a network that learned nothing.
+    """
+    rates = sorted({rate for network in networks for runs in network.runs.values() for rate in runs})
+    caption = "bands: from the smallest to the largest value over the distances moved; their edges are means over seeds"
+    figure = _figure(max(2.9 * len(rates) + 1, 8), 8, "along the gradient of single steps", caption, setting)
+    grid = figure.subplots(len(_ALONG), len(rates), squeeze=False, sharex=True, sharey="row")
+    for line, (label, edges) in zip(grid, _ALONG.items(), strict=True):
+        line[0].set_ylabel(label)
+        for axes, rate in zip(line, rates, strict=True):
+            for network, color in zip(networks, _COLORS, strict=False):
+                _draw_run(axes, network, rate, edges, color)
+            axes.set_yscale("log")
+            _dress(axes)
+    for axes, rate in zip(grid[0], rates, strict=True):
+        axes.set_title(f"learning rate {rate:g}", fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    _legend(figure, networks)
+    return figure
+
+
+def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
+    """The report's measures: the band between the smallest and the largest value over the learning rates at each step.
+
+    A seed's edges are means over windows of a hundredth of the training; drawn is their mean over the seeds.
+    """
+    caption = "bands: from the smallest to the largest value over the learning rates; their edges are means over seeds"
+    figure = _figure(12, 5.4, "bands over the runs at several learning rates", caption, setting)
+    for axes, (label, course) in zip(figure.subplots(1, len(_BANDS)), _BANDS.items(), strict=True):
+        for network, color in zip(networks, _COLORS, strict=False):
+            edges = [_over_rates([course(run.traces) for run in runs.values()]) for runs in network.runs.values()]
+            steps, low, high = _mean_edges(edges)
+            axes.fill_between(steps, low, high, color=color, alpha=0.35, label=network.name)
+            axes.plot(steps, low, color=color, linewidth=0.8)
+            axes.plot(steps, high, color=color, linewidth=0.8)
+        axes.set(xlabel="step", ylabel=label)
+        _dress(axes)
+    figure.axes[1].set_yscale("log")
+    _legend(figure, networks)
+    return figure
+
+
+def _draw_run(axes: Axes, network: Network, rate: float, edges: Callable[[Traces], Edges], color: str) -> None:
+    probed = [runs[rate] for runs in network.runs.values() if rate in runs]
+    if not probed:
+        return
+    steps, low, high = _mean_edges([(run.traces.looks, *edges(run.traces)) for run in probed])
+    axes.fill_between(steps, low, high, color=color, alpha=0.35)
+    style = "-" if all(run.has_learned for run in probed) else ":"
+    for edge in (low, high):
+        axes.plot(steps, edge, color=color, linewidth=1, linestyle=style)
+
+
+def _over_rates(courses: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    """The middle of each window, and the window's means of the smallest and largest values there."""
+    shortest = min(len(course) for course in courses)
+    values = np.stack([course[:shortest] for course in courses])
+    windows = np.array_split(np.arange(shortest), min(_WINDOWS, shortest))
+    steps = np.array([window.mean() + 1 for window in windows])
+    low, high = (
+        np.array([np.nanmean(edge[window]) if np.isfinite(edge[window]).any() else np.nan for window in windows])
+        for edge in (values.min(axis=0), values.max(axis=0))
+    )
+    return steps, low, high
+
+
+def _mean_edges(edges: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
+    shortest = min(len(steps) for steps, _, _ in edges)
+    low, high = (np.mean([run[place][:shortest] for run in edges], axis=0) for place in (1, 2))
+    return edges[0][0][:shortest], low, high
+
+
+def _figure(width: float, height: float, title: str, caption: str, setting: Setting) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(f"{setting.study}: {title}", fontweight="bold")
+    figure.supxlabel(f"{caption}\n{in_short(setting)}", fontsize=8, color="0.35")
+    return figure
+
+
+def _legend(figure: Figure, networks: Sequence[Network]) -> None:
+    from matplotlib.patches import Patch
+
+    entries = [Patch(color=color, alpha=0.5, label=net.name) for net, color in zip(networks, _COLORS, strict=False)]
+    figure.legend(handles=entries, loc="outside upper right", frameon=False, fontsize=9)
+
+
+def _dress(axes: Axes) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,40 @@
+"""The loss's surface in a study's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.analysis.plots import save_figure
+from assay.atomic import replace_file
+from assay.execution.store import Store
+from assay.studies.plan import Plan
+from assay.studies.results import StudyResults
+from assay.studies.surface.claims import Claim, judge
+from assay.studies.surface.networks import Network, find_networks
+from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
+from assay.studies.surface.words import as_csv, as_markdown
+
+
+@dataclass(frozen=True)
+class SurfaceReport:
+    """What the probed runs of a study say: the claims, and the networks behind them."""
+
+    results: StudyResults
+    networks: tuple[Network, ...]
+    claims: tuple[Claim, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write table and pictures, each atomically."""
+        setting = self.results.setting
+        replace_file(folder / "surface.md", as_markdown(self.claims, setting))
+        replace_file(folder / "surface.csv", as_csv(self.claims, setting))
+        for kind in ("png", "svg"):
+            save_figure(plot_along_gradient(self.networks, setting), folder / f"along-gradient.{kind}")
+            save_figure(plot_over_rates(self.networks, setting), folder / f"over-rates.{kind}")
+
+
+def look_at_surface(plan: Plan, results: StudyResults, store: Store) -> SurfaceReport | None:
+    """The report; None where no run was probed."""
+    networks = find_networks(plan, results, store)
+    return SurfaceReport(results, tuple(networks), tuple(judge(networks))) if networks else None

@@ -1,0 +1,62 @@
+"""The claims on the loss's surface as Markdown, CSV and a table on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table as Grid
+from rich.text import Text
+from tabulate import tabulate
+
+from assay.studies.results import Setting
+from assay.studies.surface.claims import FAR, Claim
+from assay.studies.table import LEVEL
+from assay.studies.words import header
+from assay.tables import to_csv
+
+HEADERS = ("claim", "measure", "form", "compared", "values", "ratio [95 %]", "verdict")
+NOTES = (
+    "Forms: paper, the definitions of Santurkar et al. 2018 along the gradient; report, the simpler ones of the "
+    "report: bands over separate runs at several learning rates, output-layer gradients of successive steps.",
+    "Ratios: geometric means over the seeds, with Student's t interval of the logarithm; "
+    f"verdicts at level {LEVEL:g} after Holm's correction, over the lines between networks and over those within one; "
+    f"far smaller: the whole interval below {FAR:g}.",
+    "Measures along the gradient leave out learning rates at which one of the networks learned nothing.",
+)
+
+
+def as_markdown(claims: Sequence[Claim], setting: Setting) -> str:
+    """The setting, a table, and how to read it."""
+    above = [f"- {label}: {words}" for label, words in header(setting).items()]
+    body = tabulate([cells(claim) for claim in claims], headers=HEADERS, tablefmt="pipe", disable_numparse=True)
+    return "\n\n".join(["\n".join(above), body, "\n".join(f"- {note}" for note in NOTES)]) + "\n"
+
+
+def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
+    """A line for each claim, with every number in full precision; each says under what it was measured."""
+    about = {"study": setting.study, "budget": setting.budget, "budget_in_words": setting.budget_in_words}
+    rows = [{**about, **asdict(claim), "verdict": claim.verdict} for claim in claims]
+    return to_csv([{name: _or_none(value) for name, value in row.items()} for row in rows]).decode()
+
+
+def as_rich(claims: Sequence[Claim]) -> Grid:
+    """For a terminal."""
+    grid = Grid(*HEADERS, box=SIMPLE_HEAD, title="the loss's surface", title_justify="left", padding=(0, 1))
+    for claim in claims:
+        grid.add_row(*(Text(cell) for cell in cells(claim)))
+    return grid
+
+
+def cells(claim: Claim) -> tuple[str, ...]:
+    """What a claim's line says, under ``HEADERS``."""
+    interval = "" if math.isnan(claim.low) else f" [{claim.low:.2g}, {claim.high:.2g}]"
+    values = f"{claim.value:.3g} / {claim.reference:.3g}"
+    ratio = f"{claim.ratio:.2g}{interval}"
+    return claim.claim, claim.measure, claim.form, claim.compared, values, ratio, claim.verdict
+
+
+def _or_none(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
