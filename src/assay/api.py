@@ -114,7 +114,7 @@ def evaluate(
     name = full_name(wanted)
     own_label = classifier.data.get("label") if name == own else None
     source = load_source(name, root=_path(root), label=label or own_label)
-    chosen, cut = _choose_split(relabel(source, classifier.classes), split, classifier, name)
+    chosen, cut = choose_split(relabel(source, classifier.classes), split, classifier, name)
     how = classifier.preprocessing
     opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
     batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
@@ -241,7 +241,7 @@ def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, tor
     return ready(classifier, where), where
 
 
-def _choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
+def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
     """The part of the source of that name to open, and the cut that makes the wanted split of it.
 
     The model's own set is cut as it was in training. Of another set, a split must be there, or

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
 
 if TYPE_CHECKING:
     from assay.evaluation import Evaluation
@@ -15,45 +16,29 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """MODEL, the data and the split, and where the results go."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
-    parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
-    parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
-    parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
-    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    add_data(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
     parser.add_argument(
         "--views",
         metavar="VIEWS",
         help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add_device(parser)
     parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
-    parser.add_argument(
-        "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"
-    )
+    add_on_bad_image(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Evaluate, write the results, print the measures; 1 where images were left out."""
     from assay.api import evaluate
 
-    evaluation = evaluate(
-        options.model,
-        options.data,
-        split=options.split,
-        root=options.root,
-        label=options.label,
-        views=options.views,
-        on_bad_image=options.on_bad_image,
-        device=options.device,
-    )
+    evaluation = evaluate(options.model, views=options.views, **data_options(options))
     folder = options.out or _default_folder(options)
     write_results(evaluation, folder, options)
     if options.print_log:
         print_log(evaluation)
     print_measures(evaluation, f"{options.split} split", folder)
-    for error in evaluation.left_out:
-        print(f"assay: left out: {error}", file=sys.stderr)
-    return 1 if evaluation.left_out else 0
+    return report_left_out(evaluation.left_out)
 
 
 def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namespace) -> None:

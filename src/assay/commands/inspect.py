@@ -6,10 +6,11 @@ assay inspect runs/digits --against runs/digits-l2 --image photo.png --layer fea
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
 
 if TYPE_CHECKING:
     from assay.inspection.api import Inspection
@@ -40,18 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mistakes", type=int, metavar="N", help="misclassified images to look at, 0 to 15 (default: 3)"
     )
-    parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
-    parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
-    parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
-    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    add_data(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of results (default: inspection beside the model)"
     )
     parser.add_argument("--format", default="png,svg", metavar="png,svg", help="of the pictures (default: both)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument(
-        "--on-bad-image", default="error", metavar="error|skip", help="of the set: stop, or leave it out and exit 1"
-    )
+    add_device(parser)
+    add_on_bad_image(parser, "of the set: ")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -64,20 +60,13 @@ def execute(options: argparse.Namespace) -> int:
         images=options.images,
         layers=options.layers,
         mistakes=options.mistakes,
-        data=options.data,
-        split=options.split,
-        root=options.root,
-        label=options.label,
-        on_bad_image=options.on_bad_image,
-        device=options.device,
         out=options.out,
         formats=options.format.split(","),
+        **data_options(options),
     )
     print_costs(found.layers, f"{options.model}: layers")
     print_files(found)
-    for error in found.left_out:
-        print(f"assay: left out: {error}", file=sys.stderr)
-    return 1 if found.left_out else 0
+    return report_left_out(found.left_out)
 
 
 def print_costs(layers: Sequence[LayerCost], title: str) -> None:

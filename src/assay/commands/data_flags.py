@@ -1,0 +1,43 @@
+"""The flags of commands that answer for labelled images: which images, where, and what to do with bad ones."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.data.images import BadImageError
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """``--data.name``, ``--data.root``, ``--data.label`` and ``--split``."""
+    parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
+    parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
+    parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
+    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+
+
+def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """``--on-bad-image``; ``of`` says which images where a command reads several kinds."""
+    help_text = f"{of}stop, or leave it out and exit 1"
+    parser.add_argument("--on-bad-image", default="error", metavar="error|skip", help=help_text)
+
+
+def data_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the flags say, under the names that the library's functions have for it."""
+    return {name: getattr(options, name) for name in ("data", "split", "root", "label", "on_bad_image", "device")}
+
+
+def report_left_out(bad: Sequence[BadImageError]) -> int:
+    """A line for each image that was left out; the exit status that follows."""
+    for error in bad:
+        print(f"assay: left out: {error}", file=sys.stderr)
+    return 1 if bad else 0

@@ -1,0 +1,160 @@
+"""Show what runs get wrong: mistakes, confused classes, images that all seeds fail on, flips, doubtful labels.
+
+assay errors runs/seed-1 runs/seed-2 runs/seed-3 --against runs/before --label-errors
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
+
+if TYPE_CHECKING:
+    from assay.errors.results import Errors, Flips, LabelIssues, Mistake
+
+_LINES = 10  # of a table; the files hold all
+_LONGEST = 25  # letters of a name in a table
+_FIGURES = ("images", "images (mean)", "of the label's", "confidence", "runs", "if independent", "probability")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN..., what to look for, the data, and where the results go."""
+    parser.add_argument(
+        "runs", metavar="RUN", nargs="+", type=Path, help="run folder or model.safetensors file; several, e.g. seeds"
+    )
+    parser.add_argument("--against", metavar="RUN", type=Path, help="see which images flip between it and the first")
+    parser.add_argument(
+        "--pair", nargs=2, metavar=("LABEL", "ANSWER"), help="a gallery of the images of a class taken for another"
+    )
+    parser.add_argument("--label-errors", action="store_true", help="find labels that are likely wrong (cleanlab)")
+    parser.add_argument(
+        "--label-split", metavar="SPLIT", help="whose labels: held-out or test (default: held-out where there is one)"
+    )
+    add_data(parser)
+    parser.add_argument("--limit", type=int, default=40, metavar="N", help="images in a gallery (default: 40)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: errors beside the model)")
+    parser.add_argument("--format", default="png,svg", metavar="png,svg", help="of the pictures (default: both)")
+    add_device(parser)
+    add_on_bad_image(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Find the errors, write them, print the tables; 1 where images were left out."""
+    from assay.classifier import model_path
+    from assay.errors.api import find_errors
+    from assay.errors.output import Output
+
+    folder = options.out or model_path(options.runs[0]).parent / "errors"
+    pair = None if options.pair is None else tuple(options.pair)
+    output = Output(folder, options.format.split(","), options.limit, pair)
+    found = find_errors(
+        options.runs,
+        against=options.against,
+        label_errors=options.label_errors,
+        label_split=options.label_split,
+        **data_options(options),
+    )
+    files = output.write(found)
+    print_errors(found)
+    print_files(folder, files)
+    return report_left_out(found.left_out)
+
+
+def print_errors(found: Errors) -> None:
+    """How much is wrong, and the first lines of what was found."""
+    from assay.errors.galleries import one_line
+
+    for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
+        share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
+        print(one_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}"))
+    runs = len(found.runs)
+    confused = [(one.label, one.predicted, f"{one.count:.4g}", f"{one.share:.1%}") for one in found.confusions]
+    images = "images (mean)" if runs > 1 else "images"
+    print_table("most confused", ("label", "taken for", images, "of the label's"), confused)
+    print_mistakes(f"most confident mistakes of {found.runs[0]}", found.mistakes, runs)
+    if runs > 1:
+        counts = [(f"{row.runs}", f"{row.images:,}", f"{row.if_independent:,.4g}") for row in found.wrong_in_runs]
+        print_table("images by how many runs are wrong", ("runs", "images", "if independent"), counts, most=None)
+        print_mistakes(f"wrong in all {runs} runs, with their mean confidence", found.always_wrong)
+    if found.flips is not None:
+        print_flips(found.flips)
+    if found.label_issues is not None:
+        print_labels(found.label_issues)
+    for remark in found.remarks:
+        print(one_line(f"remark: {remark}"))
+
+
+def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> None:
+    """Image, label, answer, confidence, and of several runs how many are wrong."""
+    heading = ("image", "label", "predicted", "confidence", "runs wrong")
+    rows = [
+        (_end(one.name), one.label, one.predicted, f"{one.confidence:.1%}", f"{one.runs_wrong} of {runs}")
+        for one in mistakes
+    ]
+    columns = len(heading) if runs > 1 else -1
+    print_table(title, heading[:columns], [row[:columns] for row in rows])
+
+
+def print_flips(flips: Flips) -> None:
+    """How many images flip either way, and the first of them."""
+    from assay.errors.galleries import one_line
+
+    test = f"McNemar's exact test p = {flips.p:.2g}"
+    print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
+    for title, gained in (("gained", True), ("lost", False)):
+        rows = [
+            (
+                _end(one.name),
+                one.label,
+                f"{one.predicted} {one.confidence:.1%}",
+                f"{one.other_predicted} {one.other_confidence:.1%}",
+            )
+            for one in flips.images
+            if one.gained is gained
+        ]
+        print_table(title, ("image", "label", "the run", "the other"), rows)
+
+
+def print_labels(issues: LabelIssues) -> None:
+    """How many labels are likely to be wrong, and the first of them."""
+    print(f"label errors: cleanlab doubts {issues.found:,} of {issues.images:,} {issues.split} labels")
+    rows = [
+        (_end(one.name), one.given, f"{one.probability_of_given:.1%}", one.suggested, f"{one.confidence:.1%}")
+        for one in issues.items
+    ]
+    print_table("least probable labels", ("image", "label", "probability", "suggested", "probability"), rows)
+
+
+def print_table(title: str, heading: Sequence[str], rows: Sequence[Sequence[str]], most: int | None = _LINES) -> None:
+    """The first rows, and how many there are; nothing where there is none."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from assay.errors.galleries import one_line
+
+    if not rows:
+        return
+    count = "" if most is None or len(rows) <= most else f" (first {most} of {len(rows):,})"
+    table = Table(title=one_line(title + count), box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    for name in heading:
+        table.add_column(name, overflow="fold", justify="right" if name in _FIGURES else "left")
+    for row in rows[:most]:
+        table.add_row(*map(one_line, row))
+    Console(markup=False, emoji=False, highlight=False).print(table)  # a class may be called [dog] or :dog:
+
+
+def _end(name: str) -> str:
+    """The end of an image's name; the files hold the whole."""
+    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
+
+
+def print_files(folder: Path, files: Sequence[Path]) -> None:
+    """The names of what was written, the formats of a figure in one line."""
+    print(f"in {folder}:")
+    for stem in dict.fromkeys(file.stem for file in files):
+        kinds = ", ".join(file.suffix for file in files if file.stem == stem)
+        print(f"  {stem} ({kinds})")

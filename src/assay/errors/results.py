@@ -1,0 +1,254 @@
+"""What a look at errors finds: plain values, so that a page or a program can show them in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from assay.data.dataset import Dataset
+from assay.data.images import BadImageError
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of an opened split."""
+
+    dataset: Dataset
+
+    def pixels(self, rows: Sequence[int]) -> NDArray[np.uint8]:
+        """The images of those rows as stored, uint8 ``[len(rows), H, W, C]`` with C 1 (grey) or 3 (RGB)."""
+        if not rows:
+            return np.zeros((0, 1, 1, 1), np.uint8)
+        batch = torch.tensor(list(rows), device=self.dataset.labels.device)
+        pixels: NDArray[np.uint8] = next(iter(self.dataset.read([batch]))).permute(0, 2, 3, 1).cpu().numpy()
+        return pixels
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrongly answered image.
+
+    Attributes:
+        index: its row in the split, from 0.
+        name: its file name, or split and number; only split and number where the data could not be opened.
+        label: the name of the right class.
+        predicted: the name of the answered class.
+        confidence: the probability of that answer, in [0, 1].
+        probability_of_label: that of the right class, in [0, 1].
+        runs_wrong: how many of the runs get the image wrong, at least 1.
+    """
+
+    index: int
+    name: str
+    label: str
+    predicted: str
+    confidence: float
+    probability_of_label: float
+    runs_wrong: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Images of one class that are taken for another.
+
+    Attributes:
+        label: the name of the right class.
+        predicted: the name of the answered one.
+        count: how many images; of several runs the mean.
+        of: how many images the right class has, at least 1.
+    """
+
+    label: str
+    predicted: str
+    count: float
+    of: int
+
+    @property
+    def share(self) -> float:
+        """``count`` of the label's images, in [0, 1]."""
+        return self.count / self.of
+
+
+@dataclass(frozen=True)
+class WrongInRuns:
+    """How many images are wrong in so many of the runs.
+
+    Attributes:
+        runs: how many runs get them wrong, from 0 to all.
+        images: how many images that holds for.
+        if_independent: how many it would be on average if every run erred as often as it does, but each on
+            images that have nothing to do with those of the others.
+    """
+
+    runs: int
+    images: int
+    if_independent: float
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An image that one of two runs gets right and the other wrong.
+
+    Attributes:
+        index: its row in the split, from 0.
+        name: its file name, or split and number.
+        label: the name of the right class.
+        predicted: what the first run answers.
+        confidence: the probability of that answer, in [0, 1].
+        other_predicted: what the other answers.
+        other_confidence: the probability of that answer, in [0, 1].
+        gained: whether the first run is the one that is right.
+    """
+
+    index: int
+    name: str
+    label: str
+    predicted: str
+    confidence: float
+    other_predicted: str
+    other_confidence: float
+    gained: bool
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Where the first run differs from another in being right.
+
+    Attributes:
+        run: the first run.
+        other: the one that it is held against.
+        gained: images that only the first run gets right.
+        lost: images that only the other gets right.
+        p: of McNemar's exact two-sided test that either is as likely.
+        images: those images, the gained before the lost, the surest wrong answers first.
+    """
+
+    run: str
+    other: str
+    gained: int
+    lost: int
+    p: float
+    images: tuple[Flip, ...]
+
+
+@dataclass(frozen=True)
+class LabelIssue:
+    """An image whose label is likely to be wrong.
+
+    Attributes:
+        index: its row in the split, from 0.
+        name: its file name, or split and number.
+        given: the name of the class that it is labelled with.
+        suggested: the name of the most probable class.
+        confidence: the probability of ``suggested``, in [0, 1].
+        probability_of_given: that of ``given``, in [0, 1].
+    """
+
+    index: int
+    name: str
+    given: str
+    suggested: str
+    confidence: float
+    probability_of_given: float
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """The labels of a split that are likely to be wrong.
+
+    Attributes:
+        split: whose labels were looked at.
+        images: how many images it has.
+        found: how many labels are likely to be wrong.
+        items: those images, the least probable label first.
+        pictures: their pixels; None where the data could not be opened.
+    """
+
+    split: str
+    images: int
+    found: int
+    items: tuple[LabelIssue, ...]
+    pictures: Pictures | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The answers of a range of confidence.
+
+    Attributes:
+        low: its lower end, which does not belong to it.
+        high: its upper end, which does.
+        images: how many answers are in it.
+        confidence: their mean confidence, in [0, 1]; nan where there are none.
+        accuracy: the share of them that are right, in [0, 1]; nan where there are none.
+    """
+
+    low: float
+    high: float
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well a run's confidence tells how often it is right.
+
+    Attributes:
+        run: that answered.
+        error: the expected calibration error over the bins (Guo et al. 2017, equation 3), in [0, 1].
+        bins: 15 equal ranges of confidence.
+    """
+
+    run: str
+    error: float
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What one or several runs get wrong on the same images.
+
+    Attributes:
+        runs: as they were named; the first is the one whose mistakes are listed.
+        classes: the names of the K classes.
+        split: that was answered.
+        images: how many images it has.
+        wrong: how many each run gets wrong.
+        mistakes: the wrongly answered images of the first run, the most confident first.
+        confusions: pairs of classes, the most often confused first; the mean over the runs.
+        calibration: one for each run.
+        wrong_in_runs: how many images are wrong in 0, 1... of the runs; empty for a single one.
+        always_wrong: the images that all of several runs get wrong, the most confident first: with the answer that
+            most of them give, and the mean of their probabilities; empty for a single run.
+        flips: against the run that was named for it.
+        label_issues: where they were asked for.
+        remarks: what a reader should know, one line each.
+        left_out: images that could not be decoded, where these were to be skipped.
+        pictures: the split's pixels, by ``index``; None where the data could not be opened.
+    """
+
+    runs: tuple[str, ...]
+    classes: tuple[str, ...]
+    split: str
+    images: int
+    wrong: tuple[int, ...]
+    mistakes: tuple[Mistake, ...]
+    confusions: tuple[Confusion, ...]
+    calibration: tuple[Calibration, ...]
+    wrong_in_runs: tuple[WrongInRuns, ...] = ()
+    always_wrong: tuple[Mistake, ...] = ()
+    flips: Flips | None = None
+    label_issues: LabelIssues | None = None
+    remarks: tuple[str, ...] = ()
+    left_out: tuple[BadImageError, ...] = ()
+    pictures: Pictures | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def always_wrong_count(self) -> int:
+        """How many images all of several runs get wrong, whether listed or not; 0 for a single run."""
+        return self.wrong_in_runs[-1].images if self.wrong_in_runs else 0
