@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from assay.choices import nearest
-from assay.commands import check, evaluate, find_lr, inspect, predict, recipes, study, train
+from assay.commands import check, errors, evaluate, find_lr, inspect, predict, recipes, report, serve, study, train
 from assay.complaint import explain
 from assay.version import VERSION
 
@@ -20,7 +20,10 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "predict": predict,
     "find-lr": find_lr,
+    "errors": errors,
     "inspect": inspect,
+    "report": report,
+    "serve": serve,
     "recipes": recipes,
     "study": study,
     "check": check,

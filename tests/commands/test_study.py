@@ -111,7 +111,7 @@ def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFix
         (["run", "stem", "--train.seed", "7"], "train.seed: a study sets it for its rows; choose --seeds"),
         (["run", "stem", "--train.select", "last"], "train.select: a study sets it for its rows; choose --protocol"),
         (["run", "stem", "--seeds", "1000000"], "seeds: 1000000 are more than 1000"),
-        (["run", "stem", "--data.name", "folder:/nowhere"], "row '3x3, stride 1': folder:/nowhere: expected"),
+        (["run", "stem", "--data.name", "folder:/nowhere"], "row '3x3, stride 1': folder:/nowhere: no such folder"),
         (["run", "optimizer", "--data.name", "digits", "--optim.momentum", "0.5"], "has no option 'momentum'"),
         (["run", "weight-decay", "--optim.weight_decay", "0.5"], "'L2 1e-5' and 'L2 1e-4' are one and the same run"),
         (["run", "stem", "--gpus", "1"], "--address and --gpus are for --on ray"),

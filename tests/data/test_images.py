@@ -211,6 +211,11 @@ def test_file_without_an_image_is_refused(tmp_path: Path, content: bytes) -> Non
     assert "not an image" in refusal(tmp_path / "a")
 
 
+def test_postscript_is_refused_before_anything_runs_it(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a", format="EPS")
+    assert "PostScript is a program, not an image" in refusal(tmp_path / "a")
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a").endswith("no such file")
 

@@ -120,10 +120,13 @@ def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
     """Open an image without decoding its pixels.
 
     Raises:
-        BadImageError: missing, empty, not an image, or of more than 89 million pixels, which is
-            the size from which Pillow suspects a decompression bomb.
+        BadImageError: missing, empty, not an image, a program (PostScript), or of more than 89 million
+            pixels, which is the size from which Pillow suspects a decompression bomb.
     """
     image = _guarded(name, lambda: Image.open(file))
+    if image.format == "EPS":  # Pillow would have Ghostscript run it
+        image.close()
+        raise BadImageError(name, "PostScript is a program, not an image")
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         image.close()
         raise BadImageError(name, f"too large: {image.width}x{image.height} pixels")

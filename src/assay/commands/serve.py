@@ -1,0 +1,39 @@
+"""Show a folder of runs and studies in the browser, live, and try its models on images.
+
+assay serve runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUNS, and where to listen."""
+    parser.add_argument(
+        "runs", metavar="RUNS", nargs="?", type=Path, default=Path("runs"), help="folder of runs (default: runs)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, which ends it with 130."""
+    from assay.server.folder import ServedFolder
+    from assay.server.security import is_loopback
+    from assay.server.serve import listen, serve
+
+    ServedFolder.open(options.runs)
+    listener = listen(options.host, options.port)
+    if not is_loopback(options.host):
+        print(
+            f"assay: warning: whoever reaches {options.host} can see these runs and use their models", file=sys.stderr
+        )
+    serve(options.runs, listener, options.host, _announce)
+    return 0
+
+
+def _announce(address: str) -> None:
+    print(f"{address} (Ctrl-C ends it)", flush=True)

@@ -1,0 +1,81 @@
+"""Pictures as ``data:`` addresses, small enough that many fit into a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from assay.inspection.kernels import Kernels
+
+_LARGEST = 112  # pixels of a picture's side
+_LOSSLESS = 48  # up to which it is kept bit by bit
+_KERNELS = 64
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> str:
+    """A small picture's address.
+
+    Args:
+        pixels: uint8 ``[H, W, C]``, C 1 (grey) or 3 (RGB). One of at most 48 pixels a side becomes a PNG file with
+            the same pixels, a larger one a WebP file of at most 112 pixels a side.
+    """
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    if max(image.size) <= _LOSSLESS:
+        return _address(image, "png")
+    image.thumbnail((_LARGEST, _LARGEST))
+    return _address(image, "webp")
+
+
+def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
+    """The address of the first layer's kernels, at most 64, as one picture; and what is seen on it."""
+    pictures = kernels.pictures(_KERNELS)
+    outputs, inputs, height, width = kernels.weights.shape
+    shown = min(outputs, _KERNELS)
+    if kernels.coloured:
+        colours, how = pictures, "in colours: mid grey is the weight 0"
+    else:
+        colours = matplotlib.colormaps["RdBu_r"](0.5 + 0.5 * pictures)[..., :3]
+        side = f", {len(pictures) // shown} of {inputs} input channels side by side" if inputs > 1 else ""
+        how = f"red where the weight is positive, blue where it is negative{side}"
+    what = f"{shown} of {outputs} kernels of {kernels.layer}, {height}x{width}"
+    said = f"{what}, {how}; each scaled to its own largest weight"
+    mosaic = _mosaic((255 * colours).round().astype(np.uint8), len(pictures) // shown)
+    return _address(Image.fromarray(mosaic, "RGBA"), "png"), said
+
+
+def svg(figure: Figure) -> str:
+    """A figure's address."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "assay"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return _encoded(buffer.getvalue().encode(), "svg+xml")
+
+
+def _mosaic(pictures: NDArray[np.uint8], per_filter: int) -> NDArray[np.uint8]:
+    """Pictures ``[N, k, k, 3]`` side by side with a gap that is seen through, uint8 ``[H, W, 4]``."""
+    count, height, width, _ = pictures.shape
+    columns = per_filter * math.ceil(math.sqrt(2 * count / per_filter))
+    lines = math.ceil(count / columns)
+    canvas = np.zeros((lines * (height + 1) - 1, columns * (width + 1) - 1, 4), np.uint8)
+    for place, picture in enumerate(pictures):
+        top, left = place // columns * (height + 1), place % columns * (width + 1)
+        canvas[top : top + height, left : left + width, :3] = picture
+        canvas[top : top + height, left : left + width, 3] = 255
+    return canvas
+
+
+def _address(image: Image.Image, kind: str) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return _encoded(buffer.getvalue(), kind)
+
+
+def _encoded(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,234 @@
+// Draws the charts as they come into view, and answers to pointer and keys.
+"use strict";
+const assayCharts = (() => {
+  const parse = (id) => JSON.parse(document.getElementById(id).textContent);
+  const specs = parse("specs");
+  const tip = document.getElementById("tip");
+  const dot = Object.assign(document.createElement("i"), { className: "dot", hidden: true });
+  const hidden = new Set();
+  const drawn = new Map(); // figure -> its view and rows
+  let data = parse("curve-data");
+
+  const shown = () => data.runs.filter((run) => !hidden.has(run.key));
+
+  const colourOf = (key) => data.runs.find((run) => run.key === key).colour;
+
+  // From columns to rows, for one measure.
+  const curveRows = (measure) => {
+    const rows = [];
+    for (const run of shown()) {
+      for (const [split, field] of Object.entries(data.measures[measure].fields)) {
+        const values = run[field] ?? [];
+        const alone = values.filter((value) => value !== null).length === 1;
+        values.forEach((value, place) => {
+          if (value !== null) rows.push({ run: run.key, name: run.name, note: run.note, split, epoch: run.epochs[place], value, alone });
+        });
+      }
+    }
+    return rows;
+  };
+
+  const confusionRows = ({ classes, totals, cells }) =>
+    cells.map(([label, answered, images]) => ({
+      label: classes[label], answered: classes[answered], images, share: (100 * images) / totals[label],
+    }));
+
+  const isCurve = (figure) => !figure.dataset.rows;
+  const rowsOf = (figure) => {
+    if (isCurve(figure)) return curveRows(figure.dataset.spec);
+    const given = parse(figure.dataset.rows);
+    return given.cells ? confusionRows(given) : given;
+  };
+
+  // The runtime is read as text and run when the first chart comes into view: the page stands before.
+  const start = () => {
+    if (window.vegaEmbed) return;
+    const script = document.createElement("script");
+    script.textContent = document.getElementById("runtime").textContent;
+    document.head.append(script);
+  };
+
+  const draw = async (figure) => {
+    start();
+    const place = figure.querySelector(".plot");
+    const rows = rowsOf(figure);
+    const spec = structuredClone(specs[figure.dataset.spec]);
+    spec.datasets = { rows };
+    if (figure.dataset.spec.startsWith("confusion")) {
+      const { classes } = parse(figure.dataset.rows);
+      spec.encoding.x.scale = spec.encoding.y.scale = { domain: classes };
+    }
+    // The interpreter (ast) lets the page forbid eval.
+    const options = { mode: "vega-lite", ast: true, actions: false, renderer: "svg" };
+    const { view } = await vegaEmbed(place, spec, options);
+    drawn.set(figure, { view, rows });
+    if (isCurve(figure)) answerTo(figure, place, view);
+  };
+
+  const redraw = () => {
+    for (const [figure, chart] of drawn) {
+      if (!isCurve(figure)) continue;
+      chart.rows = rowsOf(figure);
+      chart.view.data("rows", chart.rows).runAsync();
+      figure.querySelector(".data .scroll")?.remove();
+    }
+    document.querySelectorAll("figure.curves .data[open]").forEach(tabulate);
+  };
+
+  // In pixels from the plot's upper left corner.
+  const positionOf = (view, row) => {
+    const [x, y] = view.origin(), around = view.padding();
+    return [x + around.left + view.scale("x")(row.epoch), y + around.top + view.scale("y")(row.value)];
+  };
+
+  const nearestTo = (view, rows, x, y) => {
+    let best = null, least = 40 ** 2;
+    for (const row of rows) {
+      const [px, py] = positionOf(view, row);
+      const distance = (px - x) ** 2 + (py - y) ** 2;
+      if (distance < least) [best, least] = [row, distance];
+    }
+    return best;
+  };
+
+  const figures = (value) => Number(value.toPrecision(5)).toLocaleString("en");
+
+  // A point of a curve: marked, its run's curves in front, its values beside it.
+  const point = (figure, place, row) => {
+    const { view } = drawn.get(figure);
+    view.signal("pointed", row ? row.run : "").runAsync();
+    tip.hidden = dot.hidden = !row;
+    if (!row) return;
+    const name = document.createElement("b");
+    name.textContent = row.name;
+    const unit = data.measures[figure.dataset.spec].unit;
+    const words = `${row.split}${row.split && ", "}epoch ${row.epoch}: ${figures(row.value)} ${unit.length < 6 ? unit : ""}`;
+    tip.replaceChildren(name, document.createElement("br"), words);
+    if (row.note) tip.append(document.createElement("br"), row.note);
+    const box = place.getBoundingClientRect();
+    const [px, py] = positionOf(view, row);
+    place.append(dot);
+    dot.style.cssText = `left:${px}px;top:${py}px;background:${colourOf(row.run)}`;
+    const left = box.left + px + 14, top = box.top + py - tip.offsetHeight - 10;
+    tip.style.left = `${Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${Math.max(8, top)}px`;
+  };
+
+  const zoom = (view, factor) => {
+    for (const [scale, signal] of [["x", "zoom_epoch"], ["y", "zoom_value"]]) {
+      const [low, high] = view.scale(scale).domain();
+      const middle = (low + high) / 2, half = (factor * (high - low)) / 2;
+      view.signal(signal, factor ? [middle - half, middle + half] : null);
+    }
+    view.runAsync();
+  };
+
+  const step = (rows, row, along, across) => {
+    if (!row) return rows[0] ?? null;
+    const curves = [...new Set(rows.map((one) => `${one.run} ${one.split}`))];
+    const place = curves.indexOf(`${row.run} ${row.split}`) + across;
+    const curve = curves[(place + curves.length) % curves.length];
+    const points = rows.filter((one) => `${one.run} ${one.split}` === curve);
+    const here = across ? points.findIndex((one) => one.epoch >= row.epoch) : points.indexOf(row);
+    return points[Math.max(0, Math.min(here + along, points.length - 1))] ?? row;
+  };
+
+  const MOVES = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+  const ZOOMS = { "+": 0.7, "=": 0.7, "-": 1.43, 0: 0 };
+
+  const answerTo = (figure, place, view) => {
+    let current = null;
+    const go = (row) => point(figure, place, (current = row));
+    const rows = () => drawn.get(figure).rows;
+    place.tabIndex = 0;
+    place.addEventListener("pointermove", (event) => {
+      const box = place.getBoundingClientRect();
+      go(nearestTo(view, rows(), event.clientX - box.left, event.clientY - box.top));
+    });
+    place.addEventListener("pointerleave", () => go(null));
+    place.addEventListener("blur", () => go(null));
+    place.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key in MOVES) go(step(rows(), current, ...MOVES[event.key]));
+      else if (event.key in ZOOMS) zoom(view, ZOOMS[event.key]);
+      else if (event.key === "Escape") go(null);
+      else return;
+      event.preventDefault();
+    });
+    for (const button of figure.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => zoom(view, Number(button.dataset.zoom)));
+    }
+  };
+
+  // The numbers behind a chart, made when they are asked for.
+  const tabulate = (details) => {
+    if (!details.open || details.querySelector("table")) return;
+    const figure = details.closest("figure");
+    const [titles, lines] = isCurve(figure) ? curveTable(figure) : plainTable(rowsOf(figure));
+    const table = document.createElement("table");
+    table.createCaption().textContent = figure.querySelector("figcaption span").textContent.trim();
+    const head = table.createTHead().insertRow();
+    for (const title of titles) head.append(Object.assign(document.createElement("th"), { scope: "col", textContent: title }));
+    const body = table.createTBody();
+    for (const line of lines) {
+      const row = body.insertRow();
+      for (const value of line) row.insertCell().textContent = typeof value === "number" ? figures(value) : (value ?? "—");
+    }
+    const scroll = Object.assign(document.createElement("div"), { className: "scroll", tabIndex: 0 });
+    scroll.append(table);
+    details.append(scroll);
+  };
+
+  const plainTable = (rows) => {
+    const titles = Object.keys(rows[0] ?? {});
+    return [titles, rows.map((row) => titles.map((title) => row[title]))];
+  };
+
+  const curveTable = (figure) => {
+    const fields = Object.entries(data.measures[figure.dataset.spec].fields);
+    const columns = shown().flatMap((run) => fields.filter(([, field]) => run[field]).map(([split, field]) => ({
+      title: split ? `${run.name}, ${split}` : run.name, values: new Map(run.epochs.map((epoch, place) => [epoch, run[field][place]])),
+    })));
+    const epochs = [...new Set(shown().flatMap((run) => run.epochs))].sort((a, b) => a - b);
+    return [["epoch", ...columns.map((column) => column.title)],
+            epochs.map((epoch) => [epoch, ...columns.map((column) => column.values.get(epoch))])];
+  };
+
+  const toggle = (button, on) => {
+    button.setAttribute("aria-pressed", String(on));
+    hidden[on ? "delete" : "add"](button.dataset.run);
+  };
+
+  const buttons = [...document.querySelectorAll("#legend button")];
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      toggle(button, button.getAttribute("aria-pressed") !== "true");
+      redraw();
+    });
+  }
+  for (const button of document.querySelectorAll("[data-show]")) {
+    button.addEventListener("click", () => {
+      buttons.forEach((one) => toggle(one, button.dataset.show === "all"));
+      redraw();
+    });
+  }
+  document.querySelectorAll(".chart .data").forEach((details) => details.addEventListener("toggle", () => tabulate(details)));
+
+  // One after another, so that the page answers in between.
+  let queue = Promise.resolve();
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      watcher.unobserve(entry.target);
+      queue = queue.then(() => draw(entry.target)).catch(console.error).then(() => new Promise((go) => setTimeout(go)));
+    }
+  }, { rootMargin: "150px" });
+  document.querySelectorAll("figure.chart").forEach((figure) => watcher.observe(figure));
+
+  // For a page that goes on: new numbers for the curves, as they stand in #curve-data.
+  const update = (fresh) => {
+    data = fresh;
+    redraw();
+  };
+  return { update };
+})();

@@ -1,0 +1,1 @@
+"""The pages, live, over a folder of runs."""

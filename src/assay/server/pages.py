@@ -1,0 +1,97 @@
+"""From values to the HTML text of the server's pages; the page of a run or a study is the report's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
+
+from assay.record import RunRecord
+from assay.report.collect import Report, RunPart, collect
+from assay.report.page import asset, curve_data, render, runtime
+from assay.report.page import environment as report_environment
+from assay.server.overview import Overview, StudyOverview
+
+
+def list_page(folder: str, runs: Sequence[Overview], studies: Sequence[StudyOverview]) -> str:
+    """All runs and studies of the folder."""
+    return _environment().get_template("list.html").render(here="list", folder=folder, runs=runs, studies=studies)
+
+
+def predict_page(models: Sequence[str], chosen: str, most: int) -> str:
+    """Where an image is dropped: on one of the models, of at most so many bytes."""
+    return _environment().get_template("predict.html").render(here="predict", models=models, chosen=chosen, most=most)
+
+
+@cache
+def _environment() -> Environment:
+    """The report's, with the server's templates in front of its own."""
+    report = report_environment()
+    loaders = [PackageLoader("assay.server"), *([report.loader] if report.loader else [])]
+    environment = report.overlay(loader=ChoiceLoader(loaders))
+    environment.filters = {**environment.filters, "when": _when}
+    environment.globals = {**environment.globals, "site_asset": _asset}
+    return environment
+
+
+def report_page(folders: Mapping[str, Path], title: str, *, standing: str = "", model: str = "") -> str:
+    """The report of runs or of a study, with the way back; it follows the runs where they train.
+
+    Args:
+        folders: by their names on this server.
+        title: of the page.
+        standing: how the runs that train stand, in words; empty where none does.
+        model: the name of the one that can be tried; empty where there is none, or more.
+    """
+    live = [f"run={quote(name, safe='')}" for name in folders] if standing else []
+    more = {"live": live, "standing": standing, "model": model}
+    template: Any = _environment().get_template("report.html")
+    return render(_named(collect(list(folders.values()), title=title), folders), template, **more)
+
+
+def curves(folders: Mapping[str, Path]) -> dict[str, Any]:
+    """What the charts of that page draw, as it stands now."""
+    runs = [
+        RunPart(f"run-{place}", name, folder, RunRecord.read(folder))
+        for place, (name, folder) in enumerate(folders.items(), start=1)
+    ]
+    return curve_data(Report("", "", tuple(runs), ()))
+
+
+@cache
+def report_policy() -> str:
+    """What the report's page may do: run the scripts that are part of this program, and no other."""
+    scripts = [runtime(), asset("charts.js"), asset("page.js"), _asset("live.js")]
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _named(report: Report, folders: Mapping[str, Path]) -> Report:
+    """The report with its runs under their names on this server."""
+    names = {folder: name for name, folder in folders.items()}
+    return replace(report, runs=tuple(replace(run, name=names.get(run.folder, run.name)) for run in report.runs))
+
+
+@cache
+def _asset(name: str) -> Markup:
+    """A file of this package's ``static`` folder, to stand within the page."""
+    return Markup(resources.files("assay.server").joinpath("static", name).read_text())
+
+
+def _when(seconds: float) -> str:
+    """A time on this machine's clock."""
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"

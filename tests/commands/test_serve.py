@@ -1,0 +1,88 @@
+"""`assay serve` as a process: it says where it is, answers, and ends."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from assay.cli import main
+from assay.server import serve as serving
+
+
+@pytest.mark.slow
+def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "assay.cli", "serve", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        address = line.split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(f"{address}/api/runs") as answer:
+            assert answer.read() == b"[]"
+            assert "server" not in answer.headers
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "assay: interrupted\n")
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", str(tmp_path), "--port", str(port)]) == 2
+    reason = f"{os.strerror(errno.EADDRINUSE)}; choose another --host or --port"
+    assert capsys.readouterr().err == f"assay: cannot listen on 127.0.0.1, port {port}: {reason}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere: no such folder of runs"),
+        (["--port", "65536"], "--port: 65536 is not from 0 to 65535"),
+        (["--port", "-1"], "--port: -1 is not from 0 to 65535"),
+        (["--host", "no such host"], "cannot listen on no such host"),
+        (["--host", ""], "cannot listen on"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = [] if arguments[0] == "nowhere" else [str(tmp_path)]
+    assert main(["serve", *folder, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"assay: {words}")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+def test_another_host_than_this_machine_is_warned_of(
+    host: str, warned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listened: list[str] = []
+
+    def serve(_folder: Path, listener: socket.socket, given: str, _ready: object) -> None:
+        listener.close()
+        listened.append(given)
+
+    monkeypatch.setattr(serving, "serve", serve)
+    assert main(["serve", str(tmp_path), "--host", host, "--port", "0"]) == 0
+    assert listened == [host]
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.startswith("assay: warning: whoever reaches 0.0.0.0") for line in errors] == [True] * warned
+
+
+def test_the_address_is_one_that_a_browser_takes() -> None:
+    with serving.listen("0.0.0.0", 0) as listener:
+        assert serving.address(listener).startswith("http://localhost:")
+    with serving.listen("localhost", 0) as listener:
+        assert serving.address(listener).startswith(("http://127.0.0.1:", "http://[::1]:"))

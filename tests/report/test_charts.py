@@ -1,0 +1,103 @@
+"""The numbers that the charts draw, and that their specifications are such."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import vl_convert
+
+from assay.errors.results import Bin, Calibration
+from assay.recipe import Recipe
+from assay.record import RunRecord
+from assay.report import charts
+from assay.report.collect import RunPart
+
+
+def run_of(key: str, losses: list[float | None]) -> RunPart:
+    metrics = [
+        {"epoch": place + 1, "train_loss": loss, "train_accuracy": 0.123456789} for place, loss in enumerate(losses)
+    ]
+    timings = [{"epoch": place + 1, "images_per_second": 10.0} for place in range(len(losses))]
+    return RunPart(key, key.upper(), Path(key), RunRecord(Path(key), Recipe(), metrics, timings, {}, {}))
+
+
+def test_curves_are_columns_of_rounded_numbers() -> None:
+    (first, second) = charts.curves([run_of("a", [1.23456789, None, 0.5]), run_of("b", [])])
+    assert first["epochs"] == [1, 2, 3]
+    assert first["train_loss"] == [1.2346, None, 0.5]
+    assert first["train_accuracy"] == [12.346] * 3
+    assert first["images_per_second"] == [10.0] * 3
+    assert not {"held_out_loss", "lr"} & first.keys()
+    assert second["epochs"] == []
+
+
+def test_long_curves_are_thinned_and_keep_their_ends() -> None:
+    (run,) = charts.curves([run_of("a", [float(place) for place in range(1, 1001)])])
+    assert len(run["epochs"]) <= 251
+    assert (run["epochs"][0], run["epochs"][-1]) == (1, 1000)
+    assert run["train_loss"] == [float(epoch) for epoch in run["epochs"]]
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 50])
+def test_colours_differ(count: int) -> None:
+    colours = charts.palette(count)
+    assert len(set(colours)) == count
+    assert all(len(colour) == 7 for colour in colours)
+
+
+def test_calibration_leaves_out_ranges_without_answers() -> None:
+    bins = (Bin(0.0, 0.5, 0, math.nan, math.nan), Bin(0.5, 1.0, 4, 0.9, 0.75))
+    assert charts.calibration_rows(Calibration("run", 0.15, bins)) == [
+        {"low": 50.0, "high": 100.0, "accuracy": 75.0, "confidence": 90.0, "images": 4}
+    ]
+
+
+def test_specifications_are_what_vega_lite_takes() -> None:
+    specs = [
+        *charts.curve_specs([run_of("a", [1.0]), run_of("b", [2.0])]).values(),
+        charts.calibration_spec(),
+        charts.confusion_spec(30),
+    ]
+    for spec in specs:
+        assert "$schema" not in spec
+        compiled = vl_convert.vegalite_to_vega({**spec, "datasets": {"rows": []}})
+        assert compiled["marks"]
+
+
+def test_curves_can_be_zoomed_by_the_signals_that_the_page_sets() -> None:
+    (spec, *_) = charts.curve_specs([run_of("a", [1.0])]).values()
+    compiled = vl_convert.vegalite_to_vega({**spec, "datasets": {"rows": []}})
+    signals = {signal["name"] for signal in compiled["signals"]}
+    assert {"zoom_epoch", "zoom_value", "pointed"} <= signals
+    wheel = [
+        one for one in itertools.chain(*(signal.get("on", []) for signal in compiled["signals"])) if "wheel" in str(one)
+    ]
+    assert wheel
+    assert all("ctrlKey" in str(one["events"]) for one in wheel)
+
+
+def test_confusions_are_the_cells_that_are_not_empty() -> None:
+    part = run_of("a", [1.0])
+
+    class Stub:
+        classes = ("x", "y")
+
+    object.__setattr__(part, "errors", Stub())
+    object.__setattr__(part, "confusion", np.array([[3, 1], [0, 2]]))
+    assert charts.confusion_rows(part) == {
+        "classes": ["x", "y"],
+        "totals": [4, 2],
+        "cells": [[0, 0, 3], [0, 1, 1], [1, 1, 2]],
+    }
+
+
+def test_a_chart_is_said_in_words() -> None:
+    data = charts.curves([run_of("a", [2.0, 1.0]), run_of("b", [])])
+    said = charts.in_words(charts.MEASURES["loss"], data)
+    assert "A: train from 2 to 1" in said
+    assert "B: no values yet" in said
+    assert "and 1 more run" in charts.in_words(charts.MEASURES["loss"], data, most=1)

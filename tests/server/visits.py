@@ -1,0 +1,20 @@
+"""A browser's view of a served folder, without a server's process."""
+
+import os
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from assay.server.app import build_app
+
+
+def visit(runs: Path, **options: str) -> TestClient:
+    """From this machine; an error of the server becomes an answer."""
+    return TestClient(build_app(runs, **options), "http://127.0.0.1:8000", raise_server_exceptions=False)
+
+
+def age(folder: Path, seconds: float) -> None:
+    """As if nothing had changed in the folder for so long."""
+    for file in folder.iterdir():
+        when = file.stat().st_mtime - seconds
+        os.utime(file, (when, when))
