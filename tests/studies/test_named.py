@@ -272,7 +272,7 @@ def test_the_table_of_models_is_of_the_last_epoch_and_all_training_images() -> N
     assert recipes[2].differences(recipes[1]) == {"optim.weight_decay": (5e-4, 0.0)}
     assert recipes[4].optim.weight_decay == 5e-4
     first = STUDIES["models"].rows[5].after["model.pretrained"]
-    assert set(first.differences(recipes[5])) == {"data.name"}
+    assert set(first.differences(recipes[5])) == {"data.name", "train.epochs"}
     assert first.data.name == "cifar100"
 
 

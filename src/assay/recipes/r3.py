@@ -72,7 +72,9 @@ VGG_PRETRAINING = Recipe().but(
         "train.batch_size": 256,
     }
 )
-VGG_FINETUNE = VGG_PRETRAINING.but({"data.name": "cifar10", "model.pretrained": "runs/vgg16-cifar100"})
+VGG_FINETUNE = VGG_PRETRAINING.but(
+    {"data.name": "cifar10", "model.pretrained": "runs/vgg16-cifar100", "train.epochs": 6}
+)
 
 # R3's question: has the network learned the invariance that augmentation is meant to teach?
 INVARIANCE = {
@@ -106,6 +108,6 @@ RECIPES = {
         VGG_PRETRAINING, "VGG-16 with batch norm on CIFAR-100, to be fine-tuned", Measured((57.90,), 3758, SHARED)
     ),
     "vgg16-finetune": NamedRecipe(
-        VGG_FINETUNE, "R3's VGG-16 on CIFAR-10, fine-tuned from runs/vgg16-cifar100", Measured((89.63,), 3962, SHARED)
+        VGG_FINETUNE, "R3's VGG-16 on CIFAR-10, fine-tuned from runs/vgg16-cifar100", Measured((90.95,), 5617, SHARED)
     ),
 }
