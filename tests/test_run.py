@@ -15,12 +15,11 @@ import assay.run as module
 from assay import outcome
 from assay.classifier import load
 from assay.evaluation import evaluate_batches
-from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.record import RunRecord
 from assay.run import DivergedError, InterruptedRunError, run
 from assay.training import losses
-from assay.training.loop import Step
+from stop_after import StopAfter
 
 TINY = Recipe().but(
     {
@@ -44,24 +43,6 @@ DROPOUT = TINY.but(
         "model.activation": "rrelu",
     }
 )
-
-
-class StopAfter(Silence):
-    """Asks for a stop after so many steps, as Ctrl-C does."""
-
-    def __init__(self, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left = steps
-        original = module.StopRequest
-
-        def remember() -> module.StopRequest:
-            self.request = original()
-            return self.request
-
-        monkeypatch.setattr(module, "StopRequest", remember)
-
-    def step(self, step: Step) -> None:  # noqa: ARG002 - the interface
-        self.left -= 1
-        self.request.requested = self.left == 0
 
 
 def essence(folder: Path) -> tuple[bytes, bytes, Mapping[str, Any]]:
@@ -152,11 +133,9 @@ def test_a_run_leaves_the_random_state_of_the_process_alone(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("recipe", [TINY, DROPOUT], ids=["plain", "dropout"])
 @pytest.mark.parametrize("steps", [1, 12, 17])
-def test_an_interrupted_run_goes_on_to_the_same_end(
-    recipe: Recipe, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "run", watcher=StopAfter(steps, patch))
+def test_an_interrupted_run_goes_on_to_the_same_end(recipe: Recipe, steps: int, tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "run", watcher=StopAfter(steps))
     assert not (tmp_path / "run" / "summary.json").exists()
     run(recipe, tmp_path / "run", resume=True)
     run(recipe, tmp_path / "undisturbed")
@@ -166,40 +145,38 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
 
 
 def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
-    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=20)
     plain = {"augment.crop": 0, "augment.flip": 0.0}  # the draws of a stream are torchvision's own
     recipe = DROPOUT.but({"data.name": f"folder:{photos}", "data.size": 16, "train.batch_size": 16, **plain})
     in_memory = run(recipe, tmp_path / "memory")
     streamed = recipe.but({"data.memory": 0.0, "data.workers": 2})
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(streamed, tmp_path / "streamed", watcher=StopAfter(2, patch))
+    with pytest.raises(InterruptedRunError):
+        run(streamed, tmp_path / "streamed", watcher=StopAfter(2))
     run(streamed, tmp_path / "streamed", resume=True)
     assert essence(tmp_path / "streamed")[0] == essence(in_memory.folder)[0]
     assert essence(tmp_path / "streamed")[1] == essence(in_memory.folder)[1]
 
 
-def test_a_streamed_and_augmented_run_resumes_exactly(
-    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_streamed_and_augmented_run_resumes_exactly(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=20)
     random = {"augment.resized_crop": 0.3, "augment.brightness": 0.4, "augment.mixup": 0.2, "augment.where": "both"}
     stream = {"data.name": f"folder:{photos}", "data.size": 16, "data.memory": 0.0, "data.workers": 2}
     recipe = DROPOUT.but({"train.batch_size": 16, **stream, **random})
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "parts", watcher=StopAfter(2, patch))
+    with pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "parts", watcher=StopAfter(2))
     run(recipe, tmp_path / "parts", resume=True)
     run(recipe.but({"data.workers": 1}), tmp_path / "whole")
     assert essence(tmp_path / "parts")[:2] == essence(tmp_path / "whole")[:2]
 
 
-def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-            run(TINY, tmp_path / "run", watcher=StopAfter(5, patch))
+        with pytest.raises(InterruptedRunError):
+            run(TINY, tmp_path / "run", watcher=StopAfter(5))
         run(TINY, tmp_path / "undisturbed")
         torch.set_num_threads(1)
         run(TINY, tmp_path / "run", resume=True)
@@ -307,13 +284,11 @@ def test_a_network_can_learn_one_batch_by_heart(make_folder: Callable[..., Path]
     assert record.summary["test"]["accuracy"] < 0.95  # noise cannot be generalised
 
 
-def test_a_run_does_not_go_on_with_other_data(
-    make_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_does_not_go_on_with_other_data(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 30, "b": 30}, side=16)
     recipe = TINY.but({"data.name": f"folder:{photos}", "train.batch_size": 16})
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "run", watcher=StopAfter(1, patch))
+    with pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "run", watcher=StopAfter(1))
     (photos / "a" / "000.png").unlink()
     with pytest.raises(ValueError, match="the data have changed"):
         run(recipe, tmp_path / "run", resume=True)

@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +14,10 @@ from assay.parts import wire
 from assay.probing.probe import STEPS_FILE, SURFACE_FILE
 from assay.probing.surface import look_along_gradient
 from assay.probing.traces import read_traces
-from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.run import InterruptedRunError, run
 from assay.training.loop import Step, train_epoch
+from stop_after import StopAfter
 
 PLAIN = Recipe().but(
     {
@@ -90,18 +88,6 @@ def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
         ]
     changes = [(one - other).norm().item() for one, other in zip(gradients[1:], gradients, strict=False)]
     np.testing.assert_allclose(traces.output_gradient_changes[1:5], changes, rtol=1e-6)
-
-
-class StopAfter(Silence):
-    """Asks for a stop after so many steps, as Ctrl-C does."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def step(self, step: Step) -> None:  # noqa: ARG002 - any
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("steps", [6, 15])

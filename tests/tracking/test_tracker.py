@@ -19,15 +19,15 @@ import assay
 import assay.run as module
 from assay import outcome
 from assay.classifier import load
-from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.record import RunRecord
 from assay.run import InterruptedRunError, run
 from assay.tracking import TensorBoard
 from assay.tracking.histograms import BUCKETS, histograms
 from assay.tracking.pictures import draw_kernels, draw_mistakes
-from assay.training.loop import Step, Update, train_epoch
+from assay.training.loop import Update, train_epoch
 from assay.training.precision import Precision
+from stop_after import StopAfter
 
 TINY = Recipe().but(
     {
@@ -155,24 +155,6 @@ def test_lists_are_text(tmp_path: Path) -> None:
     assert hyperparameters(events(tmp_path))["schedule.milestones"] == "[1.0]"
 
 
-class StopAfter(Silence):
-    """Asks for a stop after so many steps, as Ctrl-C does."""
-
-    def __init__(self, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left = steps
-        original = module.StopRequest
-
-        def remember() -> module.StopRequest:
-            self.request = original()
-            return self.request
-
-        monkeypatch.setattr(module, "StopRequest", remember)
-
-    def step(self, step: Step) -> None:  # noqa: ARG002 - the interface
-        self.left -= 1
-        self.request.requested = self.left == 0
-
-
 class CrashError(Exception):
     """Power is lost."""
 
@@ -193,10 +175,10 @@ def crash_at(call: int, original: Callable[..., None]) -> Callable[..., None]:
 
 @pytest.mark.parametrize("steps", [1, 12, 17])
 def test_an_interrupted_run_shows_all_and_nothing_twice(
-    steps: int, shown: dict[str, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: int, shown: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(TINY, tmp_path / "run", watcher=StopAfter(steps, patch))
+    with pytest.raises(InterruptedRunError):
+        run(TINY, tmp_path / "run", watcher=StopAfter(steps))
     run(TINY, tmp_path / "run", resume=True)
     assert contents(tmp_path / "run") == shown
 
@@ -243,19 +225,17 @@ def test_switched_off_it_writes_nothing_and_changes_no_number(finished: RunRecor
             assert (off / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_switched_off_on_the_way_it_keeps_what_is_there(
-    shown: dict[str, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_switched_off_on_the_way_it_keeps_what_is_there(shown: dict[str, list[Any]], tmp_path: Path) -> None:
     for recipe, steps in ((TINY, 3), (TINY.but({"train.tensorboard": False}), 4)):
-        with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-            run(recipe, tmp_path / "run", watcher=StopAfter(steps, patch), resume=steps == 4)
+        with pytest.raises(InterruptedRunError):
+            run(recipe, tmp_path / "run", watcher=StopAfter(steps), resume=steps == 4)
     run(TINY, tmp_path / "run", resume=True)
     assert contents(tmp_path / "run")["step/loss"] == [shown["step/loss"][step] for step in (0, 1, 2, *range(7, 24))]
 
 
-def test_a_checkpoint_of_before_leaves_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(TINY, tmp_path / "run", watcher=StopAfter(5, patch))
+def test_a_checkpoint_of_before_leaves_the_files(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        run(TINY, tmp_path / "run", watcher=StopAfter(5))
     state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
     del state["tracker"]
     torch.save(state, tmp_path / "run" / "last.ckpt")
