@@ -102,6 +102,17 @@ def test_equal_labels_of_other_images_are_refused(make_run, make_folder, tmp_pat
     with pytest.raises(ValueError, match="run-2: its test images are not those of"):
         answer_all(runs, Question())
     shutil.rmtree(folder)
+    for run in runs:
+        save_file(
+            {
+                "held_out.scores": np.zeros((4, 2), np.float32),
+                "held_out.labels": np.zeros(4, np.int64),
+                **{f"test.{name}": value for name, value in zip(("scores", "labels"), scores["test"], strict=True)},
+            },
+            run / "scores.safetensors",
+        )
+    with pytest.raises(ValueError, match=r"run-2: it held out other images than .*run-0, and"):
+        answer_all(runs, Question("held-out"))
     remarks = [remark for answers in answer_all(runs, Question()) for remark in answers.remarks]
     assert remarks[-1].startswith(f"{runs[2]} and {runs[0]} cut their data in different ways")
 

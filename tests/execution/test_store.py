@@ -93,6 +93,17 @@ def test_failures_are_noted_and_forgotten(tmp_path: Path) -> None:
     assert store.outcome(job) == Outcome("diverged", "diverged in epoch 3")
 
 
+def test_a_probed_run_without_its_traces_is_damaged(tmp_path: Path) -> None:
+    store, job = Store(tmp_path), Job(Recipe().but({"data.size": 16, "train.epochs": 1, "probe.every": 10}))
+    run(job.recipe, store.folder(job))
+    assert store.outcome(job) == Outcome("finished")
+    (store.folder(job) / "surface.jsonl").unlink()
+    outcome = store.outcome(job)
+    assert outcome is not None
+    assert outcome.status == "failed"
+    assert outcome.reason.endswith("the probe's traces are missing")
+
+
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     store, job = Store(tmp_path), Job(Recipe())
     store.folder(job).mkdir()

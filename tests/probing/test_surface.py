@@ -127,5 +127,15 @@ def test_frozen_parameters_stay_where_they_are(network: nn.Module) -> None:
     assert found.changes.min() > 0
 
 
+def test_parameters_that_the_network_does_not_use_have_a_gradient_of_zero(network: nn.Module) -> None:
+    draws = torch.get_rng_state()
+    without = look_along_gradient(network, cross_entropy, *batch(), SIZES)
+    network.features.idle = nn.Linear(3, 3).double()  # not the last layer, which gives the scores
+    network.features.forward = lambda images: nn.Sequential(*list(network.features)[:-1])(images)
+    torch.set_rng_state(draws)  # the new layer has drawn
+    found = look_along_gradient(network, cross_entropy, *batch(), SIZES)
+    torch.testing.assert_close(found.changes, without.changes)
+
+
 def test_the_output_layer_is_the_one_that_gives_the_scores(network: nn.Module) -> None:
     assert output_parameters(network) == ["classifier.6.weight", "classifier.6.bias"]

@@ -10,7 +10,7 @@ from scipy import stats
 from assay.recipe import Recipe
 from assay.statistics import seeds_to_resolve
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
-from assay.studies.study import Row
+from assay.studies.study import Row, Study
 from assay.studies.table import Line, Table, make_table, verdict
 from assay.studies.words import footnotes, header, in_short
 
@@ -54,6 +54,12 @@ def test_rows_have_controls_of_their_own() -> None:
     assert [line.published_difference for line in table.lines] == [None, None, 2, 70]
     assert table.compared == 2
     assert "Differences to plain at the same rate" in " ".join(footnotes(table))
+
+
+@pytest.mark.parametrize("more", [{"control": "a", "pairs": "the row above"}, {}])
+def test_controls_of_both_kinds_are_refused(more: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="rows with a control of their own take pairs in words, and no other control"):
+        Study("both", "?", Recipe(), (Row("a"), Row("b", {"optim.lr": 1.0}, control="a")), **more)
 
 
 def test_networks_that_learned_nothing_are_named() -> None:

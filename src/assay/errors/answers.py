@@ -133,6 +133,8 @@ def _of_the_same(first: Answers, other: Answers) -> Answers:
     if first.names is not None and other.names is not None:
         if list(other.names) != list(first.names):
             raise ValueError(f"{other.run}: its {first.split} images are not those of {first.run}")
+    elif other.origin != first.origin and first.split == "held-out":
+        raise ValueError(f"{other.run}: it held out other images than {first.run}, and the data cannot be opened")
     elif other.origin != first.origin:
         remark = f"{other.run} and {first.run} cut their data in different ways; only equal labels say it is the same"
         return replace(other, remarks=(*other.remarks, remark))

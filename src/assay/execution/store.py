@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from assay.data.sources import full_name
 from assay.execution.code_version import code_version
+from assay.probing.traces import read_traces
 from assay.recipe import Recipe
 from assay.record import RunRecord, read_json, read_scores, write_json
 from assay.run_folder import WITHOUT_EFFECT, RunFolder, free_folder
@@ -71,6 +72,8 @@ def _check_record(folder: Path) -> None:
     if not measured or not {"parameters", "flops", "seconds", "images_per_second"} <= record.summary.keys():
         raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
     read_scores(folder, measured[0])
+    if record.recipe.probe.every and read_traces(folder) is None:
+        raise ValueError(f"{folder}: the probe's traces are missing")
 
 
 def lock(folder: Path) -> FileLock:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from assay.models.structure import final_layers, is_within
+from assay.training.checkpoint import random_states, restore_random_states
 from assay.training.losses import LossFunction
 
 STEP_SIZES = (0.05, 0.1, 0.2, 0.4)
@@ -98,7 +99,9 @@ def _loss_and_gradient(
     point = {name: value.detach().requires_grad_() for name, value in weights.items()}
     buffers = {name: value.clone() for name, value in network.named_buffers()}
     loss = loss_of(functional_call(network, {**point, **buffers}, (images,)))
-    return loss.detach(), dict(zip(point, torch.autograd.grad(loss, list(point.values())), strict=True))
+    return loss.detach(), dict(
+        zip(point, torch.autograd.grad(loss, list(point.values()), materialize_grads=True), strict=True)
+    )
 
 
 def _norm(tensors: Iterable[Tensor]) -> Tensor:
@@ -109,14 +112,8 @@ def _norm(tensors: Iterable[Tensor]) -> Tensor:
 @contextmanager
 def _same_draws(device: torch.device) -> Iterator[Callable[[], None]]:
     """Gives a function that takes the random generators back to where they stand now; in the end they stand there."""
-    on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_cuda else []):
-        state = torch.get_rng_state()
-        state_there = torch.cuda.get_rng_state(device) if on_cuda else None
-
-        def restart() -> None:
-            torch.set_rng_state(state)
-            if state_there is not None:
-                torch.cuda.set_rng_state(state_there, device)
-
-        yield restart
+    before = random_states(device)
+    try:
+        yield lambda: restore_random_states(before, device)
+    finally:
+        restore_random_states(before, device)

@@ -21,7 +21,7 @@ from assay.studies.folder import ASKED, folder_of, publish, read_plan, source_of
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
-from assay.studies.surface.report import SurfaceReport, look_at_surface
+from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
 from assay.studies.table import Table, make_table
 
 
@@ -104,8 +104,7 @@ def run_study(
     finally:
         report = _report(folder, plan, store, wanted)
         publish(report.table, report.advice, folder)
-        if report.surface:
-            report.surface.save(folder)
+        publish_surface(report.surface, folder)
     return report
 
 

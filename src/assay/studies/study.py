@@ -53,7 +53,7 @@ class Study:
         quick: what stands in for the published setting on a small machine; None where that is quick already.
 
     Raises:
-        ValueError: no rows, two rows of one name, or a control that is no row.
+        ValueError: no rows, two rows of one name, a control that is no row, or controls of both kinds.
     """
 
     name: str
@@ -73,6 +73,11 @@ class Study:
         for name, count in Counter(names).items():
             if count > 1:
                 raise ValueError(f"study {self.name}: two rows are called {name!r}")
+        has_own = any(row.control for row in self.rows)
+        if has_own and (self.control is not None or not self.pairs):
+            raise ValueError(
+                f"study {self.name}: rows with a control of their own take pairs in words, and no other control"
+            )
         for control in (self.control, *(row.control for row in self.rows)):
             if control is not None and control not in names:
                 raise ValueError(f"study {self.name}: unknown control {control!r}: {nearest(control, names)}")

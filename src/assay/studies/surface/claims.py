@@ -25,7 +25,7 @@ class Claim:
         measure: in words.
         form: whose definition of the measure: ``paper`` or ``report``.
         compared: the two sides in words, that which is said to be smaller first.
-        value: the first side's mean over steps and seeds.
+        value: the first side's mean over steps and over the seeds that have both sides.
         reference: the second side's.
         ratio: of the first to the second, geometric mean over the seeds.
         low: lower end of its 95 % interval; nan with fewer than two seeds.
@@ -100,9 +100,12 @@ def _claim(
     measure: Measure, claim: str, compared: str, values: Mapping[int, float], references: Mapping[int, float]
 ) -> Claim:
     """Seeds at which either side is 0 or no number say nothing of a ratio."""
-    about = paired_difference(_logs(values), _logs(references))
-    ratio, low, high = (math.exp(value) for value in (about.mean, about.low, about.high))
-    value, reference = (float(np.mean(list(side.values()))) if side else math.nan for side in (values, references))
+    logs, reference_logs = _logs(values), _logs(references)
+    seeds = sorted(logs.keys() & reference_logs.keys())
+    about = paired_difference(logs, reference_logs)
+    with np.errstate(over="ignore"):
+        ratio, low, high = (float(np.exp(value)) for value in (about.mean, about.low, about.high))
+    value, reference = (float(np.mean([side[seed] for seed in seeds] or [math.nan])) for side in (values, references))
     return Claim(
         claim, measure.name, measure.form, compared, value, reference, ratio, low, high, about.p, seeds=about.n
     )

@@ -42,17 +42,17 @@ class Measure:
 
 def loss_range(run: Traces) -> Floats:
     """How far apart the losses along the gradient are at each look, ``[L]``, in nats."""
-    return np.asarray(np.ptp(run.surface, axis=1))
+    return _quietly(np.nanmax, run.surface, axis=1) - _quietly(np.nanmin, run.surface, axis=1)
 
 
 def gradient_change(run: Traces) -> Floats:
     """The largest change of the gradient along it at each look, ``[L]``."""
-    return np.asarray(run.changes.max(axis=1))
+    return _quietly(np.nanmax, run.changes, axis=1)
 
 
 def output_gradient_change(run: Traces) -> Floats:
     """The same of the output layer's part alone."""
-    return np.asarray(run.output_changes.max(axis=1))
+    return _quietly(np.nanmax, run.output_changes, axis=1)
 
 
 def smoothness(run: Traces) -> Floats:

@@ -37,12 +37,14 @@ class Network:
 
 
 def find_networks(plan: Plan, results: StudyResults, store: Store) -> list[Network]:
-    """In the order of the study's rows; none where no run was probed."""
+    """The one that holds the control first, then in the order of the study's rows; none where no run was probed."""
     groups: dict[str, list[RowResults]] = {}
     for rows in results.rows:
         apart_from_rate = {name: value for name, value in rows.row.changes.items() if name != RATE}
         groups.setdefault(json.dumps(apart_from_rate, sort_keys=True, default=str), []).append(rows)
-    networks = [_network(members, plan, store) for members in groups.values()]
+    control = results.setting.control
+    ordered = sorted(groups.values(), key=lambda members: all(rows.row.name != control for rows in members))
+    networks = [_network(members, plan, store) for members in ordered]
     return [network for network in networks if network.runs]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,10 +42,10 @@ def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure
     for line, (label, edges) in zip(grid, _ALONG.items(), strict=True):
         line[0].set_ylabel(label)
         for axes, rate in zip(line, rates, strict=True):
-            for network, color in zip(networks, _COLORS, strict=False):
+            for network, color in zip(networks, cycle(_COLORS), strict=False):
                 _draw_run(axes, network, rate, edges, color)
-            axes.set_yscale("log")
             _dress(axes)
+        _to_logarithms(line[0])  # the others of its line share the axis
     for axes, rate in zip(grid[0], rates, strict=True):
         axes.set_title(f"learning rate {rate:g}", fontsize=10)
     for axes in grid[-1]:
@@ -61,7 +62,7 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
     caption = "bands: from the smallest to the largest value over the learning rates; their edges are means over seeds"
     figure = _figure(12, 5.4, "bands over the runs at several learning rates", caption, setting)
     for axes, (label, course) in zip(figure.subplots(1, len(_BANDS)), _BANDS.items(), strict=True):
-        for network, color in zip(networks, _COLORS, strict=False):
+        for network, color in zip(networks, cycle(_COLORS), strict=False):
             edges = [_over_rates([course(run.traces) for run in runs.values()]) for runs in network.runs.values()]
             steps, low, high = _mean_edges(edges)
             axes.fill_between(steps, low, high, color=color, alpha=0.35, label=network.name)
@@ -69,9 +70,16 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
             axes.plot(steps, high, color=color, linewidth=0.8)
         axes.set(xlabel="step", ylabel=label)
         _dress(axes)
-    figure.axes[1].set_yscale("log")
+    _to_logarithms(figure.axes[1])
     _legend(figure, networks)
     return figure
+
+
+def _to_logarithms(axes: Axes) -> None:
+    """Where anything is above 0: of a network that learns nothing every gradient may be exactly 0."""
+    values = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines]
+    if any((value > 0).any() for value in values):
+        axes.set_yscale("log")
 
 
 def _draw_run(axes: Axes, network: Network, rate: float, edges: Callable[[Traces], Edges], color: str) -> None:
@@ -114,7 +122,9 @@ def _figure(width: float, height: float, title: str, caption: str, setting: Sett
 def _legend(figure: Figure, networks: Sequence[Network]) -> None:
     from matplotlib.patches import Patch
 
-    entries = [Patch(color=color, alpha=0.5, label=net.name) for net, color in zip(networks, _COLORS, strict=False)]
+    entries = [
+        Patch(color=color, alpha=0.5, label=net.name) for net, color in zip(networks, cycle(_COLORS), strict=False)
+    ]
     figure.legend(handles=entries, loc="outside upper right", frameon=False, fontsize=9)
 
 

@@ -15,6 +15,8 @@ from assay.studies.surface.networks import Network, find_networks
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
 from assay.studies.surface.words import as_csv, as_markdown
 
+FILES = ("surface.md", "surface.csv", "along-gradient.png", "along-gradient.svg", "over-rates.png", "over-rates.svg")
+
 
 @dataclass(frozen=True)
 class SurfaceReport:
@@ -38,3 +40,12 @@ def look_at_surface(plan: Plan, results: StudyResults, store: Store) -> SurfaceR
     """The report; None where no run was probed."""
     networks = find_networks(plan, results, store)
     return SurfaceReport(results, tuple(networks), tuple(judge(networks))) if networks else None
+
+
+def publish_surface(report: SurfaceReport | None, folder: Path) -> None:
+    """Write the report into the study's folder; where there is none, an old one goes."""
+    if report:
+        report.save(folder)
+        return
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)

@@ -24,7 +24,9 @@ NOTES = (
     "Ratios: geometric means over the seeds, with Student's t interval of the logarithm; "
     f"verdicts at level {LEVEL:g} after Holm's correction, over the lines between networks and over those within one; "
     f"far smaller: the whole interval below {FAR:g}.",
-    "Measures along the gradient leave out learning rates at which one of the networks learned nothing.",
+    "Measures along the gradient leave out learning rates at which one of the networks learned nothing. Every measure "
+    "leaves out runs that failed or diverged, the other network's at that rate and seed too, and values that are not "
+    "finite: both flatter the network that lost them.",
 )
 
 
