@@ -57,11 +57,58 @@ class RunRecord:
         return cls(
             path,
             read_recipe(path / "recipe.yaml"),
-            LineLog(path / "metrics.jsonl").rows(),
-            LineLog(path / "timings.jsonl").rows(),
-            read_json(path / "summary.json"),
-            read_json(path / "env.json"),
+            _read_epochs(path / "metrics.jsonl"),
+            _read_epochs(path / "timings.jsonl"),
+            _read_summary(path / "summary.json"),
+            _read_environment(path / "env.json"),
         )
+
+
+def _read_epochs(path: Path) -> list[Row]:
+    """A row of numbers for each epoch."""
+    rows = LineLog(path).rows()
+    for line, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: line {line}: expected a mapping, not {type(row).__name__}")
+        _check_numbers(f"{path}: line {line}", row)
+        _check_epoch(f"{path}: line {line}", row.get("epoch"))
+    return rows
+
+
+def _read_summary(path: Path) -> Row:
+    """The end of a run; its figures are numbers."""
+    summary = read_json(path)
+    for split in summary.keys() & {"train", "held_out", "test"}:
+        if not isinstance(summary[split], dict):
+            raise ValueError(f"{path}: {split}: expected a mapping, not {type(summary[split]).__name__}")
+        _check_numbers(f"{path}: {split}", summary[split])
+    _check_numbers(str(path), {name: summary.get(name) for name in ("parameters", "seconds", "images_per_second")})
+    if "epoch" in summary:
+        _check_epoch(str(path), summary["epoch"])
+    return summary
+
+
+def _read_environment(path: Path) -> Row:
+    """Of the process; its command is a list, and the count of parameters a number."""
+    values = read_json(path)
+    if not isinstance(values.get("command", []), list):
+        raise ValueError(f"{path}: command: expected a list, not {type(values['command']).__name__}")
+    _check_numbers(str(path), {"parameters": values.get("parameters")})
+    return values
+
+
+def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not is_number:
+            raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
+
+
+def _check_epoch(where: str, epoch: Any) -> None:
+    if not isinstance(epoch, int) or isinstance(epoch, bool):
+        raise ValueError(f"{where}: epoch: expected a whole number, not {type(epoch).__name__}")
 
 
 def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -89,7 +136,7 @@ def read_recipe(path: Path) -> Recipe:
         return Recipe.from_yaml(path.read_text())
     except FileNotFoundError:
         raise ValueError(f"{path}: no such recipe file") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -128,10 +175,10 @@ class LineLog:
         """All whole lines; a last one that a kill cut short is passed over."""
         if not self._path.exists():
             return []
-        lines = self._path.read_text().splitlines(keepends=True)
         try:
+            lines = self._path.read_text().splitlines(keepends=True)
             return [json.loads(line) for line in lines if line.endswith("\n")]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self._path}: {error}") from None
 
 
@@ -170,7 +217,7 @@ def read_json(path: Path) -> Row:
         return {}
     try:
         values = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping, not {type(values).__name__}")

@@ -21,18 +21,32 @@ from assay.report.api import write_report
 from assay.server.app import build_app
 from assay.server.serve import address, listen
 
-LIBRARY = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 Open = Callable[..., AbstractContextManager[Any]]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def playwright() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+
+        started = sync_playwright().start()
+    except Exception as error:  # absent, or broken: a library or its driver is missing
+        pytest.skip(f"Playwright does not start ({type(error).__name__}: {error})")
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Any) -> Iterator[Any]:
     if PROGRAM is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with LIBRARY.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])  # root has no sandbox
+    running = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])  # root has no sandbox
+    try:
         yield running
+    finally:
         running.close()
 
 
@@ -43,17 +57,19 @@ def open_page(browser: Any) -> Open:
     @contextmanager
     def look(place: str, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-        page, said, asked = context.new_page(), [], []
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(place)
-        yield page
-        own = (place.split("?")[0],) if place.startswith("file:") else ("/".join(place.split("/")[:3]),)
-        assert [url for url in asked if not url.startswith((*own, "data:", "blob:"))] == []
-        assert said == []
-        context.close()
+        try:
+            page, said, asked = context.new_page(), [], []
+            page.set_default_timeout(60_000)
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(place)
+            yield page
+            own = (place.split("?")[0],) if place.startswith("file:") else ("/".join(place.split("/")[:3]),)
+            assert [url for url in asked if not url.startswith((*own, "data:", "blob:"))] == []
+            assert said == []
+        finally:
+            context.close()
 
     return look
 
@@ -82,15 +98,30 @@ def report(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def site(runs: Path) -> Iterator[str]:
     """The address of a server."""
+    with serving(runs) as place:
+        yield place
+
+
+@pytest.fixture
+def empty_site(tmp_path: Path) -> Iterator[str]:
+    """The address of a server over an empty folder."""
+    with serving(tmp_path) as place:
+        yield place
+
+
+@contextmanager
+def serving(runs: Path) -> Iterator[str]:
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(build_app(runs), log_level="warning", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    yield address(listener)
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    try:
+        yield address(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 @pytest.fixture

@@ -3,16 +3,19 @@
 import base64
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-expect = playwright.expect
-expect.set_options(timeout=60_000)
+try:
+    from playwright.sync_api import expect
+except ImportError:  # the fixture of the browser says why, and skips
+    expect = None
+else:
+    expect.set_options(timeout=60_000)
 Open = Callable[..., AbstractContextManager[Any]]
 WIDTHS = (1280, 390)
 pytestmark = pytest.mark.slow
@@ -121,8 +124,8 @@ def test_runs_are_chosen_and_compared(open_page: Open, site: str) -> None:
         expect(page.locator("#legend button")).to_have_count(2)
 
 
-def give(page: Any, photo: dict[str, Any], how: str) -> None:
-    """Hand an image over as a user does."""
+def give(page: Any, photo: dict[str, Any], how: str, onto: str = "#drop") -> None:
+    """Hand an image over as a user does; one that is dropped, onto a part of the page."""
     if how in ("choose", "key"):
         with page.expect_file_chooser() as chooser:
             if how == "key":
@@ -143,8 +146,8 @@ def give(page: Any, photo: dict[str, Any], how: str) -> None:
         [photo["name"], photo["mimeType"], base64.b64encode(photo["buffer"]).decode()],
     )
     if how == "drop":
-        page.locator("#drop").dispatch_event("dragover", {"dataTransfer": carried})
-        page.locator("#drop").dispatch_event("drop", {"dataTransfer": carried})
+        page.locator(onto).dispatch_event("dragover", {"dataTransfer": carried})
+        page.locator(onto).dispatch_event("drop", {"dataTransfer": carried})
     else:
         carried.evaluate("clipboardData => dispatchEvent(new ClipboardEvent('paste', { clipboardData }))")
 
@@ -209,3 +212,83 @@ def test_the_list_follows_new_runs(open_page: Open, site: str, runs: Path) -> No
         shutil.copytree(runs / "first", runs / "third")
         expect(page.get_by_role("link", name="third")).to_be_visible()
         expect(page.get_by_label("compare second")).to_be_checked()
+        shutil.rmtree(runs / "third")
+        expect(page.get_by_role("link", name="third")).to_have_count(0)
+
+
+def test_the_list_follows_the_counts_and_the_studies(open_page: Open, site: str, runs: Path) -> None:
+    with open_page(f"{site}/") as page:
+        count = len(page.locator("#runs tbody tr").all())
+        expect(page.locator("#studies")).to_be_hidden()
+        shutil.copytree(runs / "first", runs / "fourth")
+        (runs / "table").mkdir()
+        (runs / "table" / "study.json").write_text('{"rows": []}')
+        expect(page.locator("#count")).to_have_text(f"{count + 1} runs, 1 study")
+        expect(page.get_by_role("link", name="table")).to_be_visible()
+        shutil.rmtree(runs / "fourth")
+        shutil.rmtree(runs / "table")
+        expect(page.locator("#count")).to_have_text(f"{count} runs")
+        expect(page.locator("#studies")).to_be_hidden()
+
+
+@pytest.fixture
+def two_going(runs: Path) -> Iterator[tuple[Path, Path]]:
+    """Two runs that have done one epoch of two."""
+    folders = (runs / "left", runs / "right")
+    for folder in folders:
+        shutil.copytree(runs / "first", folder, ignore=shutil.ignore_patterns("summary*", "scores*"))
+        for name in ("metrics.jsonl", "timings.jsonl"):
+            (folder / name).write_text((runs / "first" / name).read_text().splitlines(keepends=True)[0])
+    yield folders
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+def test_the_end_of_one_of_several_runs_is_seen(
+    open_page: Open, site: str, runs: Path, two_going: tuple[Path, Path]
+) -> None:
+    left, _ = two_going
+    with open_page(f"{site}/compare?run=left&run=right") as page:
+        expect(page.locator("#live")).to_have_text("left trains, epoch 1 of 2; right trains, epoch 1 of 2")
+        page.evaluate("window.loadedOnce = true")
+        for name in ("metrics.jsonl", "timings.jsonl", "scores.safetensors", "summary.json"):
+            shutil.copy(runs / "first" / name, left / name)
+        expect(page.locator("#live")).to_have_text("right trains, epoch 1 of 2")
+        page.wait_for_function("window.loadedOnce === undefined")
+
+
+@pytest.mark.parametrize("broken", ["<p>not JSON</p>", "{}", '{"training": [], "standing": 3'])
+def test_a_broken_answer_does_not_end_the_following(
+    open_page: Open, site: str, runs: Path, two_going: tuple[Path, Path], broken: str
+) -> None:
+    left, _ = two_going
+    left_over = [broken]
+
+    def answer(route: Any) -> None:
+        if left_over:
+            route.fulfill(body=left_over.pop())
+        else:
+            route.continue_()
+
+    with open_page(f"{site}/") as page:
+        page.route("**/api/curves*", answer)
+        page.goto(f"{site}/runs/left")
+        shutil.copy(runs / "first" / "metrics.jsonl", left)
+        expect(page.locator("#live")).to_have_text("left trains, epoch 2 of 2")
+        assert not left_over
+
+
+def test_a_refusal_in_any_form_is_shown(open_page: Open, site: str, photo: dict[str, Any]) -> None:
+    with open_page(f"{site}/predict") as page:
+        page.evaluate("fetch = async () => new Response('<p>busy</p>', {status: 299, statusText: 'Too Busy'})")
+        give(page, photo, "drop")
+        expect(page.locator("#status")).to_have_text("the server answers 299 Too Busy")
+
+
+@pytest.mark.parametrize("how", ["drop", "paste"])
+def test_without_a_model_an_image_is_passed_over(
+    open_page: Open, empty_site: str, photo: dict[str, Any], how: str
+) -> None:
+    with open_page(f"{empty_site}/predict") as page:
+        give(page, photo, how, onto="main")
+        expect(page.locator("main")).to_contain_text("no finished run")

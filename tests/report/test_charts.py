@@ -35,11 +35,18 @@ def test_curves_are_columns_of_rounded_numbers() -> None:
     assert second["epochs"] == []
 
 
-def test_long_curves_are_thinned_and_keep_their_ends() -> None:
-    (run,) = charts.curves([run_of("a", [float(place) for place in range(1, 1001)])])
-    assert len(run["epochs"]) <= 251
-    assert (run["epochs"][0], run["epochs"][-1]) == (1, 1000)
-    assert run["train_loss"] == [float(epoch) for epoch in run["epochs"]]
+def test_long_curves_are_thinned_and_keep_their_ends_and_their_best() -> None:
+    losses: list[float | None] = [float(place) for place in range(1, 1001)]
+    losses[722], losses[723] = 0.5, None  # epochs 723 and 724, off the even steps
+    (run,) = data = charts.curves([run_of("a", losses)])
+    assert len(run["epochs"]) <= 257
+    assert run["epochs"] == [*range(1, 722, 4), 723, *range(725, 1000, 4), 1000]
+    assert run["train_loss"] == [0.5 if epoch == 723 else float(epoch) for epoch in run["epochs"]]
+    assert charts.sampled(data) == "one epoch in 4, the last, and each curve's best"
+    assert "all values" not in charts.in_words(charts.MEASURES["loss"], data)
+    several = charts.curves([run_of("a", losses), run_of("b", [1.0])])
+    assert charts.sampled(several).startswith("one epoch in 4 of the longest run")
+    assert charts.sampled(several[1:]) == ""
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 50])
@@ -100,4 +107,5 @@ def test_a_chart_is_said_in_words() -> None:
     said = charts.in_words(charts.MEASURES["loss"], data)
     assert "A: train from 2 to 1" in said
     assert "B: no values yet" in said
+    assert said.endswith("The table below has all values.")
     assert "and 1 more run" in charts.in_words(charts.MEASURES["loss"], data, most=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from reading import Page
+from safetensors.numpy import save_file
 
+from assay.record import RunRecord, read_scores
+from assay.report import grids
 from assay.report.api import build_page, write_report
 from assay.report.collect import RunPart, collect
 from assay.report.page import json_script, render, runtime
@@ -42,9 +47,13 @@ def check_structure(page: Page) -> None:
         assert {len(row.children) for row in table.all("tbody")[0].all("tr")} <= {len(heads)}
     for chart in (one for one in page.all("figure") if "chart" in one.attributes.get("class", "")):
         (plot,) = (one for one in chart.all("div") if one.attributes.get("class") == "plot")
-        assert plot.attributes["role"] == "img"
+        is_curves = "curves" in chart.attributes["class"]
+        assert plot.attributes["role"] == ("application" if is_curves else "img")  # the former takes keys
         assert len(plot.attributes["aria-label"]) > 20
         assert chart.all("details")
+
+    levels = [int(element.name[1]) for element in page.elements if re.fullmatch("h[1-6]", element.name)]
+    assert all(below <= above + 1 for above, below in itertools.pairwise(levels)), levels
 
 
 def check_closed(text: str) -> None:
@@ -157,6 +166,77 @@ def test_a_record_that_cannot_be_read_takes_nothing_from_the_others(copy_run: Co
     assert page.by_id("run-1").all("img")
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("metrics.jsonl", "[]\n", "metrics.jsonl: line 1: expected a mapping, not list"),
+        ("metrics.jsonl", '{"train_loss": 1}\n', "metrics.jsonl: line 1: epoch: expected a whole number"),
+        ("metrics.jsonl", '{"epoch": 1.5}\n', "metrics.jsonl: line 1: epoch: expected a whole number"),
+        ("metrics.jsonl", '{"epoch": 1, "lr": "low"}\n', "metrics.jsonl: line 1: lr: expected a number, not str"),
+        (
+            "metrics.jsonl",
+            f'{{"epoch": 1, "lr": 1{"0" * 400}}}\n',
+            "metrics.jsonl: line 1: lr: a whole number too large",
+        ),
+        ("metrics.jsonl", "[" * 100_000 + "\n", "metrics.jsonl: "),
+        ("timings.jsonl", '{"epoch": 1, "seconds": {}}\n', "timings.jsonl: line 1: seconds: expected a number"),
+        ("summary.json", '{"status": "finished", "test": 3}', "summary.json: test: expected a mapping, not int"),
+        ("summary.json", '{"status": "finished", "held_out": null}', "summary.json: held_out: expected a mapping"),
+        ("summary.json", '{"test": {"accuracy": "high"}}', "summary.json: test: accuracy: expected a number"),
+        ("summary.json", '{"epoch": 0.5}', "summary.json: epoch: expected a whole number"),
+        ("summary.json", '{"parameters": []}', "summary.json: parameters: expected a number"),
+        ("env.json", '{"a":' * 100_000, "env.json: "),
+        ("env.json", '{"command": 3}', "env.json: command: expected a list"),
+        ("recipe.yaml", "[" * 10_000, "recipe.yaml: "),
+    ],
+)
+def test_a_damaged_record_is_named_and_the_good_one_stays_whole(
+    copy_run: CopyRun, file: str, text: str, said: str
+) -> None:
+    copy_run("good")
+    bad = copy_run("worse")
+    (bad / file).write_text(text)
+    page = Page(build_page([bad.parent]))
+    check_structure(page)
+    assert f"The record cannot be read: {bad / said}" in page.by_id("run-2").text
+    good = page.by_id("run-1")
+    assert good.all("img")
+    assert "Not finished" not in good.text
+    assert [one for one in good.all("table") if one.attributes["class"] == "confusion"]
+
+
+def test_names_that_are_not_utf_8_are_written_with_question_marks(copy_run: CopyRun, tmp_path: Path) -> None:
+    folder = copy_run("plain")
+    odd = folder.rename(folder.with_name(os.fsdecode(b"caf\xe9")))
+    (odd / "env.json").write_text(json.dumps({"command": ["python", os.fsdecode(b"\xff.py")]}))
+    file = write_report([odd], tmp_path / "page.html", command=f"assay report {odd}")
+    page = Page(file.read_text(encoding="utf-8"))
+    check_structure(page)
+    assert page.by_id("run-1").all("h3")[0].text == "caf?"
+    assert "?.py" in page.by_id("run-1").text
+    assert json.loads(page.by_id("curve-data").text)["runs"][0]["name"] == "caf?"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("/usr/lib/python3/site-packages/assay/cli.py", "assay train digits"),
+        ("assay/__main__.py", "assay train digits"),
+        (r"C:\Python\Scripts\assay.exe", "assay train digits"),
+        ("/usr/bin/assay", "assay train digits"),
+        ("/home/u/proj/my_cli.py", "/home/u/proj/my_cli.py train digits"),
+        ("/home/u/proj/cli.py", "/home/u/proj/cli.py train digits"),
+        ("/home/u/proj/child.py", "/home/u/proj/child.py train digits"),
+        (r"C:\assay\execution\child.py", ""),
+        ("/x/ray/_private/workers/default_worker.py", ""),
+    ],
+)
+def test_what_made_a_run(trained: Path, program: str, said: str) -> None:
+    record = replace(RunRecord.read(trained), environment={"command": [program, "train", "digits"]})
+    assert grids.command(record) == said
+    assert grids.is_of_study(record) is (not said)
+
+
 def test_without_the_images_there_are_no_galleries(copy_run: CopyRun, tmp_path: Path) -> None:
     folder = copy_run("away", recipe={"name: digits": "name: cifar10"})
     model = folder / "model.safetensors"
@@ -170,12 +250,23 @@ def test_without_the_images_there_are_no_galleries(copy_run: CopyRun, tmp_path: 
 
 def test_runs_are_compared(copy_run: CopyRun) -> None:
     copy_run("first")
-    second = copy_run("second", recipe={"lr: 0.002": "lr: 0.004", "  seed: 0": "  seed: 7"})
+    second = copy_run("second", recipe={"lr: 0.002": "lr: 0.004", "  seed: 0": "  seed: 20240101"})
     page = Page(build_page([second.parent]))
     rows = [[cell.text for cell in row.children] for row in page.by_id("differences").all("tbody")[0].all("tr")]
-    assert rows == [["optim.lr", "0.002", "0.004"], ["train.seed", "0", "7"]]
+    assert rows == [["optim.lr", "0.002", "0.004"], ["train.seed", "0", "20240101"]]
     together = page.by_id("together").text
     assert "Only first is right on 0 images, only second on 0" in together
+
+
+def test_runs_of_other_images_are_said_not_to_be_compared(copy_run: CopyRun) -> None:
+    for name in ("first", "second"):
+        model = copy_run(name, recipe={"name: digits": "name: cifar10"}) / "model.safetensors"
+        model.write_bytes(model.read_bytes().replace(b'\\"digits\\"', b'\\"absent\\"'))
+    scores, labels = read_scores(model.parent)
+    save_file({"test.scores": scores[1:], "test.labels": labels[1:]}, model.with_name("scores.safetensors"))
+    page = Page(build_page([model.parents[1]]))
+    check_structure(page)
+    assert "first, second: not compared: " in page.by_id("together").text
 
 
 def test_fifty_runs_fit_into_a_page(copy_run: CopyRun, tmp_path: Path) -> None:
@@ -203,6 +294,33 @@ def test_a_study_has_its_table_its_pictures_and_its_advice(tmp_path: Path) -> No
     assert len([one for one in study.all("img") if one.attributes["src"].startswith("data:image/svg")]) == 2
     names = [row.children[0].text for row in page.by_id("summary").all("tbody")[0].all("tr")]
     assert names == ["slow, seed 0", "slow, seed 1", "fast, seed 0", "fast, seed 1"]
+
+
+def test_a_run_that_is_shared_has_all_its_names(tmp_path: Path) -> None:
+    def run(name: str) -> Path:
+        file = write_study(tmp_path).rename(tmp_path / f"{name}.yaml")
+        return run_study(
+            file, seeds=1, out=tmp_path / "studies", execute=run_in_line, progress=False, command="again"
+        ).folder
+
+    folders = [run("one"), run("two")]
+    page = Page(build_page(folders))
+    names = [row.children[0].text for row in page.by_id("summary").all("tbody")[0].all("tr")]
+    first, second = (folder.name for folder in folders)
+    assert names == [f"{first}: {row}, seed 0 = {second}: {row}, seed 0" for row in ("slow", "fast")]
+
+
+def test_a_long_run_says_which_epochs_its_charts_have(copy_run: CopyRun) -> None:
+    folder = copy_run("long")
+    row = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
+    lines = [json.dumps({**row, "epoch": epoch}) + "\n" for epoch in range(1, 601)]
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    page = Page(build_page([folder]))
+    check_structure(page)
+    assert (
+        page.by_id("curves").all("figcaption")[0].text.count("(one epoch in 3, the last, and each curve's best)") == 1
+    )
+    assert "all values" not in page.by_id("curves").all("figure")[0].all("div")[0].attributes["aria-label"]
 
 
 def test_a_study_of_another_version_is_named_with_the_reason(tmp_path: Path) -> None:

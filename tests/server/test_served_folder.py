@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from assay.server.folder import ServedFolder, UnknownNameError
-from assay.server.overview import study_overview
+from assay.server.overview import Overviews
 
 
 def test_runs_are_found_at_any_depth_and_sorted(runs: Path) -> None:
@@ -58,9 +59,34 @@ def test_a_link_to_the_inside_is_no_harm(runs: Path) -> None:
 
 def test_hidden_folders_and_names_without_an_address_are_passed_over(runs: Path) -> None:
     shutil.copytree(runs / "digits", runs / ".hidden")
-    shutil.copytree(runs / "digits", os.fsdecode(os.fsencode(runs) + b"/\xff"))
     shutil.copytree(runs / "digits", runs / "two\nlines")
     assert list(ServedFolder.open(runs).find("run")) == ["digits", "group/second"]
+
+
+def test_a_name_that_is_not_utf_8_is_passed_over(runs: Path) -> None:
+    try:
+        shutil.copytree(runs / "digits", os.fsdecode(os.fsencode(runs) + b"/\xff"))
+    except OSError as error:
+        pytest.skip(f"this file system has no such names ({type(error).__name__})")
+    assert list(ServedFolder.open(runs).find("run")) == ["digits", "group/second"]
+
+
+@pytest.mark.parametrize("file", ["loop", "recipe.yaml", "inspection/loop"])
+def test_a_run_with_a_link_in_a_circle_is_left_out(client: TestClient, runs: Path, file: str) -> None:
+    link = runs / "digits" / file
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(link.name)
+    assert list(ServedFolder.open(runs).find("run")) == ["group/second"]
+    assert [client.get(page).status_code for page in ("/", "/predict", "/api/runs", "/runs/digits")] == [200] * 3 + [
+        404
+    ]
+
+
+def test_a_folder_that_is_a_link_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ValueError, match="no such folder"):
+        ServedFolder.open(tmp_path / "loop")
 
 
 def study(folder: Path, *keys: str) -> None:
@@ -90,6 +116,13 @@ def test_a_study_whose_runs_are_linked_from_the_outside_is_left_out(runs: Path, 
     assert not ServedFolder.open(runs).find("study")
 
 
+def test_a_study_whose_run_is_a_link_in_a_circle_is_left_out(runs: Path) -> None:
+    study(runs / "stem-quick", KEY)
+    (runs / "runs").mkdir()
+    (runs / "runs" / KEY).symlink_to(KEY)
+    assert not ServedFolder.open(runs).find("study")
+
+
 def test_a_study_that_is_served_without_its_runs_is_left_out(runs: Path) -> None:
     study(runs / "stem-quick", KEY)
     assert not ServedFolder.open(runs / "stem-quick").find("study")
@@ -100,7 +133,7 @@ def test_a_damaged_study_names_no_runs(runs: Path, content: str) -> None:
     study(runs / "stem-quick")
     (runs / "stem-quick" / "study.json").write_text(content)
     folder = ServedFolder.open(runs).look_up("study", "stem-quick")
-    assert study_overview("stem-quick", folder).problem
+    assert Overviews(str).of_study("stem-quick", folder).problem
 
 
 def test_messages_do_not_say_where_the_folder_lies(runs: Path) -> None:

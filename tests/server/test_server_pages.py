@@ -13,7 +13,13 @@ from visits import age, visit
 
 from assay.record import LineLog, RunRecord
 from assay.run_folder import RunFolder
-from assay.server.overview import overview
+from assay.server.overview import Overview, Overviews
+from assay.studies.api import run_study
+from in_line import run_in_line, write_study
+
+
+def overview(name: str, folder: Path) -> Overview:
+    return Overviews(str).of(name, folder)
 
 
 def test_the_list_names_all_runs_and_how_they_stand(client: TestClient, runs: Path) -> None:
@@ -43,7 +49,7 @@ def test_a_run_that_changes_nothing_any_more_has_stopped(runs: Path) -> None:
     seconds = RunFolder(folder).timings.rows()[-1]["seconds"]
     age(folder, 30)
     assert overview("second", folder).status == "running"
-    age(folder, 31 + 2 * seconds)
+    age(folder, 61 + 2 * seconds)
     assert overview("second", folder).status == "stopped"
 
 
@@ -53,7 +59,7 @@ def test_a_run_in_its_first_epoch_has_until_its_second_checkpoint(runs: Path) ->
         (folder / name).unlink()
     age(folder, 9 * 60)
     assert (overview("second", folder).status, overview("second", folder).accuracy) == ("running", None)
-    age(folder, 3 * 60)
+    age(folder, 12 * 60)
     assert overview("second", folder).status == "stopped"
 
 
@@ -78,6 +84,62 @@ def test_a_damaged_run_is_listed_as_such_and_harms_no_other(client: TestClient, 
     assert (one["status"], other["status"]) == ("damaged", "running")
     assert "damaged" in client.get("/").text
     assert client.get("/predict").status_code == 200
+    for page in ("/", "/predict", "/api/runs"):
+        assert str(runs) not in client.get(page).text
+
+
+@pytest.mark.parametrize("file", DAMAGE)
+@pytest.mark.parametrize("page", ["/runs/digits", "/compare?run=digits&run=group/second"])
+def test_the_page_of_a_damaged_run_says_so_and_not_where_it_lies(
+    client: TestClient, runs: Path, page: str, file: str
+) -> None:
+    (runs / "digits" / file).write_text(DAMAGE[file])
+    answer = client.get(page)
+    assert answer.status_code == 200
+    assert f"The record cannot be read: digits/{file}" in answer.text
+    assert str(runs) not in answer.text
+
+
+@pytest.mark.parametrize("file", DAMAGE)
+def test_a_damaged_run_has_no_curve_and_the_others_have_theirs(client: TestClient, runs: Path, file: str) -> None:
+    (runs / "digits" / file).write_text(DAMAGE[file])
+    answer = client.get("/api/curves?run=digits&run=group/second")
+    assert answer.status_code == 200
+    assert [run["epochs"] for run in answer.json()["curves"]["runs"]] == [[], [1]]
+    assert answer.json()["training"] == ["group/second"]
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study of two runs; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("studied")
+    out = folder / "studies"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSAY_CACHE", str(folder / "cache"))
+        run_study(write_study(folder), seeds=1, out=out, execute=run_in_line, progress=False, command="again")
+    return out
+
+
+@pytest.mark.parametrize("file", DAMAGE)
+def test_the_page_of_a_study_outlives_a_damaged_run(studied: Path, tmp_path: Path, file: str) -> None:
+    root = Path(shutil.copytree(studied, tmp_path / "studies"))
+    damaged = next((root / "runs").glob("*/recipe.yaml")).parent
+    (damaged / file).write_text(DAMAGE[file])
+    visitor = visit(root)
+    (name,) = re.findall(r'href="/studies/([^"]*)"', visitor.get("/").text)
+    answer = visitor.get(f"/studies/{name}")
+    assert answer.status_code == 200
+    assert f"The record cannot be read: runs/{damaged.name}/{file}" in answer.text
+    assert str(root) not in answer.text
+
+
+def test_a_study_that_cannot_be_read_does_not_say_where_it_lies(client: TestClient, runs: Path) -> None:
+    (runs / "odd").mkdir()
+    (runs / "odd" / "study.json").write_text('{"rows": []}')
+    assert "damaged: odd/study.json" in client.get("/").text
+    assert "The study cannot be read: odd/study.json" in client.get("/studies/odd").text
+    for page in ("/", "/studies/odd"):
+        assert str(runs) not in client.get(page).text
 
 
 def test_the_curves_grow_with_the_record(client: TestClient, runs: Path) -> None:
@@ -87,6 +149,7 @@ def test_the_curves_grow_with_the_record(client: TestClient, runs: Path) -> None
     after = client.get("/api/curves?run=group/second").json()
     assert before["standing"] == "group/second trains, epoch 1 of 2"
     assert after["standing"] == "group/second trains, epoch 2 of 2"
+    assert before["training"] == after["training"] == ["group/second"]
     assert before["curves"]["runs"][0]["epochs"] == [1]
     assert after["curves"]["runs"][0]["epochs"] == [1, 2]
     assert after["curves"]["runs"][0]["held_out_accuracy"][1] == 50.0
@@ -94,6 +157,10 @@ def test_the_curves_grow_with_the_record(client: TestClient, runs: Path) -> None
 
 def test_the_end_of_a_run_is_told(client: TestClient, runs: Path) -> None:
     shutil.copy(runs / "digits" / "summary.json", runs / "group" / "second")
+    shutil.copytree(runs / "group" / "second", runs / "third", ignore=shutil.ignore_patterns("summary*"))
+    (runs / "third" / "metrics.jsonl").touch()
+    answer = client.get("/api/curves?run=group/second&run=third").json()
+    assert (answer["training"], answer["standing"]) == (["third"], "third trains, epoch 1 of 2")
     assert client.get("/api/curves?run=group/second").json()["standing"] == ""
 
 
@@ -111,6 +178,7 @@ def test_the_page_and_what_it_asks_for_agree(client: TestClient) -> None:
 
 def test_only_a_page_of_a_run_that_trains_follows_it(client: TestClient) -> None:
     assert 'data-runs="run=group%2Fsecond"' in client.get("/runs/group/second").text
+    assert 'data-training="[&#34;group/second&#34;]"' in client.get("/compare?run=digits&run=group/second").text
     assert "data-runs" not in client.get("/runs/digits").text
 
 
@@ -181,3 +249,15 @@ def test_the_server_reads_a_record_again_only_when_it_has_changed(
     for _ in range(3):
         client.get("/api/runs")
     assert reads.count(runs / "digits") == 1
+
+
+def test_of_each_run_one_state_is_kept_and_none_of_those_that_are_gone(runs: Path) -> None:
+    overviews = Overviews(str)
+    folders = {"digits": runs / "digits", "second": runs / "group" / "second"}
+    log = LineLog(folders["second"] / "metrics.jsonl")
+    for epoch in range(2, 6):
+        log.append({"epoch": epoch, "held_out_accuracy": 0.1})
+        assert [one.epoch for one in overviews.of_all(folders)] == [2, epoch]
+    assert set(overviews._known) == set(folders.values())
+    overviews.of_all({"second": folders["second"]})
+    assert set(overviews._known) == {folders["second"]}

@@ -1,5 +1,6 @@
 """An image that is sent to a model."""
 
+import asyncio
 import base64
 import io
 import shutil
@@ -17,7 +18,7 @@ from visits import visit
 
 import assay
 from assay.inspection.activation_map import class_activation_maps
-from assay.server.models import Models
+from assay.server.models import Answer, Models
 
 
 def post(client: TestClient, content: bytes, name: str = "seven.png", model: str = "digits"):
@@ -73,6 +74,22 @@ def test_a_model_that_was_trained_anew_is_loaded_anew(runs: Path, client: TestCl
     assert post(client, seven).json()["classes"] != before["classes"]
 
 
+def test_pictures_are_encoded_beside_the_loop_that_answers_others(
+    client: TestClient, seven: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_loop, to_dict = [], Answer.to_dict
+    monkeypatch.setattr(Answer, "to_dict", lambda answer: (in_loop.append(is_in_a_loop()), to_dict(answer))[1])
+    assert post(client, seven).status_code == 200
+    assert in_loop == [False]
+
+
+def is_in_a_loop() -> bool:
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
+
+
 def test_names_are_given_back_as_they_are(client: TestClient, seven: bytes) -> None:
     name = "<img src=x onerror=alert(1)>.png"
     answer = post(client, seven, name)
@@ -96,6 +113,7 @@ def bomb(side: int) -> bytes:
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+XBM = b"#define im_width 8\n#define im_height 1\nstatic char im_bits[] = {\n0x01};\n"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +122,8 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpa
         (b"", 415, "not an image"),
         (b"plain text", 415, "not an image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "not an image"),
-        (EPS, 415, "EPS files are not taken"),
+        (EPS, 415, "PostScript is a program"),
+        (XBM, 415, "XBM files are not taken"),
         (bomb(12_000), 413, "too large"),
         (bomb(60_000), 413, "too large"),
     ],

@@ -41,6 +41,7 @@ def test_on_all_addresses_any_address_is_its_own_but_no_name(runs: Path, host: s
         {"origin": "http://evil.example"},
         {"origin": "http://127.0.0.1:9000"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site", "origin": "http://127.0.0.1:8000"},
         {"sec-fetch-site": "none"},
@@ -72,7 +73,7 @@ def test_an_unforeseen_error_is_one_line_with_the_headers(runs: Path, monkeypatc
     def fail(*_: object) -> None:
         raise RuntimeError(f"a bug at {runs}\nwith details")
 
-    monkeypatch.setattr("assay.server.app.overview", fail)
+    monkeypatch.setattr("assay.server.overview.RunRecord.read", fail)
     answer = visit(runs).get("/api/runs")
     assert (answer.status_code, list(answer.json())) == (500, ["error"])
     assert "bug" not in answer.text
@@ -118,6 +119,12 @@ def test_a_model_is_one_of_the_finished_runs(client: TestClient, seven: bytes, m
     answer = client.post("/api/predict", data={"model": model}, files={"image": ("a.png", seven)})
     assert answer.status_code == 404
     assert answer.json()["error"].startswith("no model")
+
+
+def test_a_long_name_is_not_given_back(client: TestClient, seven: bytes) -> None:
+    answer = client.post("/api/predict", data={"model": "x" * 900_000}, files={"image": ("a.png", seven)})
+    assert answer.status_code == 404
+    assert len(answer.text) < 500
 
 
 def body(size: int, sent: list[int]) -> Iterator[bytes]:

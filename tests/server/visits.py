@@ -1,6 +1,7 @@
 """A browser's view of a served folder, without a server's process."""
 
 import os
+import time
 from pathlib import Path
 
 from starlette.testclient import TestClient
@@ -15,6 +16,6 @@ def visit(runs: Path, **options: str) -> TestClient:
 
 def age(folder: Path, seconds: float) -> None:
     """As if nothing had changed in the folder for so long."""
+    when = time.time() - seconds
     for file in folder.iterdir():
-        when = file.stat().st_mtime - seconds
         os.utime(file, (when, when))

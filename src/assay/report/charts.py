@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import altair as alt
 
 from assay.errors.results import Calibration
+from assay.record import Row
 from assay.report.collect import RunPart
 from assay.report.grids import OPTIMISTIC, is_optimistic
 
@@ -28,7 +29,7 @@ _COLOURS = (
     "#9a9a2e",
     "#2ca3b3",
 )
-_POINTS = 250  # of a curve at most; of more epochs, evenly spaced ones
+_POINTS = 250  # of a run at most; of more epochs, evenly spaced ones, besides the last and each curve's best
 _DASHES = {"train": [3, 3], "held-out": [1, 0], "test": [9, 4], "": [1, 0]}  # the last of what belongs to no split
 # A plain wheel scrolls the page, over a chart too.
 _ZOOM_ON = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
@@ -45,6 +46,7 @@ class Measure:
         scale: what the numbers are multiplied by.
         form: of the axis' numbers, as d3 takes it; None leaves it to the chart.
         zero: whether the axis begins at 0.
+        best: picks the best of its numbers; None where none is.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Measure:
     scale: float = 1.0
     form: str | None = None
     zero: bool = False
+    best: Callable[[Iterable[float]], float] | None = None
 
 
 def _of_splits(name: str) -> dict[str, str]:
@@ -60,8 +63,8 @@ def _of_splits(name: str) -> dict[str, str]:
 
 
 MEASURES = {
-    "loss": Measure("Loss", "nats", _of_splits("loss"), zero=True),
-    "accuracy": Measure("Accuracy", "%", _of_splits("accuracy"), 100),
+    "loss": Measure("Loss", "nats", _of_splits("loss"), zero=True, best=min),
+    "accuracy": Measure("Accuracy", "%", _of_splits("accuracy"), 100, best=max),
     "lr": Measure("Learning rate", "of the epoch's last step", {"": "lr"}, zero=True),
     "speed": Measure("Images per second", "while training", {"": "images_per_second"}, form="~s", zero=True),
 }
@@ -70,7 +73,8 @@ MEASURES = {
 def curves(runs: Sequence[RunPart]) -> list[dict[str, Any]]:
     """What the charts of curves draw: for each run its key, name, colour, epochs, and under each field a list.
 
-    Numbers are rounded to five figures; those that are not finite are None.
+    Of a long run there is one epoch in ``every``, besides the last and those of the curves' best values. Numbers are
+    rounded to five figures; those that are not finite are None.
     """
     colours = palette(len(runs))
     return [_curves_of(run, colour) for run, colour in zip(runs, colours, strict=True)]
@@ -172,17 +176,25 @@ def in_words(measure: Measure, data: Sequence[Mapping[str, Any]], most: int = 8)
         ]
         said.append(f"{run['name']}: {', '.join(ends).strip() or 'no values yet'}")
     more = f"; and {len(data) - most} more runs" if len(data) > most else ""
-    return f"{measure.title} ({measure.unit}) over the epochs. {'; '.join(said)}{more}. The table below has all values."
+    table = f"The table below has {sampled(data) or 'all values'}."
+    return f"{measure.title} ({measure.unit}) over the epochs. {'; '.join(said)}{more}. {table}"
+
+
+def sampled(data: Sequence[Mapping[str, Any]]) -> str:
+    """Which epochs the charts and their tables have; empty where they have all."""
+    every = max((run["every"] for run in data), default=1)
+    of_which = " of the longest run" if len({run["every"] for run in data}) > 1 else ""
+    return f"one epoch in {every}{of_which}, the last, and each curve's best" if every > 1 else ""
 
 
 def _curves_of(run: RunPart, colour: str) -> dict[str, Any]:
     warning = OPTIMISTIC if run.record is not None and is_optimistic(run.record) else ""
     about = {"key": run.key, "name": run.name, "colour": colour, "note": warning}
     if run.record is None:
-        return {**about, "epochs": []}
+        return {**about, "epochs": [], "every": 1}
     metrics, timings = run.record.metrics, run.record.timings
     step = math.ceil(len(metrics) / _POINTS) or 1
-    kept = [*range(0, len(metrics) - 1, step), len(metrics) - 1] if metrics else []
+    kept = sorted({*range(0, len(metrics), step), *range(len(metrics))[-1:], *_best_places(metrics)})
     fields = {
         name: [_scaled(rows[place].get(name), measure.scale) if place < len(rows) else None for place in kept]
         for measure in MEASURES.values()
@@ -190,7 +202,17 @@ def _curves_of(run: RunPart, colour: str) -> dict[str, Any]:
         for rows in [timings if name == "images_per_second" else metrics]
     }
     known = {name: values for name, values in fields.items() if any(value is not None for value in values)}
-    return {**about, "epochs": [metrics[place]["epoch"] for place in kept], **known}
+    return {**about, "epochs": [metrics[place]["epoch"] for place in kept], "every": step, **known}
+
+
+def _best_places(metrics: Sequence[Row]) -> Iterator[int]:
+    """Where each curve of a loss or an accuracy is best."""
+    for measure in MEASURES.values():
+        for name in measure.fields.values():
+            values = [row.get(name) for row in metrics]
+            finite = [value for value in values if value is not None and math.isfinite(value)]
+            if measure.best and finite:
+                yield values.index(measure.best(finite))
 
 
 def _curve_chart(measure: Measure, colours: Mapping[str, str]) -> Spec:

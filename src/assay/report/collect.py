@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +62,17 @@ class StudyPart:
 
 @dataclass(frozen=True)
 class Together:
-    """What several runs with answers for the same images get wrong; ``names`` are theirs, in the same order."""
+    """What several runs with answers for the same images get wrong.
+
+    Attributes:
+        names: of the runs, in the same order.
+        errors: None where the runs cannot be compared.
+        remark: why they cannot.
+    """
 
     names: tuple[str, ...]
-    errors: Errors
+    errors: Errors | None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ class Report:
         command: what makes it again.
         runs: those that were named, and those of the studies.
         studies: in the order in which they were named.
-        together: for each set of images that several runs have answered for, what they get wrong.
+        together: for each set of images that several runs have answered for, what they get wrong, or why that
+            cannot be said.
     """
 
     title: str
@@ -107,27 +115,30 @@ def _title(paths: Sequence[str | Path]) -> str:
 
 
 def _names(found: Found) -> dict[Path, str]:
-    """Every run, with a name: a study's row and seed, or as much of the path as tells it from the others."""
-    of_studies = {path: name for study in found.studies for path, name in _runs_of(study).items()}
-    several = len(found.studies) > 1
-    names = {path: f"{study}: {name}" if several else name for path, (study, name) in of_studies.items()}
+    """Every run, with a name: a study's row and seed, or as much of the path as tells it from the others.
+
+    One that several rows or studies share has all its names.
+    """
+    names: dict[Path, list[str]] = {}
+    for study in found.studies:
+        for folder, name in _runs_of(study):
+            names.setdefault(folder, []).append(f"{study.name}: {name}" if len(found.studies) > 1 else name)
     alone = [path for path in found.runs if path.resolve() not in names]
-    return {**_short_names(alone), **names}
+    return {**_short_names(alone), **{folder: " = ".join(several) for folder, several in names.items()}}
 
 
-def _runs_of(study: Path) -> Mapping[Path, tuple[str, str]]:
-    """The runs that a study has begun, with the study's name, and each one's row and seed."""
+def _runs_of(study: Path) -> Iterator[tuple[Path, str]]:
+    """The runs that a study has begun, with each one's row and seed."""
     try:
         plan = read_plan(study)
     except ValueError:
-        return {}
+        return
     store = store_of(study.parent)
-    runs = {
-        store.folder(job).resolve(): (study.name, f"{row}, seed {seed}")
-        for row, jobs in plan.jobs.items()
-        for seed, job in jobs.items()
-    }
-    return {folder: name for folder, name in runs.items() if (folder / "recipe.yaml").is_file()}
+    for row, jobs in plan.jobs.items():
+        for seed, job in jobs.items():
+            folder = store.folder(job).resolve()
+            if (folder / "recipe.yaml").is_file():
+                yield folder, f"{row}, seed {seed}"
 
 
 def _short_names(folders: Sequence[Path]) -> dict[Path, str]:
@@ -214,14 +225,15 @@ def _together(runs: Sequence[RunPart], most: int, root: str | Path | None) -> tu
     for run in runs:
         if run.errors is not None and run.record is not None:
             groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
-    return tuple(filter(None, (_errors_of(group, most, root) for group in groups.values() if len(group) > 1)))
+    return tuple(_errors_of(group, most, root) for group in groups.values() if len(group) > 1)
 
 
-def _errors_of(runs: Sequence[RunPart], most: int, root: str | Path | None) -> Together | None:
+def _errors_of(runs: Sequence[RunPart], most: int, root: str | Path | None) -> Together:
+    names = tuple(run.name for run in runs)
     folders = [run.folder for run in runs]
     against = folders[1] if len(folders) == 2 else None
     try:
         errors = find_errors(folders, split=runs[0].split, against=against, root=root, limit=most)
-    except (ValueError, OSError):  # cut in other ways, so that the images are not the same
-        return None
-    return Together(tuple(run.name for run in runs), errors)
+    except (ValueError, OSError) as error:  # cut in other ways, so that the images are not the same
+        return Together(names, None, f"{', '.join(names)}: not compared: {error}.")
+    return Together(names, errors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from assay.selection import SELECTION
 from assay.studies.columns import quantity
 
 OPTIMISTIC = "epoch chosen on the test split: optimistic"
+_PROGRAMS = ("/assay/cli.py", "/assay/__main__.py")
+_OF_STUDY = ("/execution/child.py", "/workers/default_worker.py")  # here, or on Ray
 _CHOSEN = {"held-out": "best held-out", "last": "last", "test": "best on the TEST split"}
 _SUMMARY = (
     Head("run", numeric=False),
@@ -80,8 +83,7 @@ def environment(record: RunRecord) -> Grid:
 
 def is_of_study(record: RunRecord) -> bool:
     """Whether a study has started the run, in a process of its own."""
-    given = record.environment.get("command") or [""]
-    return str(given[0]).endswith(("child.py", "default_worker.py"))  # here, or on Ray
+    return _program(record).endswith(_OF_STUDY)
 
 
 def command(record: RunRecord) -> str:
@@ -89,8 +91,15 @@ def command(record: RunRecord) -> str:
     if is_of_study(record):
         return ""
     given = [str(part) for part in record.environment.get("command") or []]
-    is_ours = bool(given) and given[0].endswith(("cli.py", "__main__.py", "/assay", "assay.exe"))
+    program = _program(record)
+    is_ours = program.endswith(_PROGRAMS) or PurePosixPath(program).stem == "assay"
     return shlex.join(["assay", *given[1:]] if is_ours else given)
+
+
+def _program(record: RunRecord) -> str:
+    """The path of the program that made the run, with slashes; a lone slash where it is not known."""
+    given = record.environment.get("command") or [""]
+    return "/" + str(given[0]).replace("\\", "/")
 
 
 def measures(record: RunRecord) -> Grid:
@@ -213,6 +222,4 @@ def _flat(record: RunRecord) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Cell:
-    if value is None:
-        return Cell(MISSING)
-    return number(value, "g") if isinstance(value, int | float) and not isinstance(value, bool) else words(value)
+    return Cell(MISSING) if value is None else words(value)

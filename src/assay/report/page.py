@@ -21,7 +21,7 @@ LARGEST_TABLE = 20
 
 
 def render(report: Report, template: str | Template = "page.html", **more: Any) -> str:
-    """The page's text.
+    """The page's text; what cannot be written as UTF-8, such as parts of a file's name, becomes ``?``.
 
     Args:
         report: what it says.
@@ -35,16 +35,21 @@ def render(report: Report, template: str | Template = "page.html", **more: Any) 
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "optimistic": any(run.record is not None and grids.is_optimistic(run.record) for run in report.runs),
     }
-    return environment().get_template(template).render(values | more)
+    text = environment().get_template(template).render(values | more)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def curve_data(report: Report) -> dict[str, Any]:
-    """What the charts of curves draw, as the page's script takes it: the measures, and the runs' numbers."""
+    """What the charts of curves draw, as the page's script takes it: the measures, and the runs' numbers.
+
+    ``sampled`` says which epochs there are; it is empty where there are all.
+    """
     measures = {
         name: {"title": measure.title, "unit": measure.unit, "fields": dict(measure.fields)}
         for name, measure in charts.MEASURES.items()
     }
-    return {"measures": measures, "runs": charts.curves(report.runs)}
+    runs = charts.curves(report.runs)
+    return {"measures": measures, "runs": runs, "sampled": charts.sampled(runs)}
 
 
 @cache
@@ -76,7 +81,7 @@ def json_script(values: Any) -> Markup:
 @cache
 def asset(name: str) -> Markup:
     """A file of this package's ``static`` folder, to stand within the page."""
-    return Markup(resources.files("assay.report").joinpath("static", name).read_text())
+    return Markup(resources.files("assay.report").joinpath("static", name).read_text(encoding="utf-8"))
 
 
 @cache

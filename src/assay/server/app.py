@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -20,8 +21,8 @@ from assay.classifier import MODEL_FILE
 from assay.complaint import explain
 from assay.server import pages
 from assay.server.folder import ServedFolder, UnknownNameError, look_up
-from assay.server.models import Answer, Models, RefusedImageError
-from assay.server.overview import Overview, StudyOverview, overview, study_overview
+from assay.server.models import Models, RefusedImageError
+from assay.server.overview import Overviews
 from assay.server.security import LARGEST_UPLOAD, Guard, limited
 
 MOST_COMPARED = 20
@@ -38,7 +39,8 @@ def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "aut
     Raises:
         ValueError: no such folder or device.
     """
-    site = Site(ServedFolder.open(Path(folder)), Models(device))
+    served = ServedFolder.open(Path(folder))
+    site = Site(served, Models(device), Overviews(served.hide))
     routes = [
         Route("/", site.list_page),
         Route("/runs/{name:path}", site.run_page),
@@ -60,10 +62,13 @@ class Site:
 
     folder: ServedFolder
     models: Models
+    overviews: Overviews
 
     def list_page(self, _request: Request) -> Response:
         """All runs and studies."""
-        return HTMLResponse(pages.list_page(self.folder.root.name, self._overviews(), self._studies()))
+        runs = self.overviews.of_all(self.folder.find("run"))
+        studies = [self.overviews.of_study(name, folder) for name, folder in self.folder.find("study").items()]
+        return HTMLResponse(pages.list_page(self.folder.root.name, runs, studies))
 
     def run_page(self, request: Request) -> Response:
         """A run."""
@@ -76,12 +81,12 @@ class Site:
     def study_page(self, request: Request) -> Response:
         """A study."""
         name = request.path_params["name"]
-        return _as_page(pages.report_page({name: self.folder.look_up("study", name)}, name))
+        return _as_page(pages.report_page({name: self.folder.look_up("study", name)}, name, self.folder.hide))
 
     def show_curves(self, request: Request) -> Response:
-        """The curves of the runs ``?run=a&run=b``, and how those that train stand, in words."""
+        """The curves of the runs ``?run=a&run=b``, and which of them train, and how they stand, in words."""
         folders = self._runs(_asked(request))
-        return JSONResponse({"standing": _standing(folders), "curves": pages.curves(folders)})
+        return JSONResponse({**pages.standing(self._training(folders)), "curves": pages.curves(folders)})
 
     def predict_page(self, request: Request) -> Response:
         """Choose a model and drop an image."""
@@ -90,7 +95,7 @@ class Site:
 
     def list_runs(self, _request: Request) -> Response:
         """How all runs stand."""
-        return JSONResponse([one.to_dict() for one in self._overviews()])
+        return JSONResponse([one.to_dict() for one in self.overviews.of_all(self.folder.find("run"))])
 
     async def predict(self, request: Request) -> Response:
         """What a model says of an image: a form with ``model``, a run's name, and ``image``, a file."""
@@ -102,8 +107,7 @@ class Site:
             if not isinstance(name, str) or not isinstance(image, UploadFile):
                 raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
             content = await image.read()
-        answer = await run_in_threadpool(self._ask, name, content, image.filename or "image")
-        return JSONResponse(answer.to_dict())
+        return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """An error as one line: JSON for the pages' own questions, text for a reader."""
@@ -117,27 +121,31 @@ class Site:
     def _report(self, names: Sequence[str]) -> Response:
         folders = self._runs(names)
         model = names[0] if len(names) == 1 and names[0] in self._models() else ""
-        return _as_page(pages.report_page(folders, ", ".join(folders), standing=_standing(folders), model=model))
+        title, training = ", ".join(folders), self._training(folders)
+        return _as_page(pages.report_page(folders, title, self.folder.hide, training=training, model=model))
 
     def _runs(self, names: Sequence[str]) -> dict[str, Path]:
         found = self.folder.find("run")
         return {name: look_up("run", name, found) for name in names}
 
-    def _ask(self, name: str, content: bytes, image: str) -> Answer:
-        return self.models.ask(look_up("model", name, self._models()), content, image)
+    def _ask(self, name: str, content: bytes, image: str) -> dict[str, Any]:
+        return self.models.ask(look_up("model", name, self._models()), content, image).to_dict()
 
-    def _overviews(self) -> list[Overview]:
-        return [overview(name, folder) for name, folder in self.folder.find("run").items()]
-
-    def _studies(self) -> list[StudyOverview]:
-        return [study_overview(name, folder) for name, folder in self.folder.find("study").items()]
+    def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
+        """How each of the runs that train stands, in words."""
+        views = [self.overviews.of(name, folder) for name, folder in folders.items()]
+        return {
+            one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}"
+            for one in views
+            if one.status == "running"
+        }
 
     def _models(self) -> dict[str, Path]:
         """The finished runs that have left a model."""
         return {
             name: folder
             for name, folder in self.folder.find("run").items()
-            if (folder / MODEL_FILE).is_file() and overview(name, folder).status == "finished"
+            if (folder / MODEL_FILE).is_file() and self.overviews.of(name, folder).status == "finished"
         }
 
 
@@ -147,14 +155,6 @@ def _asked(request: Request) -> list[str]:
     if not 1 <= len(names) <= MOST_COMPARED:
         raise HTTPException(400, f"name 1 to {MOST_COMPARED} runs: ?run=a&run=b")
     return names
-
-
-def _standing(folders: Mapping[str, Path]) -> str:
-    """How the runs among them that train stand, in words."""
-    views = [overview(name, folder) for name, folder in folders.items()]
-    return "; ".join(
-        f"{one.name} trains, epoch {one.epoch} of {one.epochs}" for one in views if one.status == "running"
-    )
 
 
 def _as_page(text: str) -> Response:

@@ -15,6 +15,7 @@ from assay.studies.folder import ASKED, store_of
 
 Kind = Literal["run", "study"]
 _MOST_NAMED = 20
+_MOST_ECHOED = 200  # letters of a name
 _KEY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -26,7 +27,7 @@ class UnknownNameError(LookupError):
 class ServedFolder:
     """A folder of runs and studies.
 
-    Links are not followed, and a run or a study from which a link leads outside is left out.
+    Links are not followed, and a run or a study from which a link leads outside, or in a circle, is left out.
 
     Attributes:
         root: as it is when all links are resolved.
@@ -37,7 +38,7 @@ class ServedFolder:
     @classmethod
     def open(cls, path: Path) -> ServedFolder:
         """Raises ``ValueError`` where there is no such folder."""
-        root = path.expanduser().resolve()
+        root = Path(os.path.realpath(path.expanduser()))
         if not root.is_dir():
             raise ValueError(f"{path}: no such folder of runs")
         return cls(root)
@@ -73,7 +74,7 @@ class ServedFolder:
     def _holds_all(self, folder: Path) -> bool:
         """Whether every link below leads to a place inside the served folder."""
         paths = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
-        return all(path.resolve().is_relative_to(self.root) for path in paths if path.is_symlink())
+        return all(self._leads_inside(path) for path in paths if path.is_symlink())
 
     def _holds_runs_of(self, study: Path) -> bool:
         """Whether the runs that a study names lie inside too: they are beside it, under keys that it names itself."""
@@ -81,8 +82,18 @@ class ServedFolder:
         if not all(_KEY.fullmatch(key) for key in keys):
             return False
         runs = [store / key for key in keys]
-        inside = all(path.resolve().is_relative_to(self.root) for path in (store, *runs))
+        inside = all(self._leads_inside(path) for path in (store, *runs))
         return inside and all(self._holds_all(run) for run in runs)
+
+    def _leads_inside(self, path: Path) -> bool:
+        """Whether it, or what will once be there, lies in the served folder; what links in a circle lies nowhere."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except FileNotFoundError:
+            real = os.path.realpath(path)
+        except OSError:
+            return False
+        return Path(real).is_relative_to(self.root)
 
 
 def _keys(study: Path) -> list[str]:
@@ -96,12 +107,13 @@ def _keys(study: Path) -> list[str]:
 def look_up(kind: str, name: str, found: Mapping[str, Path]) -> Path:
     """``found[name]``; raises ``UnknownNameError`` with the nearest name."""
     if name not in found:
+        asked = name if len(name) <= _MOST_ECHOED else f"{name[:_MOST_ECHOED]}…"
         hint = (
-            nearest(name, found)
+            nearest(asked, found)
             if 0 < len(found) <= _MOST_NAMED
             else f"the list of runs names the {len(found)} there are"
         )
-        raise UnknownNameError(f"no {kind} {name!r} here: {hint}")
+        raise UnknownNameError(f"no {kind} {asked!r} here: {hint}")
     return found[name]
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from assay.selection import SELECTION
 from assay.studies.folder import read_plan, store_of
 
 Status = Literal["running", "stopped", "finished", "diverged", "damaged"]
+Stamps = tuple[tuple[int, int], ...]
 _QUIET = 60
 """Seconds without a change after which even a run of the shortest epochs counts as stopped."""
 _FILES = ("recipe.yaml", "metrics.jsonl", "timings.jsonl", "summary.json", "env.json", "model.safetensors", "last.ckpt")
@@ -57,33 +57,6 @@ class Overview:
         return asdict(self)
 
 
-def overview(name: str, folder: Path) -> Overview:
-    """Of the run in that folder; a damaged record is a status too."""
-    stamps = tuple(_stamp(folder / file) for file in _FILES)
-    changed = max(time_ns for time_ns, _ in stamps) / 1e9
-    try:
-        return _of_record(name, _read(folder, stamps), changed)
-    except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        return Overview(name, "damaged", changed=changed, problem=str(error) or type(error).__name__)
-
-
-def _of_record(name: str, record: RunRecord, changed: float) -> Overview:
-    accuracy, split = _accuracy(record)
-    return Overview(
-        name,
-        _status(record, changed),
-        int(record.metrics[-1]["epoch"]) if record.metrics else 0,
-        record.recipe.train.epochs,
-        accuracy,
-        split,
-        record.recipe.train.select,
-        str(record.summary.get("selection") or SELECTION[record.recipe.train.select]),
-        record.recipe.model.name,
-        record.recipe.data.name,
-        changed,
-    )
-
-
 @dataclass(frozen=True)
 class StudyOverview:
     """How a study stands: its path inside the folder, its name and budget, and how many of its runs are finished."""
@@ -97,17 +70,68 @@ class StudyOverview:
     problem: str = ""
 
 
-def study_overview(name: str, folder: Path) -> StudyOverview:
-    """Of the study in that folder."""
-    try:
-        plan = read_plan(folder)
-    except (ValueError, OSError, RecursionError) as error:
-        return StudyOverview(name, problem=str(error))
-    store = store_of(folder.parent)
-    jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}
-    finished = [overview(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
-    rows, setting = len(plan.study.rows), plan.setting
-    return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
+@dataclass(frozen=True)
+class _Known:
+    """What is kept of a record: how the run stands, as if it trained where it has no end, and how long it may be quiet.
+
+    Attributes:
+        stamps: of the files that were read.
+        view: without a name and the time of its last change.
+        patience: seconds without a change after which a run without an end counts as stopped.
+    """
+
+    stamps: Stamps
+    view: Overview
+    patience: float
+
+
+@dataclass(frozen=True)
+class Overviews:
+    """How runs stand: a list of many is asked for every few seconds, so a record is read only when it has changed.
+
+    Attributes:
+        hide: takes from a message what no visitor needs to know.
+    """
+
+    hide: Callable[[str], str]
+    _known: dict[Path, _Known] = field(default_factory=dict, init=False, repr=False)
+
+    def of(self, name: str, folder: Path) -> Overview:
+        """Of the run in that folder; a damaged record is a status too."""
+        stamps = tuple(_stamp(folder / file) for file in _FILES)
+        changed = max(time_ns for time_ns, _ in stamps) / 1e9
+        try:
+            known = self._read(folder, stamps)
+        except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            return Overview(name, "damaged", changed=changed, problem=self.hide(str(error) or type(error).__name__))
+        view = replace(known.view, name=name, changed=changed)
+        is_quiet = time.time() - changed > known.patience
+        return replace(view, status="stopped") if view.status == "running" and is_quiet else view
+
+    def of_all(self, folders: Mapping[str, Path]) -> list[Overview]:
+        """Of all runs that there are, by name; what is known of others is forgotten."""
+        for gone in set(self._known).difference(folders.values()):
+            self._known.pop(gone, None)
+        return [self.of(name, folder) for name, folder in folders.items()]
+
+    def of_study(self, name: str, folder: Path) -> StudyOverview:
+        """Of the study in that folder."""
+        try:
+            plan = read_plan(folder)
+        except (ValueError, OSError, RecursionError) as error:
+            return StudyOverview(name, problem=self.hide(str(error) or type(error).__name__))
+        store = store_of(folder.parent)
+        jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}
+        finished = [self.of(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
+        rows, setting = len(plan.study.rows), plan.setting
+        return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
+
+    def _read(self, folder: Path, stamps: Stamps) -> _Known:
+        known = self._known.get(folder)
+        if known is None or known.stamps != stamps:
+            record = RunRecord.read(folder)
+            known = self._known[folder] = _Known(stamps, _view(record), _patience(record))
+        return known
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -119,19 +143,27 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=1000)
-def _read(folder: Path, _stamps: tuple[tuple[int, int], ...]) -> RunRecord:
-    """Read again only when a file has changed: a list of many runs is asked for every few seconds."""
-    return RunRecord.read(folder)
+def _view(record: RunRecord) -> Overview:
+    accuracy, split = _accuracy(record)
+    train, end = record.recipe.train, record.summary.get("status")
+    return Overview(
+        name="",
+        status=end if end in ("finished", "diverged") else "running",
+        epoch=int(record.metrics[-1]["epoch"]) if record.metrics else 0,
+        epochs=train.epochs,
+        accuracy=accuracy,
+        split=split,
+        select=train.select,
+        protocol=str(record.summary.get("selection") or SELECTION[train.select]),
+        model=record.recipe.model.name,
+        data=record.recipe.data.name,
+    )
 
 
-def _status(record: RunRecord, changed: float) -> Status:
-    end = record.summary.get("status")
-    if end in ("finished", "diverged"):
-        return end  # type: ignore[no-any-return] # one of the two
+def _patience(record: RunRecord) -> float:
     first = 60 * record.recipe.train.checkpoint_minutes
     beat = float(record.timings[-1].get("seconds") or 0) if record.timings else first
-    return "stopped" if time.time() - changed > _QUIET + 2 * beat else "running"
+    return _QUIET + 2 * beat
 
 
 def _accuracy(record: RunRecord) -> tuple[float | None, str]:

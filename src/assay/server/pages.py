@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
+from assay.errors.results import Errors
 from assay.record import RunRecord
-from assay.report.collect import Report, RunPart, collect
+from assay.report.collect import Report, RunPart, StudyPart, collect
 from assay.report.page import asset, curve_data, render, runtime
 from assay.report.page import environment as report_environment
 from assay.server.overview import Overview, StudyOverview
+from assay.studies.api import StudyReport
+
+Part = TypeVar("Part", RunPart, StudyPart, Errors)
 
 
 def list_page(folder: str, runs: Sequence[Overview], studies: Sequence[StudyOverview]) -> str:
@@ -44,28 +48,49 @@ def _environment() -> Environment:
     return environment
 
 
-def report_page(folders: Mapping[str, Path], title: str, *, standing: str = "", model: str = "") -> str:
+def report_page(
+    folders: Mapping[str, Path],
+    title: str,
+    hide: Callable[[str], str],
+    *,
+    training: Mapping[str, str] | None = None,
+    model: str = "",
+) -> str:
     """The report of runs or of a study, with the way back; it follows the runs where they train.
 
     Args:
         folders: by their names on this server.
         title: of the page.
-        standing: how the runs that train stand, in words; empty where none does.
+        hide: takes from a remark what no visitor needs to know.
+        training: how each run that trains stands, in words.
         model: the name of the one that can be tried; empty where there is none, or more.
     """
-    live = [f"run={quote(name, safe='')}" for name in folders] if standing else []
-    more = {"live": live, "standing": standing, "model": model}
+    live = [f"run={quote(name, safe='')}" for name in folders] if training else []
+    more = {"live": live, **standing(training or {}), "model": model}
     template: Any = _environment().get_template("report.html")
-    return render(_named(collect(list(folders.values()), title=title), folders), template, **more)
+    return render(_as_served(collect(list(folders.values()), title=title), folders, hide), template, **more)
+
+
+def standing(training: Mapping[str, str]) -> dict[str, Any]:
+    """Which runs train, and how they stand, in a line."""
+    return {"training": list(training), "standing": "; ".join(training.values())}
 
 
 def curves(folders: Mapping[str, Path]) -> dict[str, Any]:
     """What the charts of that page draw, as it stands now."""
     runs = [
-        RunPart(f"run-{place}", name, folder, RunRecord.read(folder))
+        RunPart(f"run-{place}", name, folder, _record(folder))
         for place, (name, folder) in enumerate(folders.items(), start=1)
     ]
     return curve_data(Report("", "", tuple(runs), ()))
+
+
+def _record(folder: Path) -> RunRecord | None:
+    """None where it is damaged: the other curves are drawn all the same."""
+    try:
+        return RunRecord.read(folder)
+    except (ValueError, OSError):
+        return None
 
 
 @cache
@@ -80,16 +105,35 @@ def report_policy() -> str:
     )
 
 
-def _named(report: Report, folders: Mapping[str, Path]) -> Report:
-    """The report with its runs under their names on this server."""
+def _as_served(report: Report, folders: Mapping[str, Path], hide: Callable[[str], str]) -> Report:
+    """The report with its runs under their names on this server, and remarks that do not say where they lie."""
     names = {folder: name for name, folder in folders.items()}
-    return replace(report, runs=tuple(replace(run, name=names.get(run.folder, run.name)) for run in report.runs))
+    runs = [replace(_without_place(run, hide), name=names.get(run.folder, run.name)) for run in report.runs]
+    together = [
+        replace(one, remark=hide(one.remark), errors=one.errors and _without_place(one.errors, hide))
+        for one in report.together
+    ]
+    studies = [
+        replace(_without_place(study, hide), report=study.report and _report_as_served(study.report, hide))
+        for study in report.studies
+    ]
+    return replace(report, runs=tuple(runs), studies=tuple(studies), together=tuple(together))
+
+
+def _report_as_served(study: StudyReport, hide: Callable[[str], str]) -> StudyReport:
+    lines = tuple(replace(line, failures=tuple(map(hide, line.failures))) for line in study.table.lines)
+    return replace(study, table=replace(study.table, lines=lines))
+
+
+def _without_place(part: Part, hide: Callable[[str], str]) -> Part:
+    """With remarks that do not say where the served folder lies."""
+    return replace(part, remarks=tuple(map(hide, part.remarks)))
 
 
 @cache
 def _asset(name: str) -> Markup:
     """A file of this package's ``static`` folder, to stand within the page."""
-    return Markup(resources.files("assay.server").joinpath("static", name).read_text())
+    return Markup(resources.files("assay.server").joinpath("static", name).read_text(encoding="utf-8"))
 
 
 def _when(seconds: float) -> str:

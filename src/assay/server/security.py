@@ -91,7 +91,15 @@ class Guard:
 def _is_same_origin(headers: Headers) -> bool:
     """Whether a page of this server sends it, or no browser at all, which would say from where."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-    return site == "same-origin" and (origin is None or urlsplit(origin).netloc == headers.get("host"))
+    return site == "same-origin" and (origin is None or _place(origin) == headers.get("host"))
+
+
+def _place(origin: str) -> str | None:
+    """Host and port; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _is_address(name: str) -> bool:

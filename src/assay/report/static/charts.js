@@ -6,7 +6,7 @@ const assayCharts = (() => {
   const tip = document.getElementById("tip");
   const dot = Object.assign(document.createElement("i"), { className: "dot", hidden: true });
   const hidden = new Set();
-  const drawn = new Map(); // figure -> its view and rows
+  const drawn = new Map(); // figure -> its view, its rows, and how it marks its point again
   let data = parse("curve-data");
 
   const shown = () => data.runs.filter((run) => !hidden.has(run.key));
@@ -51,25 +51,35 @@ const assayCharts = (() => {
   const draw = async (figure) => {
     start();
     const place = figure.querySelector(".plot");
-    const rows = rowsOf(figure);
     const spec = structuredClone(specs[figure.dataset.spec]);
-    spec.datasets = { rows };
+    spec.datasets = { rows: rowsOf(figure) };
     if (figure.dataset.spec.startsWith("confusion")) {
       const { classes } = parse(figure.dataset.rows);
       spec.encoding.x.scale = spec.encoding.y.scale = { domain: classes };
     }
     // The interpreter (ast) lets the page forbid eval.
     const options = { mode: "vega-lite", ast: true, actions: false, renderer: "svg" };
+    const [role, label] = [place.getAttribute("role"), place.getAttribute("aria-label")];
     const { view } = await vegaEmbed(place, spec, options);
-    drawn.set(figure, { view, rows });
-    if (isCurve(figure)) answerTo(figure, place, view);
+    place.setAttribute("role", role); // Vega has put its own in their place
+    place.setAttribute("aria-label", label);
+    place.removeAttribute("aria-roledescription");
+    if (!isCurve(figure)) return;
+    drawn.set(figure, { view, rows: [], again: answerTo(figure, place, view) });
+    fill(figure); // the runs may have gone on, or been hidden, in between
+  };
+
+  const fill = async (figure) => {
+    const chart = drawn.get(figure);
+    chart.rows = rowsOf(figure);
+    await chart.view.data("rows", chart.rows).runAsync();
+    chart.again();
   };
 
   const redraw = () => {
-    for (const [figure, chart] of drawn) {
-      if (!isCurve(figure)) continue;
-      chart.rows = rowsOf(figure);
-      chart.view.data("rows", chart.rows).runAsync();
+    drawn.forEach((_, figure) => fill(figure));
+    for (const figure of document.querySelectorAll("figure.curves")) {
+      figure.querySelector(".sampled").textContent = data.sampled && `(${data.sampled})`;
       figure.querySelector(".data .scroll")?.remove();
     }
     document.querySelectorAll("figure.curves .data[open]").forEach(tabulate);
@@ -123,14 +133,19 @@ const assayCharts = (() => {
     view.runAsync();
   };
 
+  const curveOf = (row) => `${row.run} ${row.split}`;
+
+  // The same point among rows that were made anew.
+  const again = (rows, row) => rows.find((one) => curveOf(one) === curveOf(row) && one.epoch === row.epoch) ?? null;
+
   const step = (rows, row, along, across) => {
-    if (!row) return rows[0] ?? null;
-    const curves = [...new Set(rows.map((one) => `${one.run} ${one.split}`))];
-    const place = curves.indexOf(`${row.run} ${row.split}`) + across;
-    const curve = curves[(place + curves.length) % curves.length];
-    const points = rows.filter((one) => `${one.run} ${one.split}` === curve);
-    const here = across ? points.findIndex((one) => one.epoch >= row.epoch) : points.indexOf(row);
-    return points[Math.max(0, Math.min(here + along, points.length - 1))] ?? row;
+    const curves = [...new Set(rows.map(curveOf))];
+    const place = row ? curves.indexOf(curveOf(row)) : -1;
+    if (place < 0) return rows[0] ?? null;
+    const curve = curves[(place + across + curves.length) % curves.length];
+    const points = rows.filter((one) => curveOf(one) === curve);
+    const here = points.findLastIndex((one) => one.epoch <= row.epoch);
+    return points[Math.max(0, Math.min(here + along, points.length - 1))];
   };
 
   const MOVES = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
@@ -158,6 +173,7 @@ const assayCharts = (() => {
     for (const button of figure.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => zoom(view, Number(button.dataset.zoom)));
     }
+    return () => current && go(again(rows(), current));
   };
 
   // The numbers behind a chart, made when they are asked for.

@@ -25,8 +25,8 @@ async function ask() {
   say("Asking the model…");
   try {
     const response = await fetch("/api/predict", { method: "POST", body: form, signal: mine.signal });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.error);
+    const answer = await response.json().catch(() => ({}));
+    if (!answer.classes) throw new Error(answer.error ?? `the server answers ${response.status} ${response.statusText}`);
     show(answer);
     say("");
   } catch (error) {
@@ -76,6 +76,7 @@ function showMap(one, layer) {
 }
 
 function take(files) {
+  if (!part("ask")) return; // there is no model
   const found = [...files].find((file) => file.type.startsWith("image/")) ?? files[0];
   if (!found) return say("That was no image file.", true);
   image = found;
@@ -93,5 +94,5 @@ for (const kind of ["dragover", "drop", "dragleave"])
   addEventListener(kind, (event) => {
     event.preventDefault(); // or the browser would leave this page for the image
     part("drop")?.classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && part("drop")) take(event.dataTransfer.files);
+    if (kind === "drop") take(event.dataTransfer.files);
   });
