@@ -104,14 +104,16 @@ def test_a_signal_between_two_runs_is_not_lost(
 
 
 @pytest.mark.slow
-def test_a_stopped_run_saves_and_goes_on(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    has_begun = store.folder(FIRST) / "last.ckpt"
-    [(_, outcome)] = run_here([FIRST], store, lambda _job: has_begun.exists())
+def test_a_stopped_run_saves_and_goes_on(tmp_path: Path) -> None:
+    job = Job(FIRST.recipe.but({"train.epochs": 40}))  # it is looked at twice a second, and must not be done by then
+    store, whole = Store(tmp_path / "stopped"), Store(tmp_path / "whole")
+    has_begun = store.folder(job) / "last.ckpt"
+    [(_, outcome)] = run_here([job], store, lambda _job: has_begun.exists())
     assert outcome == Outcome("interrupted")
-    assert store.outcome(FIRST) is None
-    assert [end for _, end in run_here([FIRST], store)] == [Outcome("finished")]
-    assert essence(store, FIRST) == essence(undisturbed[0], FIRST)
+    assert store.outcome(job) is None
+    for one in (store, whole):
+        assert [end for _, end in run_here([job], one)] == [Outcome("finished")]
+    assert essence(store, job) == essence(whole, job)
 
 
 @pytest.mark.slow
