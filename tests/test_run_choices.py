@@ -17,7 +17,8 @@ from assay.progress import Silence
 from assay.recipe import Recipe
 from assay.record import read_scores
 from assay.run import InterruptedRunError, run
-from test_run import TINY, StopAfter, assert_same_run
+from stop_after import StopAfter
+from test_run import TINY, assert_same_run
 
 EVERYTHING = {
     "ema": {"train.ema": 0.9, "optim.clip": 1.0},
@@ -39,11 +40,11 @@ class Remarks(Silence):
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_a_run_goes_on_exactly(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_exactly(name: str, tmp_path: Path) -> None:
     recipe = TINY.but(EVERYTHING[name])
     run(recipe, tmp_path / "whole")
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "parts", watcher=StopAfter(17, patch))
+    with pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "parts", watcher=StopAfter(17))
     run(recipe, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -101,14 +102,14 @@ def test_a_student_learns_from_a_run(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_fine_tuning_takes_the_body_and_resumes_in_any_phase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fine_tuning_takes_the_body_and_resumes_in_any_phase(tmp_path: Path) -> None:
     first = run(TINY, tmp_path / "first").folder
     tuned = TINY.but({"model.pretrained": str(first), "transfer.freeze": "gradual", "transfer.layer_decay": 0.5})
     remarks = Remarks()
     run(tuned, tmp_path / "whole", watcher=remarks)
     assert any(str(first) in text for text in remarks.said)
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(tuned, tmp_path / "parts", watcher=StopAfter(17, patch))  # in the second epoch, where two groups learn
+    with pytest.raises(InterruptedRunError):
+        run(tuned, tmp_path / "parts", watcher=StopAfter(17))  # in the second epoch, where two groups learn
     run(tuned, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -195,11 +196,11 @@ def test_evaluate_looks_as_the_recipe_did(tmp_path: Path) -> None:
     assert assay.evaluate(record.folder, views="none").loss != pytest.approx(record.summary["test"]["loss"], rel=1e-4)
 
 
-def test_a_run_goes_on_without_the_weights_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_without_the_weights_that_it_began_with(tmp_path: Path) -> None:
     first = run(TINY, tmp_path / "first").folder
     tuned = TINY.but({"model.pretrained": str(first)})
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError):
-        run(tuned, tmp_path / "parts", watcher=StopAfter(5, patch))
+    with pytest.raises(InterruptedRunError):
+        run(tuned, tmp_path / "parts", watcher=StopAfter(5))
     run(tuned, tmp_path / "whole")
     first.rename(tmp_path / "elsewhere")
     run(tuned, tmp_path / "parts", resume=True)
