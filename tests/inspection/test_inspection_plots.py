@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from assay.inspection import plots
 from assay.inspection.examples import Examples
 from assay.inspection.figures import columns_for, mosaic
-from assay.inspection.kernels import Kernels
 from assay.inspection.receptive_field import ReceptiveField
 from assay.inspection.weights import distributions
+from assay.models.kernels import Kernels
 
 
 def words(figure: Figure) -> str:

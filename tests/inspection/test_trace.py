@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from assay.inspection.trace import find_layers, first_block, first_convolution, stages, trace
+from assay.inspection.trace import find_layers, first_block, stages, trace
 from assay.models import build_model
 
 
@@ -64,8 +64,3 @@ def test_hooks_are_taken_off_again() -> None:
 def test_a_wrong_name_gets_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"unknown layer 'feature\.0': did you mean features\.0\?"):
         find_layers(network("simple-cnn", 32), ["feature.0"])
-
-
-def test_a_network_without_convolutions_is_refused() -> None:
-    with pytest.raises(ValueError, match="Sequential has no convolution"):
-        first_convolution(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assay.inspection.kernels import Kernels
+from assay.models.kernels import Kernels
 from assay.report.pictures import kernel_mosaic, thumbnail
 
 

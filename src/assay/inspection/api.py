@@ -20,11 +20,11 @@ from assay.inspection import plots
 from assay.inspection.activation_map import class_activation_maps
 from assay.inspection.examples import MOST, Examples, answer, from_evaluation, from_files, take
 from assay.inspection.features import feature_maps
-from assay.inspection.kernels import first_kernels
 from assay.inspection.layers import LayerCost, layer_costs
 from assay.inspection.receptive_field import receptive_fields
 from assay.inspection.trace import find_layers, first_block, stages, trace
 from assay.inspection.weights import Distribution, distributions, layer_weights
+from assay.models.kernels import first_kernels
 from assay.tables import write_rows
 
 FORMATS = ("png", "svg")

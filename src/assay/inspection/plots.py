@@ -16,9 +16,9 @@ from torch import Tensor
 
 from assay.inspection.examples import Examples
 from assay.inspection.figures import captioned, columns_for, plain, short, show_mosaic, show_picture
-from assay.inspection.kernels import Kernels
 from assay.inspection.receptive_field import ReceptiveField
 from assay.inspection.weights import NEAR_ZERO, Distribution, Weights, all_layers, shared_bins, shares
+from assay.models.kernels import Kernels
 
 _MOST_MAPS = 64
 _MOST_LAYERS = 24

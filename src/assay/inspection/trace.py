@@ -68,14 +68,6 @@ def trace(network: nn.Module, images: Tensor) -> list[Call]:
     return calls
 
 
-def first_convolution(network: nn.Module) -> str:
-    """The name of the first 2-D convolution; raises ``ValueError`` where the network has none."""
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            return str(name)
-    raise ValueError(f"{type(network).__name__} has no convolution to look at")
-
-
 def first_block(calls: Sequence[Call]) -> str:
     """The module that ends the first convolution's block: its activation, or its norm, or itself."""
     start = next(place for place, call in enumerate(calls) if isinstance(call.module, nn.Conv2d))

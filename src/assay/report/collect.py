@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from assay.classifier import MODEL_FILE, load
 from assay.errors.api import find_errors
 from assay.errors.results import Errors
-from assay.inspection.kernels import Kernels, first_kernels
+from assay.models.kernels import Kernels, first_kernels
 from assay.record import SCORES_FILE, RunRecord, read_scores
 from assay.report.find import Found, find_folders
 from assay.studies.api import StudyReport, show_study

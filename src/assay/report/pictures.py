@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from assay.inspection.kernels import Kernels
+from assay.models.kernels import Kernels
 
 _LARGEST = 112  # pixels of a picture's side
 _LOSSLESS = 48  # up to which it is kept bit by bit

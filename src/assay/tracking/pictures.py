@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from assay.evaluation import Evaluation
+from assay.models.kernels import first_kernels
 
 _MOST_FILTERS = 64
-_CHANNELS_SHOWN = 4
 _SMALLEST_SIDE = 24  # pixels of a kernel
 
 _MOST_MISTAKES = 12
@@ -28,26 +28,21 @@ _MOST_LETTERS = 12
 _BLACK, _RED = (40, 40, 40), (179, 38, 30)
 
 
-@torch.no_grad()
 def draw_kernels(network: nn.Module) -> Tensor | None:
     """The first 2-D convolution's filters as a grid, at most 64; None where the network has no convolution.
 
-    Each filter is scaled around mid grey, which is the weight 0, to its own largest magnitude. Filters that read
-    three channels are shown in colours, of others the first four channels side by side.
+    Mid grey is the weight 0. Filters that read three channels are shown in colours, of others the first four
+    channels side by side (``models/kernels.py``).
 
     Returns:
         float32 ``[3, H, W]`` in [0, 1].
     """
-    first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
-    if first is None:
+    if not any(isinstance(layer, nn.Conv2d) for layer in network.modules()):
         return None
-    filters = first.weight[:_MOST_FILTERS].float().nan_to_num(0.0, 0.0, 0.0)
-    largest = filters.abs().amax(dim=(1, 2, 3), keepdim=True)
-    shown = 0.5 + 0.5 * filters / torch.where(largest > 0, largest, 1.0)
-    together = 1
-    if shown.shape[1] != 3:
-        together = min(_CHANNELS_SHOWN, shown.shape[1])
-        shown = shown[:, :together].flatten(0, 1)[:, None]
+    kernels = first_kernels(network)
+    pictures = kernels.pictures(_MOST_FILTERS)
+    shown = torch.from_numpy(pictures.transpose(0, 3, 1, 2) if kernels.coloured else 0.5 + 0.5 * pictures[:, None])
+    together = len(shown) // min(_MOST_FILTERS, len(kernels.weights))
     factor = math.ceil(_SMALLEST_SIDE / min(shown.shape[2:]))
     shown = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     grid: Tensor = make_grid(shown, nrow=max(8, 4 * together), pad_value=1.0)

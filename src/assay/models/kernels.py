@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from assay.inspection.trace import find_layers, first_convolution
-
 _CHANNELS_SHOWN = 4
 
 
@@ -26,7 +24,7 @@ class Kernels:
         return bool(self.weights.shape[1] == 3)
 
     def pictures(self, most: int) -> NDArray[np.float32]:
-        """Each filter scaled around 0 to its own largest magnitude.
+        """Each filter scaled around 0 to its own largest magnitude; what is not finite is taken as 0.
 
         Args:
             most: how many filters at most, from the first.
@@ -44,12 +42,13 @@ class Kernels:
 
 def first_kernels(network: nn.Module) -> Kernels:
     """The kernels of the first 2-D convolution; raises ``ValueError`` where the network has none."""
-    name = first_convolution(network)
-    weight = find_layers(network, [name])[name].weight
-    assert isinstance(weight, nn.Parameter)
-    return Kernels(name, weight.detach().float().cpu().numpy())
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            return Kernels(name, layer.weight.detach().float().cpu().numpy())
+    raise ValueError(f"{type(network).__name__} has no convolution to look at")
 
 
 def _scaled(filters: NDArray[np.float32]) -> NDArray[np.float32]:
-    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
-    return (filters / np.where(largest > 0, largest, 1)).astype(np.float32)
+    finite = np.nan_to_num(filters, posinf=0, neginf=0)
+    largest = np.abs(finite).max(axis=(1, 2, 3), keepdims=True)
+    return (finite / np.where(largest > 0, largest, 1)).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from assay.inspection.kernels import Kernels, first_kernels
+from assay.models.kernels import Kernels, first_kernels
 
 
 def test_the_first_convolution_is_taken_wherever_it_stands() -> None:
@@ -16,6 +16,16 @@ def test_the_first_convolution_is_taken_wherever_it_stands() -> None:
     assert found.layer == "1.0"
     assert found.weights.shape == (5, 3, 7, 7)
     assert np.array_equal(found.weights, network[1][0].weight.detach().numpy())
+
+
+def test_a_network_without_convolutions_is_refused() -> None:
+    with pytest.raises(ValueError, match="Sequential has no convolution"):
+        first_kernels(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+
+
+def test_weights_that_are_not_finite_count_as_0() -> None:
+    weights = np.array([[[[np.nan, 2.0], [np.inf, -1.0]]]], dtype=np.float32)
+    assert Kernels("conv", weights).pictures(1).tolist() == [[[0, 1], [0, -0.5]]]
 
 
 def test_colours_are_scaled_around_mid_grey_by_each_filters_largest_weight() -> None:
