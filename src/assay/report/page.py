@@ -12,7 +12,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assay.report import charts, gallery, grids, pictures, study
+from assay.report import curves, error_charts, gallery, grids, pictures, study
 from assay.report.collect import Report
 from assay.version import VERSION
 
@@ -46,10 +46,10 @@ def curve_data(report: Report) -> dict[str, Any]:
     """
     measures = {
         name: {"title": measure.title, "unit": measure.unit, "fields": dict(measure.fields)}
-        for name, measure in charts.MEASURES.items()
+        for name, measure in curves.MEASURES.items()
     }
-    runs = charts.curves(report.runs)
-    return {"measures": measures, "runs": runs, "sampled": charts.sampled(runs)}
+    runs = curves.curves(report.runs)
+    return {"measures": measures, "runs": runs, "sampled": curves.sampled(runs)}
 
 
 @cache
@@ -59,7 +59,9 @@ def environment() -> Environment:
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["json_script"] = json_script
     made.globals |= {
-        "charts": charts,
+        "MEASURES": curves.MEASURES,
+        "curve_in_words": curves.in_words,
+        "error_charts": error_charts,
         "gallery": gallery,
         "grids": grids,
         "pictures": pictures,
@@ -92,7 +94,7 @@ def runtime() -> Markup:
 
 def _specs(report: Report) -> dict[str, Any]:
     """Every chart's specification once, by the name under which the figures ask for it."""
-    specs: dict[str, Any] = charts.curve_specs(report.runs)
-    specs["calibration"] = charts.calibration_spec()
+    specs: dict[str, Any] = curves.curve_specs(report.runs)
+    specs["calibration"] = error_charts.calibration_spec()
     sizes = {len(run.confusion) for run in report.runs if run.confusion is not None}
-    return specs | {f"confusion-{size}": charts.confusion_spec(size) for size in sizes if size > LARGEST_TABLE}
+    return specs | {f"confusion-{size}": error_charts.confusion_spec(size) for size in sizes if size > LARGEST_TABLE}
