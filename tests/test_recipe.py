@@ -214,6 +214,11 @@ def test_unknown_empty_section_is_named() -> None:
         Recipe.from_yaml("modl: {}")
 
 
+def test_a_field_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^key 'lr' stands there twice, in lines 2 and 4$"):
+        Recipe.from_yaml("optim:\n  lr: 0.1\n  name: sgd\n  lr: 0.2\n")
+
+
 @pytest.mark.parametrize("text", ["[]", "false", "0"])
 def test_falsy_yaml_is_no_recipe(text: str) -> None:
     with pytest.raises(ValueError, match="a recipe is a mapping"):

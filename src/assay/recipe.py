@@ -23,6 +23,7 @@ from assay.sections import (
     TrainSection,
     TransferSection,
 )
+from assay.strict_yaml import parse_yaml
 
 
 class Recipe(Section):
@@ -109,11 +110,8 @@ class Recipe(Section):
 
     @classmethod
     def from_yaml(cls, text: str) -> Recipe:
-        """The inverse of :meth:`to_yaml`. Raises ``ValueError`` as :meth:`from_dict` does."""
-        try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+        """The inverse of :meth:`to_yaml`. Raises ``ValueError`` as :meth:`from_dict` does, and where a key is twice."""
+        values = parse_yaml(text)
         values = {} if values is None else values
         if not isinstance(values, dict):
             raise ValueError(f"a recipe is a mapping of sections, not {type(values).__name__}")

@@ -35,11 +35,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from assay.choices import choose, nearest
 from assay.recipe import Recipe, field_names
 from assay.recipes import RECIPES, find_recipe
+from assay.strict_yaml import parse_yaml
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
@@ -48,7 +47,6 @@ Factors = dict[str, list[Any]]
 Design = Callable[[Factors, Fields], Iterator[Row]]
 
 _MOST_ROWS = 1000
-_MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may stand there more than once
 _KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "control", "quick", "published")
 
 
@@ -60,44 +58,12 @@ def read_study(path: Path) -> Study:
     """
     with _about(str(path)):
         try:
-            values = _mapping(_parsed(path.read_text()), "key", _KEYS)
+            values = _mapping(parse_yaml(path.read_text()), "key", _KEYS)
         except FileNotFoundError:
             raise ValueError("no such study file") from None
         except OSError as error:
             raise ValueError(error.strerror) from None
-        except yaml.YAMLError as error:
-            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
         return _study(path, values)
-
-
-def _parsed(text: str) -> Any:
-    """What the YAML says, when no key stands twice in one mapping: YAML would keep the last."""
-    loader = yaml.SafeLoader(text)
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            return None
-        _refuse_duplicates(loader, root, set())
-        return loader.construct_document(root)
-    finally:
-        loader.dispose()
-
-
-def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
-    """Keys are compared as the text that they become here: 1 and '1' are the same."""
-    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        lines: dict[str, int] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):
-            name, line = str(loader.construct_object(key)), key.start_mark.line + 1
-            if name in lines:
-                raise ValueError(f"key {name!r} stands there twice, in lines {lines[name]} and {line}")
-            lines[name] = line
-    inside = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
-    for child in inside:
-        _refuse_duplicates(loader, child, seen)
 
 
 def _study(path: Path, values: Fields) -> Study:
