@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
-from assay.execution import on_ray, ray_task
+from assay.execution import on_ray, ray_connection, ray_task
 from assay.execution.code_version import code_version
 from assay.execution.on_ray import Ray
 from assay.execution.parcel import pack, unpack
@@ -204,7 +204,7 @@ def test_a_missing_cluster_is_told_at_once() -> None:
         port = server.getsockname()[1]
     for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
         with pytest.raises(ValueError, match=f"no Ray cluster at {address}"):
-            on_ray._connect(Ray(address))
+            ray_connection._join(address)
 
 
 def test_what_ray_cannot_do_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,6 +215,6 @@ def test_what_ray_cannot_do_is_refused_at_once(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ValueError, match="retries of a run on Ray: -1 is too few"):
         Ray(retries=-1)
     assert list(Ray()([], Store(tmp_path))) == []
-    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(ray_connection.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ValueError, match=r"Ray is not installed: pip install 'assay\[ray\]'"):
         Ray()

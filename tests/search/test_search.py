@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from assay.recipes import find_recipe
 from assay.search.confirm import BEFORE, BEST, plan_confirmation
 from assay.search.found import Found
 from assay.search.search import on_ray, search
+from assay.search.trials import End
 from assay.studies.conduct import Execute, InterruptedStudyError
 
 BASE = Recipe().but({"train.epochs": 4, "optim.lr": 0.01})
@@ -245,17 +247,56 @@ def test_two_processes_share_a_storage(tmp_path: Path, begun: Callable[[], list[
     assert len(begun()) == len(set(begun())) == 8
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
     ray = pytest.importorskip("ray")
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, each=on_ray())
-    finally:
-        ray.shutdown()
+    yield
+    ray.shutdown()
+
+
+on_a_ray = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
+    found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, each=on_ray())
     assert len(found.of_state("finished", "pruned")) == 4
     assert len(set(begun())) == len(begun()) == 4
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, pretend: Make) -> None:
+    def die_once(recipe: Recipe) -> list[float]:
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").touch()
+            os._exit(1)
+        return [recipe.optim.lr / 100] * 4
+
+    found = look(tmp_path, pretend(die_once), trials=3, each=on_ray())
+    assert len(found.of_state("finished", "pruned")) == 3
+    assert not found.of_state("running")
+    assert (tmp_path / "died").exists()
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_an_error_comes_back_from_ray_as_it_was() -> None:
+    def fail() -> End:
+        raise ValueError("no such luck")
+
+    with pytest.raises(ValueError, match=r"^no such luck$"):
+        list(on_ray()(fail, 1))
+
+
+def test_what_ray_cannot_share_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is too few"):
+        on_ray(cpus=0)
 
 
 def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> None:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import os
-import signal
-import socket
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.execution.code_version import code_version
 from assay.execution.local import Watch, never, unmet
 from assay.execution.parcel import pack, unpack
+from assay.execution.ray_connection import check_share, connected
 from assay.execution.ray_task import Driver, Returned, do_job
 from assay.execution.store import Job, Outcome, Store
 from assay.interrupt import StopRequest
@@ -51,15 +47,9 @@ class Ray:
     retries: int = 3
 
     def __post_init__(self) -> None:
-        if importlib.util.find_spec("ray") is None:
-            raise ValueError("Ray is not installed: pip install 'assay[ray]'")
-        for name, value, fits in (
-            ("cpus", self.cpus, self.cpus > 0),
-            ("gpus", self.gpus, self.gpus >= 0),
-            ("retries", self.retries, self.retries >= 0),
-        ):
-            if not fits:
-                raise ValueError(f"{name} of a run on Ray: {value} is too few")
+        check_share(self.cpus, self.gpus)
+        if self.retries < 0:
+            raise ValueError(f"retries of a run on Ray: {self.retries} is too few")
 
     def __call__(self, jobs: Sequence[Job], store: Store, watch: Watch = never) -> Iterator[Done]:
         """Do the jobs, as many at once as the cluster has room for.
@@ -86,7 +76,7 @@ class Ray:
         import ray
 
         pending: dict[ObjectRef[Returned], Job] = {}
-        with _connected(self), _driver(store, self.gpus) as driver, StopRequest() as stop:
+        with connected(self.address, self.cpus, self.gpus), _driver(store, self.gpus) as driver, StopRequest() as stop:
             before = {job.key: _touched(store.log(job)) for job in jobs}
             try:
                 pending |= self._submit(jobs, store, driver)
@@ -119,51 +109,6 @@ class Ray:
 def _found(job: Job, store: Store) -> Returned:
     """What a task would have given for a job that was done before."""
     return Returned(store.outcome(job) or Outcome("interrupted"), pack(store.folder(job)))
-
-
-@contextlib.contextmanager
-def _connected(options: Ray) -> Iterator[None]:
-    """A connection to Ray that ends as it began, and leaves SIGTERM to whom it was."""
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        _connect(options)
-        yield
-    finally:
-        ray.shutdown()
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-
-
-def _connect(options: Ray) -> None:
-    import ray
-
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
-    if options.address is not None:
-        try:
-            _knock(options.address)
-            ray.init(options.address, **quiet)
-        except OSError:
-            raise ValueError(f"no Ray cluster at {options.address}; start one with `ray start --head`") from None
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
-    ray.init("local", include_dashboard=False, **quiet)
-    cluster: Any = ray  # its functions have no types
-    here = cluster.cluster_resources()
-    for kind, wanted in (("CPU", options.cpus), ("GPU", options.gpus)):
-        if wanted > here.get(kind, 0):
-            raise ValueError(f"a run takes {wanted:g} {kind}s, and this machine has {here.get(kind, 0):g}")
-
-
-def _knock(address: str) -> None:
-    """Raises ``OSError`` where nobody listens at ``HOST:PORT``; Ray itself would wait for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 @contextlib.contextmanager

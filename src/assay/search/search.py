@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from assay.atomic import replace_file
 from assay.execution.local import run_here
+from assay.execution.ray_connection import check_share, connected
 from assay.recipe import Recipe, describe_field
 from assay.recipes import find_recipe
 from assay.run_folder import WITHOUT_EFFECT
@@ -48,32 +48,43 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Each
 
     Args:
         address: of the cluster; by default Ray starts on this machine alone.
-        cpus: of one call.
-        gpus: of one call.
+        cpus: of one call, above 0.
+        gpus: of one call, at least 0.
 
     Raises:
-        ValueError: Ray is not installed.
+        ValueError: Ray is not installed, or a number is out of its range.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise ValueError("Ray is not installed: pip install 'assay[ray]'")
+    check_share(cpus, gpus)
 
     def each(task: Callable[[], End], times: int) -> Iterator[End]:
         import ray
 
-        if not ray.is_initialized():
-            quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
-            ray.init(address or "local", **quiet)
-        remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: task())
-        waiting = [remote.remote() for _ in range(times)]
-        try:
-            while waiting:
-                [done], waiting = ray.wait(waiting)
-                yield ray.get(done)
-        finally:
-            for left in waiting:
-                ray.cancel(left)
+        with connected(address, cpus, gpus):
+            remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: task())
+            waiting = [remote.remote() for _ in range(times)]
+            try:
+                while waiting:
+                    [done], waiting = ray.wait(waiting)
+                    yield _fetch(done)
+            finally:
+                for left in waiting:
+                    ray.cancel(left)
 
     return each
+
+
+def _fetch(done: Any) -> End:
+    """What the call returned; where Ray lost its process, its trial is done again when that is seen to be gone."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        end: End = ray.get(done)
+    except RayTaskError as error:
+        raise error.cause from None
+    except RayError as error:
+        return End("failed", f"Ray lost its process: {' '.join(str(error).split())}")
+    return end
 
 
 def search(

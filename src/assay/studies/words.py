@@ -58,7 +58,7 @@ def _budget(setting: Setting) -> str:
 def _footnotes(table: Table) -> Iterator[str]:
     lines = table.lines
     if any(line.runs > 1 for line in lines):
-        yield "± and [low, high] are 95 % intervals (Student's t) over seeds; they do not cover the choice of test images."
+        yield "± and [low, high] are 95 % intervals (Student's t) over seeds, without the choice of test images."
     step = max((line.step for line in lines if line.runs > 1), default=0.0)
     if step:
         yield (

@@ -1,0 +1,82 @@
+"""The connection to Ray: to a cluster, to the one of this process, or to one that is started here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+def check_share(cpus: float, gpus: float) -> None:
+    """Raises ``ValueError`` where Ray is not installed, or where a run's share of a machine is out of its range."""
+    if importlib.util.find_spec("ray") is None:
+        raise ValueError("Ray is not installed: pip install 'assay[ray]'")
+    for name, value, fits in (("cpus", cpus, cpus > 0), ("gpus", gpus, gpus >= 0)):
+        if not fits:
+            raise ValueError(f"{name} of a run on Ray: {value} is too few")
+
+
+@contextlib.contextmanager
+def connected(address: str | None, cpus: float, gpus: float) -> Iterator[None]:
+    """A connection to Ray that ends as it began, and leaves SIGTERM to whom it was.
+
+    Args:
+        address: of a cluster, or ``auto`` for the one of this machine; None starts Ray here. Where this process is
+            connected already, that connection is used and kept.
+        cpus: of a run; a Ray that is started here has to have room for one.
+        gpus: of a run.
+
+    Raises:
+        ValueError: no Ray at the address; this machine is too small for a run.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        if address is None:
+            _start(cpus, gpus)
+        else:
+            _join(address)
+        yield
+    finally:
+        ray.shutdown()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        _knock(address)
+        ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
+    except OSError:
+        raise ValueError(f"no Ray cluster at {address}; start one with `ray start --head`") from None
+
+
+def _start(cpus: float, gpus: float) -> None:
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
+    ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    cluster: Any = ray  # its functions have no types
+    here = cluster.cluster_resources()
+    for kind, wanted in (("CPU", cpus), ("GPU", gpus)):
+        if wanted > here.get(kind, 0):
+            raise ValueError(f"a run takes {wanted:g} {kind}s, and this machine has {here.get(kind, 0):g}")
+
+
+def _knock(address: str) -> None:
+    """Raises ``OSError`` where nobody listens at ``HOST:PORT``; Ray itself would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
