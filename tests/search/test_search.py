@@ -332,6 +332,21 @@ def test_the_confirmation_has_fresh_seeds_and_only_what_differs(tmp_path: Path, 
     assert not {job.key for job in plan.order()} & {trial.run for trial in found.trials}
 
 
+def test_the_confirmation_runs_where_it_is_told(tmp_path: Path, pretend: Make) -> None:
+    seeds = []
+
+    def elsewhere(jobs: Sequence[Job], store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        for job in jobs:
+            seeds.append(job.recipe.train.seed)
+            store.note(job, Outcome("failed", "far away"))
+            yield job, Outcome("failed", "far away")
+
+    found = look(tmp_path, pretend(by_rate), trials=3, confirm_seeds=(7, 8), confirm=elsewhere)
+    assert found.confirmation
+    assert {*seeds} == {7, 8}
+    assert len(found.of_state("finished")) == 3
+
+
 def test_nothing_better_is_confirmed_by_one_row(tmp_path: Path, pretend: Make) -> None:
     found = look(tmp_path, pretend(lambda _recipe: [0.5] * 4), trials=3)
     assert found.best

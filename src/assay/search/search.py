@@ -100,6 +100,7 @@ def search(
     pruner: BasePruner | None = None,
     each: Each = one_by_one,
     execute: Execute = run_here,
+    confirm: Execute = run_here,
     progress: bool = True,
     command: str = "",
 ) -> Found:
@@ -121,6 +122,7 @@ def search(
             epoch, once 5 have finished, from a quarter of the epochs on.
         each: where trials run: ``one_by_one`` or ``on_ray(...)``.
         execute: does the runs of a trial.
+        confirm: does the runs with fresh seeds.
         progress: print what is done.
         command: what runs it again; stated with the results.
 
@@ -156,7 +158,7 @@ def search(
     if confirm_seeds and found.best and not found.of_state("running"):
         plan = plan_confirmation(found, confirm_seeds, command=command)
         view = LiveView(console) if progress else Silence()
-        found = replace(found, confirmation=conduct(plan, store_of(folder.parent), view, execute))
+        found = replace(found, confirmation=conduct(plan, store_of(folder.parent), view, confirm))
         publish(found, folder)
     return found
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from assay.commands.fields import add_fields
 from assay.commands.study.show import add_wanted, print_report
-from assay.commands.study.where import add_where, changes_of, is_on_ray
-
-if TYPE_CHECKING:
-    from assay.studies.conduct import Execute
+from assay.commands.study.where import add_where, changes_of, executor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
             selection=options.protocol,
             out=options.out,
             wanted=options.want,
-            execute=_where(options, changes),
+            execute=executor(options, changes),
             command=command,
         )
     except InterruptedStudyError as stopped:
@@ -62,13 +57,3 @@ def execute(options: argparse.Namespace) -> int:
         return 130
     print_report(report)
     return 1 if report.failures else 0
-
-
-def _where(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
-    from assay.execution.local import run_here
-
-    if not is_on_ray(options):
-        return run_here
-    from assay.execution.on_ray import Ray
-
-    return Ray(address=options.address, cpus=changes["train.threads"], gpus=options.gpus)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.commands.fields import add_recipe
-from assay.commands.study.where import add_where, changes_of, is_on_ray
+from assay.commands.study.where import add_where, changes_of, executor, is_on_ray
 
 if TYPE_CHECKING:
     from assay.search.found import Found
@@ -70,7 +70,8 @@ def execute(options: argparse.Namespace) -> int:
             storage=options.storage,
             confirm_seeds=_seeds(options.confirm_seeds),
             seed=options.search_seed,
-            each=_where(options, changes),
+            each=_each(options, changes),
+            confirm=executor(options, changes),
             command=command,
         )
     except InterruptedStudyError as stopped:
@@ -105,7 +106,7 @@ def _seeds(text: str) -> tuple[int, ...]:
         raise ValueError(f"--confirm-seeds: expected numbers between commas, or none, not {text!r}") from None
 
 
-def _where(options: argparse.Namespace, changes: Mapping[str, Any]) -> Each:
+def _each(options: argparse.Namespace, changes: Mapping[str, Any]) -> Each:
     from assay.search.search import on_ray, one_by_one
 
     return on_ray(options.address, changes["train.threads"], options.gpus) if is_on_ray(options) else one_by_one

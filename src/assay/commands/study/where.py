@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from assay.commands.fields import given_fields
+
+if TYPE_CHECKING:
+    from assay.studies.conduct import Execute
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -33,3 +37,14 @@ def is_on_ray(options: argparse.Namespace) -> bool:
     if options.on == "here" and (options.address or options.gpus):
         raise ValueError("--address and --gpus are for --on ray")
     return bool(options.on == "ray")
+
+
+def executor(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
+    """What does the runs: here, one after another, or on Ray; ``changes`` are those of ``changes_of``."""
+    from assay.execution.local import run_here
+
+    if not is_on_ray(options):
+        return run_here
+    from assay.execution.on_ray import Ray
+
+    return Ray(address=options.address, cpus=changes["train.threads"], gpus=options.gpus)
