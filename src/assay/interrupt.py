@@ -11,6 +11,7 @@ from typing import Any, Self
 class StopRequest:
     """While entered, the first signal sets ``requested``; a second Ctrl-C interrupts at once.
 
+    Within another one that is entered, it passes the request on to that, and begins with what that has been asked.
     Outside the main thread, where signals cannot be caught, it never sets.
     """
 
@@ -21,6 +22,8 @@ class StopRequest:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {kind: signal.signal(kind, self._note) for kind in (signal.SIGINT, signal.SIGTERM)}
+            if self._outer:
+                self.requested = self._outer.requested = self.requested or self._outer.requested
         return self
 
     def __exit__(
@@ -29,7 +32,15 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
+        if self._outer:
+            self._outer._note(number, frame)
+
+    @property
+    def _outer(self) -> StopRequest | None:
+        """The one whose place this one has taken."""
+        owner = getattr(self._before.get(signal.SIGINT), "__self__", None)
+        return owner if isinstance(owner, StopRequest) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.atomic import replace_file
+from assay.data.sources import full_name
 from assay.recipe import Recipe
 from assay.record import SCORES_FILE, LineLog, environment, read_recipe, write_json
 from assay.training.checkpoint import State, load_checkpoint
@@ -99,7 +100,7 @@ def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:
         if name == "train.epochs":
             if new < epochs_done:
                 raise ValueError(f"train.epochs: {new} is fewer than the {epochs_done} epochs that are done")
-        elif name not in MAY_DIFFER:
+        elif name not in MAY_DIFFER and not (name == "data.name" and full_name(old) == full_name(new)):
             raise ValueError(f"cannot resume with another recipe: {name} was {old}, now {new}")
 
 

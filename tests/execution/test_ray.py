@@ -210,7 +210,7 @@ def test_a_missing_cluster_is_told_at_once() -> None:
 def test_what_ray_cannot_do_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"train\.threads"):
         Ray()([Job(SHORT.but({"train.threads": None}))], Store(tmp_path))
-    with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is too few"):
+    with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is not a number above 0"):
         Ray(cpus=0)
     with pytest.raises(ValueError, match="retries of a run on Ray: -1 is too few"):
         Ray(retries=-1)

@@ -7,11 +7,11 @@ import pytest
 from assay.execution import store as module
 from assay.execution.code_version import code_version
 from assay.execution.parcel import pack, unpack
-from assay.execution.store import Job, Outcome, Store
+from assay.execution.store import Job, Outcome, Store, job_with_full_paths, with_full_paths
 from assay.recipe import Recipe
 from assay.record import write_json
 from assay.run import run
-from assay.run_folder import RunFolder
+from assay.run_folder import RunFolder, check_same
 
 WITHOUT_EFFECT = {
     "data.root": "/elsewhere",
@@ -50,6 +50,33 @@ def test_other_code_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "code_version", lambda: "of tomorrow")
     assert Job(Recipe()).key != before
     assert len(code_version()) == 16
+
+
+def test_full_paths_change_no_key_and_hold_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.pth").touch()
+    (tmp_path / "default").touch()
+    paths = {"data.name": "folder:photos", "data.root": "data", "model.pretrained": "weights.pth"}
+    student = Job(Recipe().but(paths), {"loss.teacher": Job(Recipe().but({"data.name": "folder:photos"}))})
+    placed = job_with_full_paths(student)
+    keys = [job.key for one in (student, placed) for job in (one, *one.after.values())]
+    monkeypatch.chdir("/")
+    assert keys[:2] == keys[2:] == [job.key for job in (placed, *placed.after.values())]
+    assert placed.recipe.data.name == f"folder:{tmp_path / 'photos'}"
+    assert placed.recipe.data.root == tmp_path / "data"
+    assert placed.recipe.model.pretrained == str(tmp_path / "weights.pth")
+    assert with_full_paths(Recipe().but({"model.pretrained": "default"})).model.pretrained == "default"
+    assert with_full_paths(Recipe().but({"model.pretrained": "V1"})).model.pretrained == "V1"
+
+
+def test_a_run_goes_on_however_the_path_of_its_images_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = Recipe().but({"data.name": "folder:photos"})
+    check_same(before, before.but({"data.name": f"folder:{tmp_path}/x/../photos"}), epochs_done=1)
+    with pytest.raises(ValueError, match=r"data\.name was folder:photos"):
+        check_same(before, before.but({"data.name": "folder:others"}), epochs_done=1)
 
 
 def test_what_comes_before_is_part_of_the_key_and_its_place_is_not() -> None:

@@ -6,11 +6,12 @@ import csv
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,24 @@ def test_what_is_stopped_by_a_signal_goes_on_with_the_same_values(tmp_path: Path
     found = look(tmp_path, execute)
     [stopped] = found.of_state("put back")
     assert found.trials[stopped.number + 1].values == stopped.values
-    assert len([trial for trial in found.trials if trial.state in ("finished", "pruned")]) == 12
+    undisturbed = look(tmp_path / "undisturbed", pretend(by_rate))
+    assert [one for one in drawn(found) if one[0] != "put back"] == drawn(undisturbed)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_the_end_of_a_trial_is_not_lost(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], kind: signal.Signals
+) -> None:
+    def execute(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        yield from pretend(by_rate)(jobs, store, watch)
+        signal.raise_signal(kind)
+
+    before = signal.getsignal(kind)
+    with pytest.raises(InterruptedStudyError, match="goes on"):
+        look(tmp_path, execute)
+    assert len(begun()) == 1
+    assert signal.getsignal(kind) is before
+    assert len(look(tmp_path, pretend(by_rate)).of_state("finished", "pruned")) == 12
 
 
 SCRIPT = """
@@ -294,9 +312,19 @@ def test_an_error_comes_back_from_ray_as_it_was() -> None:
         list(on_ray()(fail, 1))
 
 
-def test_what_ray_cannot_share_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is too few"):
-        on_ray(cpus=0)
+def test_another_process_that_does_not_see_the_search_says_so(tmp_path: Path, pretend: Make) -> None:
+    def elsewhere(task: Callable[[], End], _times: int) -> Generator[End, None, None]:
+        (tmp_path / "studies" / "search" / "trials.journal").unlink()
+        yield task()
+
+    with pytest.raises(ValueError, match=r"trials\.journal: the search is not there: this process has"):
+        look(tmp_path, pretend(by_rate), each=elsewhere)
+
+
+@pytest.mark.parametrize("cpus", [0, "many", None, math.nan])
+def test_what_ray_cannot_share_is_refused_at_once(cpus: Any) -> None:
+    with pytest.raises(ValueError, match=f"cpus of a run on Ray: {cpus!r} is not a number above 0"):
+        on_ray(cpus=cpus)
 
 
 def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> None:
@@ -313,6 +341,7 @@ def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> N
         ({}, {"trials": 0}, "trials: 0 is not at least 1"),
         ({}, {"confirm_seeds": (0, 1)}, "seed 0 is the search's own"),
         ({}, {"confirm_seeds": (5, 5)}, "are not different numbers"),
+        ({}, {"confirm_seeds": (5, -1)}, "train.seed"),
         ({}, {"storage": "here.txt"}, "expected a file that ends in"),
     ],
 )
@@ -345,6 +374,15 @@ def test_the_confirmation_runs_where_it_is_told(tmp_path: Path, pretend: Make) -
     assert found.confirmation
     assert {*seeds} == {7, 8}
     assert len(found.of_state("finished")) == 3
+
+
+def test_values_that_hold_only_together_are_confirmed_together(tmp_path: Path, pretend: Make) -> None:
+    over = ["train.batch_size=96,128", "train.accumulate=1,3"]  # 3 does not divide 128
+    found = look(tmp_path, pretend(lambda recipe: [recipe.train.accumulate / 4] * 4), over, trials=8)
+    plan = plan_confirmation(found, (7,))
+    assert plan.study.rows[1].changes == {"train.batch_size": 96, "train.accumulate": 3}
+    recipe = plan.jobs[BEST][7].recipe
+    assert (recipe.train.batch_size, recipe.train.accumulate) == (96, 3)
 
 
 def test_nothing_better_is_confirmed_by_one_row(tmp_path: Path, pretend: Make) -> None:

@@ -101,6 +101,15 @@ def test_epochs_that_are_asked_for_keep_the_schedule_in_proportion() -> None:
     assert plan.setting.budget_in_words.startswith("2 epochs in place of 20")
 
 
+@pytest.mark.parametrize("budget", ["quick", "full"])
+def test_epochs_that_are_asked_for_are_checked_at_either_budget(budget: str) -> None:
+    plan = plan_study(STUDY, budget=budget, changes={"train.epochs": 2.0})
+    assert {job.recipe.train.epochs for job in plan.order()} == {2}
+    for wrong in ("many", 2.5, None, 0):
+        with pytest.raises(ValueError, match=r"^train\.epochs"):
+            plan_study(STUDY, budget=budget, changes={"train.epochs": wrong})
+
+
 def test_a_changed_full_setting_does_not_pass_for_the_published_one() -> None:
     assert plan_study(STUDY, budget="full", changes={"optim.momentum": 0.5}).setting.budget == "full, altered"
     assert plan_study(STUDY, budget="full", changes={"train.threads": 2}).setting.budget == "full"

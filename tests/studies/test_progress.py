@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 
 from assay.execution.store import Outcome, Store
+from assay.record import read_json, write_json
+from assay.run_folder import RunFolder
 from assay.studies import find_study
 from assay.studies.conduct import conduct
 from assay.studies.plan import Plan, plan_study
@@ -35,6 +38,21 @@ def test_elsewhere_than_on_a_terminal_each_run_is_a_line(plan: Plan, tmp_path: P
     assert lines[1].startswith(f"slow, seed 0: {results.rows[0].results[0].accuracy:.2f}%")
     assert "1 of 4 runs done, about" in lines[2]
     assert lines[-1].strip() == "4 of 4 runs done"
+
+
+def test_a_set_without_test_images_shows_the_held_out_accuracy(plan: Plan, tmp_path: Path) -> None:
+    store, job = Store(tmp_path / "runs"), plan.order()[0]
+    conduct(plan, store, view_of()[0], run_in_line)
+    folder = RunFolder(store.folder(job))
+    summary = read_json(folder.summary)
+    del summary["test"]
+    write_json(folder.summary, {**summary, "held_out": {"accuracy": 0.5}})
+    scores = {name.replace("test.", "held_out."): values for name, values in load_file(folder.scores).items()}
+    save_file(scores, folder.scores)
+    view, text = view_of()
+    view.start(plan, store, [])
+    view.done(job, Outcome("finished"))
+    assert "slow, seed 0: 50.00%" in text.getvalue()
 
 
 def test_an_interrupted_run_is_not_done(plan: Plan, tmp_path: Path) -> None:

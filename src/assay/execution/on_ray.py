@@ -14,7 +14,7 @@ from assay.execution.local import Watch, never, unmet
 from assay.execution.parcel import pack, unpack
 from assay.execution.ray_connection import check_share, connected
 from assay.execution.ray_task import Driver, Returned, do_job
-from assay.execution.store import Job, Outcome, Store
+from assay.execution.store import Job, Outcome, Store, job_with_full_paths
 from assay.interrupt import StopRequest
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Ray:
         refs = {key: ray.put(_found(first, store)) for key, first in needed.items() if key not in to_do}
         for job in jobs:
             firsts = [refs[first.key] for first in job.after.values()]
-            refs[job.key] = task.remote(job, driver, job.key in needed, *firsts)
+            refs[job.key] = task.remote(job_with_full_paths(job), driver, job.key in needed, *firsts)
         return {refs[job.key]: job for job in jobs}
 
 

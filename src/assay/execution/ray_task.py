@@ -59,7 +59,7 @@ def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Retu
     if not shares:
         for first, result in zip(job.after.values(), firsts, strict=True):
             unpack(result.parcel, store.folder(first))
-    with _cancelled() as is_cancelled, contextlib.nullcontext() if driver.gpus else _no_gpus():
+    with _cancelled() as is_cancelled, only_given_gpus(driver.gpus):
         outcome = run_process(job, store, lambda _job: is_cancelled())
     is_over = outcome.status in ("finished", "diverged")
     parcel = pack(store.folder(job)) if is_over and (is_needed or not shares) else {}
@@ -68,8 +68,11 @@ def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Retu
 
 
 @contextlib.contextmanager
-def _no_gpus() -> Iterator[None]:
-    """Hide them: Ray leaves those in sight that it has not given to a task."""
+def only_given_gpus(gpus: float) -> Iterator[None]:
+    """Hide all GPUs from a task that has asked for none: Ray leaves those in sight that it has not given to it."""
+    if gpus:
+        yield
+        return
     name = "CUDA_VISIBLE_DEVICES"
     before = os.environ.get(name)
     os.environ[name] = ""

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from assay.data.sources import full_name
 from assay.execution.code_version import code_version
+from assay.models.pretrained import is_default
 from assay.probing.traces import read_traces
 from assay.recipe import Recipe
 from assay.record import RunRecord, read_json, read_scores, write_json
@@ -39,7 +40,7 @@ class Job:
         recipe: of the run.
         after: fields that take the folder of another run, which must come first; what ``recipe`` holds
             in them does not matter.
-        known_as: the key that an earlier version of the code gave it.
+        known_as: the key that an earlier version of the code gave it, or another spelling of its paths.
     """
 
     recipe: Recipe
@@ -63,6 +64,26 @@ class Job:
             "after": {name: job.key for name, job in self.after.items()},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def with_full_paths(recipe: Recipe) -> Recipe:
+    """The recipe with all its paths made absolute, for a process that works in another folder."""
+    files = {"model.pretrained": recipe.model.pretrained, "loss.teacher": recipe.loss.teacher}
+    changes = {name: _full(value) for name, value in files.items() if value and not is_default(value)}
+    root = {"data.root": recipe.data.root.expanduser().absolute()} if recipe.data.root else {}
+    return recipe.but({"data.name": full_name(recipe.data.name), **root, **changes})
+
+
+def _full(value: str) -> str:
+    """An absolute path, where it is one of a file or folder that is there; else it may be a name."""
+    path = Path(value).expanduser()
+    return str(path.resolve()) if path.exists() else value
+
+
+def job_with_full_paths(job: Job) -> Job:
+    """The same job, with its key, for a process that works in another folder."""
+    after = {name: job_with_full_paths(first) for name, first in job.after.items()}
+    return Job(with_full_paths(job.recipe), after, known_as=job.key)
 
 
 def _check_record(folder: Path) -> None:

@@ -12,6 +12,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 _WORKER = "worker"
+INSTEAD_OF = "instead of"
 _SIGN_SECONDS, _GONE_SECONDS = 30, 120
 
 
@@ -36,7 +37,7 @@ def put_back(study: Study, number: int, reason: str) -> None:
     trial = study.get_trials(deepcopy=False)[number]
     with contextlib.suppress(UpdateFinishedTrialError, ValueError):  # another process was quicker
         study.tell(number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params, user_attrs={"instead of": number, "why": reason})
+        study.enqueue_trial(trial.params, user_attrs={INSTEAD_OF: number, "why": reason})
 
 
 def put_back_abandoned(study: Study) -> None:

@@ -24,7 +24,7 @@ def plan_confirmation(found: Found, seeds: Sequence[int], command: str = "") -> 
     """
     assert found.best
     assert found.best_recipe
-    changes = {name: value for name, value in found.best.values.items() if found.base.but({name: value}) != found.base}
+    changes = {name: best for name, (_, best) in found.base.differences(found.best_recipe).items()}
     study = Study(
         "search",
         "Is the best recipe of the search better than the one that it began with, on seeds that chose nothing?",

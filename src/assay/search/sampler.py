@@ -13,10 +13,13 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from assay.search.claims import INSTEAD_OF
+
 
 class SeededByTrial(BaseSampler):
-    """A new tree-structured Parzen estimator for each trial, its seed made of the search's and the trial's number.
+    """A new tree-structured Parzen estimator for each trial; its seed is made of the search's and the trial's place.
 
+    A trial that was put back takes no place of its own.
     So a search that was stopped draws on as it would have, and processes that share one draw different values.
     All fields are drawn together, and trials that still run count as bad ones ("constant liar"), lest several
     processes try the same.
@@ -31,7 +34,9 @@ class SeededByTrial(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the trial's own sampler."""
-        self._own = _parzen(int(np.random.SeedSequence([self._seed, trial.number]).generate_state(1)[0]))
+        repeated = sum(INSTEAD_OF in one.user_attrs for one in study.get_trials(deepcopy=False)[: trial.number])
+        drawn = trial.number - repeated  # a trial that was put back is there twice, and draws only once
+        self._own = _parzen(int(np.random.SeedSequence([self._seed, drawn]).generate_state(1)[0]))
         self._own.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

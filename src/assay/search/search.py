@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,9 @@ from rich.console import Console
 from assay.atomic import replace_file
 from assay.execution.local import run_here
 from assay.execution.ray_connection import check_share, connected
+from assay.execution.ray_task import only_given_gpus
+from assay.execution.store import with_full_paths
+from assay.interrupt import StopRequest
 from assay.recipe import Recipe, describe_field
 from assay.recipes import find_recipe
 from assay.run_folder import WITHOUT_EFFECT
@@ -30,17 +34,21 @@ from assay.studies.conduct import Execute, InterruptedStudyError, Silence, condu
 from assay.studies.folder import store_of
 from assay.studies.progress import LiveView
 
-Each = Callable[[Callable[[], End], int], Iterator[End]]
+Each = Callable[[Callable[[], End], int], Generator[End, None, None]]
 """Calls a function as often as it is told, on whatever machines it has, and yields what the calls return."""
 
 ASKED, JOURNAL = "search.yaml", "trials.journal"
 _MOST_IN_VAIN = 20  # trials in a row that are refused or fail
 
 
-def one_by_one(task: Callable[[], End], times: int) -> Iterator[End]:
-    """Here, one call after another."""
-    for _ in range(times):
-        yield task()
+def one_by_one(task: Callable[[], End], times: int) -> Generator[End, None, None]:
+    """Here, one call after another; none begins after a signal to stop."""
+    with StopRequest() as stop:
+        for _ in range(times):
+            yield task()
+            if stop.requested:
+                yield End("stopped", "a signal arrived")
+                return
 
 
 def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Each:
@@ -56,11 +64,11 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Each
     """
     check_share(cpus, gpus)
 
-    def each(task: Callable[[], End], times: int) -> Iterator[End]:
+    def each(task: Callable[[], End], times: int) -> Generator[End, None, None]:
         import ray
 
         with connected(address, cpus, gpus):
-            remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: task())
+            remote: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: _at_worker(task, gpus))
             waiting = [remote.remote() for _ in range(times)]
             try:
                 while waiting:
@@ -71,6 +79,11 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Each
                     ray.cancel(left)
 
     return each
+
+
+def _at_worker(task: Callable[[], End], gpus: float) -> End:
+    with only_given_gpus(gpus):
+        return task()
 
 
 def _fetch(done: Any) -> End:
@@ -134,7 +147,7 @@ def search(
             trial after trial gives nothing.
         InterruptedStudyError: a signal arrived; the same call goes on.
     """
-    base = find_recipe(recipe)[1].but(changes or {})
+    base = with_full_paths(find_recipe(recipe)[1].but(changes or {}))
     _check(base, trials, confirm_seeds)
     folder = Path(out).expanduser().absolute()
     wanted = Search(
@@ -175,6 +188,8 @@ def _check(base: Recipe, trials: int, confirm_seeds: Sequence[int]) -> None:
         raise ValueError(f"seed {base.train.seed} is the search's own (train.seed); confirm with others")
     if len(set(confirm_seeds)) < len(confirm_seeds):
         raise ValueError(f"seeds to confirm with: {list(confirm_seeds)} are not different numbers")
+    for seed in confirm_seeds:
+        base.but({"train.seed": seed})
 
 
 def _claim(folder: Path, base: Recipe, fields: Sequence[str]) -> None:
@@ -192,10 +207,11 @@ def _do_trials(study: Study, wanted: Search, each: Each, lines: Lines) -> None:
     """Trials until there are enough; those of other processes count."""
     in_vain = 0
     while times := missing(study, wanted.trials):
-        for end in each(partial(run_trial, wanted), times):
-            lines.look()
-            in_vain = 0 if end.kind in COUNTED else in_vain + (end.kind != "enough")
-            if end.kind == "stopped":
-                raise InterruptedStudyError("stopped; the search goes on where it is with the same command")
-            if in_vain >= _MOST_IN_VAIN:
-                raise ValueError(f"{in_vain} trials in a row gave nothing; the last: {end.reason}")
+        with closing(each(partial(run_trial, wanted), times)) as ends:
+            for end in ends:
+                lines.look()
+                in_vain = 0 if end.kind in COUNTED else in_vain + (end.kind != "enough")
+                if end.kind == "stopped":
+                    raise InterruptedStudyError("stopped; the search goes on where it is with the same command")
+                if in_vain >= _MOST_IN_VAIN:
+                    raise ValueError(f"{in_vain} trials in a row gave nothing; the last: {end.reason}")

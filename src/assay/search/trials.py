@@ -95,13 +95,13 @@ class Search:
                 study.enqueue_trial(own)
 
     def open(self) -> Study:
-        """The search in its storage, once it has begun."""
-        return optuna.load_study(
-            storage=open_storage(self.storage),
-            study_name=self.name,
-            sampler=SeededByTrial(self.seed),
-            pruner=self.pruner,
-        )
+        """The search in its storage, once it has begun; raises ``ValueError`` where it is not there."""
+        sampler, storage = SeededByTrial(self.seed), open_storage(self.storage)
+        try:
+            return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=self.pruner)
+        except KeyError:
+            why = "this process has another version of assay or torch, or sees another storage of that name"
+            raise ValueError(f"{self.storage}: the search is not there: {why}") from None
 
     def recipe(self, drawn: dict[str, Any]) -> Recipe:
         """The recipe of what was drawn; raises ``ValueError`` where the values do not go together."""

@@ -57,7 +57,7 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
     scores, labels = read_scores(folder, "test" if "test" in summary else "held-out")
     return Result(
         seed=seed,
-        accuracy=100 * _measured(summary, row.split)["accuracy"],
+        accuracy=100 * measured(summary, row.split)["accuracy"],
         parameters=summary["parameters"],
         flops=summary["flops"],
         seconds=summary["seconds"],
@@ -68,7 +68,7 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
     )
 
 
-def _measured(summary: Epoch, split: str) -> Epoch:
+def measured(summary: Epoch, split: str) -> Epoch:
     """The split's figures; a set such as ImageNet has validation images and no test images of its own."""
     figures: Epoch = summary[split] if split in summary else summary["held_out"]
     return figures
@@ -76,7 +76,7 @@ def _measured(summary: Epoch, split: str) -> Epoch:
 
 def _by_selection(record: RunRecord) -> dict[str, float]:
     """The test accuracy under each way to choose the epoch that the log allows."""
-    own: dict[str, float] = {record.recipe.train.select: 100 * float(_measured(record.summary, "test")["accuracy"])}
+    own: dict[str, float] = {record.recipe.train.select: 100 * float(measured(record.summary, "test")["accuracy"])}
     if record.recipe.train.select != "test" or record.recipe.test.views != "none":
         return own
     ways = ["last", *(["held-out"] if "held_out_accuracy" in record.metrics[0] else [])]

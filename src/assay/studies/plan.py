@@ -66,8 +66,10 @@ def plan_study(
         ValueError: no such budget or selection, a seed given twice or too many, a change that a study decides
             itself, a row's recipe is refused, or two rows are one run.
     """
-    changes = changes or {}
+    changes = dict(changes or {})
     _check(seeds, selection, changes)
+    if "train.epochs" in changes:  # at quick they change the proxy, and no recipe would check or convert them
+        changes["train.epochs"] = Recipe().but({"train.epochs": changes["train.epochs"]}).train.epochs
     settle = _Settle(study, _budget(study, budget), selection, changes)
     recipes = {row.name: settle.recipe(row) for row in study.rows}
     jobs = {row.name: settle.jobs(row, recipes[row.name], seeds) for row in study.rows}
@@ -142,11 +144,8 @@ class _Settle:
     def proxy(self) -> Proxy | None:
         """The study's, or with the epochs that were asked for, so that schedules stay in proportion."""
         quick = self.study.quick if self.budget == "quick" else None
-        return replace(quick, epochs=self.changes["train.epochs"]) if quick and self._asks_for_epochs else quick
-
-    @property
-    def _asks_for_epochs(self) -> bool:
-        return isinstance(self.changes.get("train.epochs"), int)
+        asked = self.changes.get("train.epochs")
+        return replace(quick, epochs=asked) if quick and asked else quick
 
     def in_words(self) -> list[str]:
         return [self.proxy.in_words(self.study.base.train.epochs)] if self.proxy else []

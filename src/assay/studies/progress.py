@@ -14,6 +14,7 @@ from rich.table import Table
 from assay.execution.store import Job, Outcome, Store
 from assay.record import read_json
 from assay.run_folder import RunFolder
+from assay.studies.collect import measured
 from assay.studies.plan import Plan
 
 _BEFORE = "before others: "
@@ -74,7 +75,7 @@ class LiveView:
         if outcome.status != "finished":
             return _MARKS[outcome.status]
         summary = read_json(RunFolder(self._store.folder(job)).summary)
-        return f"[green]{summary['test']['accuracy']:.2%}[/]"
+        return f"[green]{measured(summary, 'test')['accuracy']:.2%}[/]"
 
     def _name(self, job: Job) -> str:
         for row, jobs in self._plan.jobs.items():
