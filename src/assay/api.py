@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from assay.choices import choose, nearest
+from assay.choices import choose
 from assay.classifier import Classifier, load, ready
 from assay.data.batches import EvaluationBatches
 from assay.data.check import Check, check_source
 from assay.data.dataset import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
-from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
-from assay.data.sources import full_name, load_source
-from assay.data.split import SPLITS, Source, relabel
+from assay.data.sources import load_source
 from assay.data.views import VIEWS, Views
 from assay.device import pick_device, reproducible
 from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.labelled import ON_BAD_IMAGE, Question
 from assay.parts import wire
 from assay.prediction import Predictions, predict_images
 from assay.progress import ProgressBar, Silence
@@ -79,7 +77,7 @@ def evaluate(
     root: str | Path | None = None,
     label: str | None = None,
     views: str | None = None,
-    on_bad_image: str = "error",
+    on_bad_image: str | None = None,
     device: str = "auto",
 ) -> Evaluation:
     """Measure a classifier on a split of labelled images.
@@ -92,7 +90,7 @@ def evaluate(
         label: the label column of a Parquet set that has several.
         views: test-time augmentation: ``none``, ``flip``, ``flip-shift``, ``five-crop`` or ``ten-crop``;
             by default that of the model's own recipe.
-        on_bad_image: ``"error"`` or ``"skip"``.
+        on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
         device: ``auto``, ``cpu``, ``cuda``...
 
     Returns:
@@ -105,21 +103,13 @@ def evaluate(
     >>> evaluation.confusion.shape
     torch.Size([10, 10])
     """
-    _check_on_bad_image(on_bad_image)
+    question = Question(split, data, root, label, on_bad_image, device)
     classifier, where = _ready(model, device)
-    own = classifier.data.get("name")
-    wanted = data or own
-    if not wanted:
-        raise ValueError("the model does not say which images it learned from; name a set with --data.name")
-    name = full_name(wanted)
-    own_label = classifier.data.get("label") if name == own else None
-    source = load_source(name, root=_path(root), label=label or own_label)
-    chosen, cut = choose_split(relabel(source, classifier.classes), split, classifier, name)
+    opened = question.open(classifier, where)
     how = classifier.preprocessing
-    opened = open_splits(chosen, how, cut=cut, storage=Storage(where), on_bad_image=on_bad_image)
-    batches = EvaluationBatches(opened.splits[split], BATCH_SIZE, Normalize(how, where, torch.channels_last))
+    batches = EvaluationBatches(opened.dataset, BATCH_SIZE, Normalize(how, where, torch.channels_last))
     seen = _views(classifier, views)
-    return evaluate_batches(classifier.network, batches, classifier.classes, opened.bad, views=seen)
+    return evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
 
 
 def predict(
@@ -147,7 +137,7 @@ def predict(
     Raises:
         ValueError: no such model or input, or an image that cannot be decoded.
     """
-    _check_on_bad_image(on_bad_image)
+    choose("on_bad_image", on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
     if top < 1:
         raise ValueError(f"top: {top} is not at least 1")
     classifier, where = _ready(model, device)
@@ -214,7 +204,7 @@ def check(data: str, *, root: str | Path | None = None, label: str | None = None
     >>> check("digits").problems
     []
     """
-    source = load_source(data, root=_path(root), label=label)
+    source = load_source(data, root=None if root is None else Path(root).expanduser(), label=label)
     return check_source(source, workers=default_workers(), near=near)
 
 
@@ -239,32 +229,3 @@ def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, tor
     where = pick_device(device)
     classifier = model if isinstance(model, Classifier) else load(model)
     return ready(classifier, where), where
-
-
-def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
-    """The part of the source of that name to open, and the cut that makes the wanted split of it.
-
-    The model's own set is cut as it was in training. Of another set, a split must be there, or
-    the set must be a single one, which is then taken whole.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
-    if split in source.splits and split != "train":
-        return replace(source, splits={split: source.splits[split]}), Cut()
-    own = classifier.data
-    if name == own.get("name"):
-        if split == "held-out" and not own["held_out"]:
-            raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
-        return source, Cut(own["held_out"], own["test"], own["split_seed"], own.get("train_images"))
-    if len(source.splits) > 1 and split not in source.splits:
-        raise ValueError(f"{name} has no {split} split; it has {', '.join(source.splits)}")
-    return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)
-
-
-def _path(root: str | Path | None) -> Path | None:
-    return None if root is None else Path(root).expanduser()
-
-
-def _check_on_bad_image(choice: str) -> None:
-    if choice not in ("error", "skip"):
-        raise ValueError(f"on_bad_image: {choice!r} is not error or skip")

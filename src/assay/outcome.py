@@ -22,11 +22,13 @@ from assay.selection import SELECTION
 from assay.tracking import Tracker
 from assay.training.position import Position
 
+_ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
+
 
 def as_classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     """The network as it stands, with all that goes into its file."""
     data = parts.data
-    origin = recipe.data.model_dump(include={"name", "label", "held_out", "test", "split_seed", "train_images"})
+    origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
     return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 

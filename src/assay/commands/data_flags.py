@@ -27,8 +27,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
     """``--on-bad-image``; ``of`` says which images where a command reads several kinds."""
-    help_text = f"{of}stop, or leave it out and exit 1"
-    parser.add_argument("--on-bad-image", default="error", metavar="error|skip", help=help_text)
+    help_text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
+    parser.add_argument("--on-bad-image", metavar="error|skip", help=help_text)
 
 
 def data_options(options: argparse.Namespace) -> dict[str, Any]:

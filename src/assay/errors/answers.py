@@ -14,35 +14,18 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from assay.api import choose_split, evaluate
+from assay.api import evaluate
 from assay.classifier import MODEL_FILE, Classifier, load, model_path
-from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
-from assay.data.load import Storage, open_splits
-from assay.data.sources import full_name, load_source
-from assay.data.split import relabel
+from assay.data.sources import full_name
 from assay.errors.results import Pictures
+from assay.labelled import Labelled, Question
 from assay.record import read_json, read_scores
 from assay.run_folder import RunFolder
 
 Scores = tuple[NDArray[np.float32], NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class Question:
-    """Which images the runs are to answer for; all as for ``assay.api.evaluate``."""
-
-    split: str = "test"
-    data: str | None = None
-    root: str | Path | None = None
-    label: str | None = None
-    on_bad_image: str = "error"
-    device: str = "auto"
-
-    @property
-    def names_data(self) -> bool:
-        """Whether images were asked for that must then be there; a root only says where to look."""
-        return self.data is not None or self.label is not None
+Opened = dict[str, Labelled | str]
+"""splits of data by what decides them, or why they cannot be opened"""
 
 
 @dataclass(frozen=True)
@@ -101,27 +84,25 @@ class Answers:
         return f"{self.split}/{row:05d}" if self.names is None else self.names[row]
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A split that was opened to learn its names and to show its pictures."""
-
-    dataset: Dataset
-    left_out: tuple[BadImageError, ...]
-
-
-def answer_all(runs: Sequence[str | Path], question: Question) -> list[Answers]:
+def answer_all(runs: Sequence[str | Path], question: Question, opened: Opened | None = None) -> list[Answers]:
     """The answers of several runs for the same images; only the first ones hold pictures.
+
+    Args:
+        runs: their folders or files.
+        question: which images.
+        opened: the data that earlier calls have opened under the same root; takes those that this one opens.
 
     Raises:
         ValueError: one line; no such run, data or split, scores that are not finite, or runs whose classes or images
             differ.
     """
-    opened: dict[str, _Opened | str] = {}
-    found: list[Answers] = []
-    for run in runs:
-        answers = _answer(run, question, opened)
-        found.append(replace(_of_the_same(found[0], answers), pictures=None) if found else answers)
-    return found
+    known: Opened = {} if opened is None else opened
+    return of_the_same_images([_answer(run, question, known) for run in runs])
+
+
+def of_the_same_images(found: Sequence[Answers]) -> list[Answers]:
+    """The answers, of which only the first ones hold pictures; raises ``ValueError`` as ``answer_all`` does."""
+    return [*found[:1], *(replace(_of_the_same(found[0], one), pictures=None) for one in found[1:])]
 
 
 def _of_the_same(first: Answers, other: Answers) -> Answers:
@@ -141,7 +122,7 @@ def _of_the_same(first: Answers, other: Answers) -> Answers:
     return other
 
 
-def _answer(run: str | Path, question: Question, opened: dict[str, _Opened | str]) -> Answers:
+def _answer(run: str | Path, question: Question, opened: Opened) -> Answers:
     """The run's answers; ``opened`` keeps the data for other runs that cut them alike."""
     classifier = load(run)
     scores = _stored(model_path(run), classifier, question)
@@ -150,7 +131,10 @@ def _answer(run: str | Path, question: Question, opened: dict[str, _Opened | str
     answers = _finite(Answers(str(run), question.split, classifier.classes, *scores, origin=classifier.data))
     if classifier.metrics.get("test_augmented"):
         answers = replace(answers, remarks=(f"{run}: the images were augmented as in its training, at random",))
-    key = json.dumps([classifier.data, classifier.classes])
+    form = classifier.preprocessing
+    key = json.dumps(
+        [question.split, classifier.data, classifier.classes, form.channels, form.stored, form.interpolation]
+    )
     data = opened[key] = opened.get(key) or _try_to_open(classifier, question)
     if isinstance(data, str):
         return replace(answers, remarks=(*answers.remarks, f"no names and no pictures: {data}"))
@@ -173,25 +157,14 @@ def _stored(file: Path, classifier: Classifier, question: Question) -> Scores | 
     return (scores, labels) if scores.shape == (len(labels), len(classifier.classes)) else None
 
 
-def _try_to_open(classifier: Classifier, question: Question) -> _Opened | str:
+def _try_to_open(classifier: Classifier, question: Question) -> Labelled | str:
     """The split of the data, or why it cannot be opened where nobody said that it could be."""
     try:
-        return _open(classifier, question)
+        return question.open(classifier, torch.device("cpu"))
     except (ValueError, OSError) as error:
         if question.names_data or isinstance(error, BadImageError):
             raise
         return " ".join(str(error).split())
-
-
-def _open(classifier: Classifier, question: Question) -> _Opened:
-    """The split of the data that the classifier learned from."""
-    name = classifier.data["name"]
-    root = None if question.root is None else Path(question.root).expanduser()
-    source = load_source(name, root=root, label=question.label or classifier.data.get("label"))
-    chosen, cut = choose_split(relabel(source, classifier.classes), question.split, classifier, name)
-    storage = Storage(torch.device("cpu"))
-    data = open_splits(chosen, classifier.preprocessing, cut=cut, storage=storage, on_bad_image=question.on_bad_image)
-    return _Opened(data.splits[question.split], tuple(data.bad))
 
 
 def _evaluated(run: str | Path, classifier: Classifier, question: Question) -> Answers:

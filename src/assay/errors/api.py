@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assay.choices import choose
 from assay.data.images import BadImageError
 from assay.errors.agreement import count_wrong, find_always_wrong
-from assay.errors.answers import Answers, Question, answer_all
+from assay.errors.answers import Answers, answer_all
 from assay.errors.calibration import calibrate
 from assay.errors.label_errors import cleanlab_filter, find_label_issues
 from assay.errors.mistakes import find_confusions, find_flips, find_mistakes
 from assay.errors.results import Errors
+from assay.labelled import Question
 
 
 def find_errors(
@@ -27,7 +27,7 @@ def find_errors(
     data: str | None = None,
     root: str | Path | None = None,
     label: str | None = None,
-    on_bad_image: str = "error",
+    on_bad_image: str | None = None,
     device: str = "auto",
     limit: int | None = None,
 ) -> Errors:
@@ -42,7 +42,7 @@ def find_errors(
         data: a set's name, as in a recipe; by default the set that the runs learned from.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
-        on_bad_image: ``"error"`` or ``"skip"``.
+        on_bad_image: ``"error"`` or ``"skip"``; by default, of the runs' own set, as in their training.
         device: ``auto``, ``cpu``, ``cuda``...
         limit: how many mistakes, pairs, images and labels to list at most; None lists all.
 
@@ -58,25 +58,38 @@ def find_errors(
     >>> found.split, found.images, len(found.calibration[0].bins)
     ('test', 355, 15)
     """
-    choose("on_bad_image", on_bad_image, dict.fromkeys(("error", "skip")))
     if not runs:
         raise ValueError("runs: name at least one")
     if limit is not None and limit < 1:
         raise ValueError(f"limit: {limit} is not at least 1")
+    question = Question(split, data, root, label, on_bad_image, device)
     if label_errors:
         cleanlab_filter()  # missing, it is missed before any work
         if label_split == "train":
             raise ValueError("label_split: the runs have learned the labels of train; choose held-out or test")
-    question = Question(split, data, root, label, on_bad_image, device)
     answers = answer_all([*runs, *([] if against is None else [against])], question)
     own = answers[: len(runs)]
-    found = replace(_errors(own), flips=None if against is None else find_flips(own[0], answers[-1]))
-    remarks = [remark for one in answers for remark in one.remarks]
-    if label_errors:
-        doubted, why = _unlearned(runs, own, question, label_split)
-        found = replace(found, label_issues=find_label_issues(doubted))
-        remarks += [*why, *(remark for one in doubted for remark in one.remarks)]
-    return _shorten(replace(found, remarks=tuple(dict.fromkeys(remarks))), limit)
+    found = summarise(own, None if against is None else answers[-1], limit)
+    if not label_errors:
+        return found
+    doubted, why = _unlearned(runs, own, question, label_split)
+    remarks = [*found.remarks, *why, *(remark for one in doubted for remark in one.remarks)]
+    found = replace(found, label_issues=find_label_issues(doubted), remarks=tuple(dict.fromkeys(remarks)))
+    return _shorten(found, limit)
+
+
+def summarise(runs: Sequence[Answers], other: Answers | None = None, limit: int | None = None) -> Errors:
+    """What the answers of runs get wrong.
+
+    Args:
+        runs: for the same images, as ``answer_all`` gives them.
+        other: of which one to see what flips between the first run and it.
+        limit: as for ``find_errors``.
+    """
+    several = [*runs, *([] if other is None else [other])]
+    remarks = dict.fromkeys(remark for one in several for remark in one.remarks)
+    flips = None if other is None else find_flips(runs[0], other)
+    return _shorten(replace(_errors(runs), flips=flips, remarks=tuple(remarks)), limit)
 
 
 def _errors(runs: Sequence[Answers]) -> Errors:

@@ -62,7 +62,7 @@ def inspect(
     split: str = "test",
     root: str | Path | None = None,
     label: str | None = None,
-    on_bad_image: str = "error",
+    on_bad_image: str | None = None,
     device: str = "auto",
     out: str | Path | None = None,
     formats: Sequence[str] = FORMATS,
@@ -81,7 +81,7 @@ def inspect(
         split: which of its splits.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
-        on_bad_image: ``"error"`` or ``"skip"``.
+        on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
         device: ``auto``, ``cpu``, ``cuda``...
         out: the folder of the results; by default ``inspection`` beside the model.
         formats: of the figures: ``png``, ``svg``.
@@ -156,8 +156,9 @@ def _activation_maps(classifier: Classifier, examples: Examples, layer: str, tit
     labels = [
         answer if label is None else label for label, answer in zip(examples.labels, examples.answers, strict=True)
     ]
+    device = examples.inputs.device
     answers_maps, labels_maps = (
-        class_activation_maps(classifier.network, examples.inputs, torch.tensor(asked), layer)
+        class_activation_maps(classifier.network, examples.inputs, torch.tensor(asked, device=device), layer)
         for asked in (examples.answers, labels)
     )
     return plots.plot_activation_maps(

@@ -73,7 +73,7 @@ def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) 
     boxes = theoretical_boxes(network, images[:1], layers)
     fields = []
     for layer in layers:
-        total = torch.stack([part[layer].abs().sum((0, 1)) for part in parts]).sum(0).double().cpu().numpy()
+        total = torch.stack([part[layer].abs().sum((0, 1)) for part in parts]).sum(0).cpu().double().numpy()
         fields.append(ReceptiveField(layer, total / (total.max() or 1), boxes[layer]))
     return fields
 

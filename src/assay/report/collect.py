@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.classifier import MODEL_FILE, load
-from assay.errors.api import find_errors
+from assay.errors.answers import Answers, Opened, answer_all, of_the_same_images
+from assay.errors.api import summarise
 from assay.errors.results import Errors
+from assay.labelled import Question
 from assay.models.kernels import Kernels, first_kernels
-from assay.record import SCORES_FILE, RunRecord, read_scores
+from assay.record import SCORES_FILE, RunRecord
 from assay.report.find import Found, find_folders
 from assay.studies.api import StudyReport, show_study
 from assay.studies.folder import read_plan, store_of
@@ -103,11 +105,13 @@ def collect(
     studies = tuple(_study_part(f"study-{place}", folder) for place, folder in enumerate(found.studies, start=1))
     names = _names(found)
     most = max(4, min(_MOST_PICTURES, _ALL_PICTURES // max(len(names), 1)))
-    runs = tuple(
-        _run_part(f"run-{place}", name, folder, most, root)
+    opened: Opened = {}
+    parts = [
+        _run_part(f"run-{place}", name, folder, most, root, opened)
         for place, (folder, name) in enumerate(names.items(), start=1)
-    )
-    return Report(title or _title(paths), command, runs, studies, _together(runs, most, root))
+    ]
+    runs, answers = tuple(run for run, _ in parts), {run.key: said for run, said in parts if said is not None}
+    return Report(title or _title(paths), command, runs, studies, _together(runs, answers, most))
 
 
 def _title(paths: Sequence[str | Path]) -> str:
@@ -162,16 +166,20 @@ def _study_part(key: str, folder: Path) -> StudyPart:
         return StudyPart(key, folder.name, folder, None, (f"The study cannot be read: {error}.",))
 
 
-def _run_part(key: str, name: str, folder: Path, most: int, root: str | Path | None) -> RunPart:
+def _run_part(
+    key: str, name: str, folder: Path, most: int, root: str | Path | None, opened: Opened
+) -> tuple[RunPart, Answers | None]:
     try:
         record = RunRecord.read(folder)
     except (ValueError, OSError) as error:
-        return RunPart(key, name, folder, None, remarks=(f"The record cannot be read: {error}.",))
+        return RunPart(key, name, folder, None, remarks=(f"The record cannot be read: {error}.",)), None
     remarks = list(_state(record))
     kernels = _kernels(folder, remarks)
     split = "test" if "test" in record.summary else "held-out"
-    errors, confusion = _errors(record, split, most, root, remarks)
-    return RunPart(key, name, folder, record, split, errors, confusion, kernels, tuple(remarks))
+    answers = _answers(record, split, root, opened, remarks)
+    errors = None if answers is None else summarise([answers], limit=most)
+    confusion = None if answers is None else _confusion(answers)
+    return RunPart(key, name, folder, record, split, errors, confusion, kernels, tuple(remarks)), answers
 
 
 def _state(record: RunRecord) -> list[str]:
@@ -195,45 +203,49 @@ def _kernels(folder: Path, remarks: list[str]) -> Kernels | None:
         return None
 
 
-def _errors(
-    record: RunRecord, split: str, most: int, root: str | Path | None, remarks: list[str]
-) -> tuple[Errors | None, NDArray[np.int64] | None]:
-    """What the run gets wrong, from the answers that it left."""
+def _answers(
+    record: RunRecord, split: str, root: str | Path | None, opened: Opened, remarks: list[str]
+) -> Answers | None:
+    """What the run answered for the split; None, and a remark, where that cannot be said."""
     if record.summary.get("status") != "finished":
-        return None, None
+        return None
     if not (record.folder / SCORES_FILE).is_file():
         remarks.append(
             f"No confusions and no mistakes: the run left no answers ({SCORES_FILE}); an older version did not."
         )
-        return None, None
+        return None
     try:
-        scores, labels = read_scores(record.folder, split)
-        errors = find_errors([record.folder], split=split, root=root, limit=most)
+        (answers,) = answer_all([record.folder], Question(split, root=root), opened)
     except (ValueError, OSError) as error:
         remarks.append(f"No confusions and no mistakes: {error}.")
-        return None, None
-    if errors.pictures is None:
+        return None
+    if answers.pictures is None:
         remarks.append("No pictures of the mistakes: the images are not at hand.")
-    counts = np.zeros((scores.shape[1],) * 2, np.int64)
-    np.add.at(counts, (labels, scores.argmax(axis=1)), 1)
-    return errors, counts
+    else:
+        remarks += [f"{remark}." for remark in answers.remarks]
+    return answers
 
 
-def _together(runs: Sequence[RunPart], most: int, root: str | Path | None) -> tuple[Together, ...]:
+def _confusion(answers: Answers) -> NDArray[np.int64]:
+    """How often each label, by row, was given each answer."""
+    counts = np.zeros((len(answers.classes),) * 2, np.int64)
+    np.add.at(counts, (answers.labels, answers.predicted), 1)
+    return counts
+
+
+def _together(runs: Sequence[RunPart], answers: Mapping[str, Answers], most: int) -> tuple[Together, ...]:
     """The runs' errors by set of images; where there are two runs of a set, with what flips between them."""
     groups: dict[tuple[str, str], list[RunPart]] = {}
     for run in runs:
-        if run.errors is not None and run.record is not None:
+        if run.key in answers and run.record is not None:
             groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
-    return tuple(_errors_of(group, most, root) for group in groups.values() if len(group) > 1)
+    return tuple(_errors_of(group, answers, most) for group in groups.values() if len(group) > 1)
 
 
-def _errors_of(runs: Sequence[RunPart], most: int, root: str | Path | None) -> Together:
+def _errors_of(runs: Sequence[RunPart], answers: Mapping[str, Answers], most: int) -> Together:
     names = tuple(run.name for run in runs)
-    folders = [run.folder for run in runs]
-    against = folders[1] if len(folders) == 2 else None
     try:
-        errors = find_errors(folders, split=runs[0].split, against=against, root=root, limit=most)
-    except (ValueError, OSError) as error:  # cut in other ways, so that the images are not the same
+        found = of_the_same_images([answers[run.key] for run in runs])
+    except ValueError as error:  # cut in other ways, so that the images are not the same
         return Together(names, None, f"{', '.join(names)}: not compared: {error}.")
-    return Together(names, errors)
+    return Together(names, summarise(found, found[1] if len(found) == 2 else None, most))
