@@ -21,7 +21,7 @@ from assay.data.preprocess import Normalize
 from assay.data.sources import load_source
 from assay.data.views import VIEWS, Views
 from assay.device import pick_device, reproducible
-from assay.evaluation import BATCH_SIZE, Evaluation, evaluate_batches
+from assay.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.labelled import ON_BAD_IMAGE, Question
 from assay.parts import wire
 from assay.prediction import Predictions, predict_images
@@ -107,7 +107,7 @@ def evaluate(
     classifier, where = _ready(model, device)
     opened = question.open(classifier, where)
     how = classifier.preprocessing
-    batches = EvaluationBatches(opened.dataset, BATCH_SIZE, Normalize(how, where, torch.channels_last))
+    batches = EvaluationBatches(opened.dataset, batch_size(how.size), Normalize(how, where, torch.channels_last))
     seen = _views(classifier, views)
     return evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
 

@@ -17,7 +17,15 @@ from assay.data.images import BadImageError
 from assay.data.views import VIEWS, Views
 
 CALIBRATION_BINS = 15
-BATCH_SIZE = 256  # the same wherever a network answers: another size may round the last digit otherwise
+_MOST_IMAGES, _MOST_PIXELS = 256, 256 * 224**2
+
+
+def batch_size(size: int) -> int:
+    """How many images of ``size`` pixels a side a network answers for at once: 256, and of above 224 pixels fewer.
+
+    It is the same wherever a network answers: another number may round the last digit otherwise.
+    """
+    return max(1, min(_MOST_IMAGES, _MOST_PIXELS // size**2))
 
 
 @torch.inference_mode()

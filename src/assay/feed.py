@@ -14,7 +14,7 @@ from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Cut, Data, Storage, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
 from assay.data.sources import load_source
-from assay.evaluation import BATCH_SIZE
+from assay.evaluation import batch_size
 from assay.recipe import Recipe
 from assay.sections import AugmentSection, DataSection
 
@@ -91,7 +91,7 @@ def _evaluated(
     images, changes = _augmented(data.splits[name], section, data.preprocessing, name)
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
-    return EvaluationBatches(images, BATCH_SIZE, normalize, augmentations=changes, seed=seed)
+    return EvaluationBatches(images, batch_size(data.preprocessing.size), normalize, augmentations=changes, seed=seed)
 
 
 def _augmented(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -80,7 +83,24 @@ class Question:
         dataset = opened.splits[self.split]
         if not len(dataset):
             raise ValueError(f"{name}: there are no {self.split} images")
+        if self.split not in source.splits or self.split == "train":
+            _check_cut(dataset, self.split, usual)
         return Labelled(dataset, tuple(opened.bad))
+
+
+def digest(names: Sequence[str]) -> str:
+    """16 hexadecimal digits of the names of images, in their order."""
+    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _check_cut(dataset: Dataset, split: str, training: Mapping[str, Any]) -> None:
+    """Refuse a split that was cut from other images than in the training, for it may hold images learned from."""
+    wanted = training.get("images", {}).get(split)
+    if wanted and digest(dataset.names) != wanted:
+        raise ValueError(
+            f"{training['name']}: images came, went or were renamed, so its {split} split is not that of the training "
+            "and may hold images that the model learned from; name a set of other images with --data.name"
+        )
 
 
 def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:

@@ -13,6 +13,7 @@ from assay.classifier import MODEL_FILE, Classifier, load, ready
 from assay.data.sources import full_name
 from assay.data.views import VIEWS
 from assay.evaluation import Evaluation, evaluate_batches
+from assay.labelled import digest
 from assay.models.cost import count_flops
 from assay.parts import Parts, architecture
 from assay.recipe import Recipe
@@ -30,6 +31,7 @@ def as_classifier(recipe: Recipe, parts: Parts, metrics: Row) -> Classifier:
     data = parts.data
     origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
+    origin["images"] = {split: digest(dataset.names) for split, dataset in data.splits.items()}
     return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 
 

@@ -16,7 +16,7 @@ from assay.data.dataset import Decoded, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
 from assay.data.views import VIEWS, Views
-from assay.evaluation import BATCH_SIZE, predict_scores
+from assay.evaluation import batch_size, predict_scores
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ def predict_images(
     Raises:
         BadImageError: an image cannot be decoded, and ``skip_bad`` is not set.
     """
-    count = len(images.names)
-    chunks = [range(start, min(start + BATCH_SIZE, count)) for start in range(0, count, BATCH_SIZE)]
+    count, size = len(images.names), batch_size(classifier.preprocessing.size)
+    chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
     busy = workers if len(chunks) > 1 else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
     decoded = cast("Generator[Decoded]", decode(images, classifier.preprocessing, chunks, busy))
     with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
-        good = _GoodImages(decoded, skip_bad=skip_bad)
+        good = _GoodImages(decoded, size, skip_bad=skip_bad)
         scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
     return Predictions(tuple(_rank(scores, names, classifier.classes, top)), tuple(good.bad.values()))
@@ -102,8 +102,8 @@ class _GoodImages:
     batches give the same answers to the last digit.
     """
 
-    def __init__(self, decoded: Iterable[Decoded], *, skip_bad: bool) -> None:
-        self._decoded, self._skip_bad = decoded, skip_bad
+    def __init__(self, decoded: Iterable[Decoded], size: int, *, skip_bad: bool) -> None:
+        self._decoded, self._size, self._skip_bad = decoded, size, skip_bad
         self.bad: dict[int, BadImageError] = {}
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -115,9 +115,9 @@ class _GoodImages:
             row += len(pixels)
             good = np.delete(pixels, list(bad), axis=0)
             waiting = good if waiting is None else np.concatenate([waiting, good])
-            while len(waiting) >= BATCH_SIZE:
-                yield torch.from_numpy(waiting[:BATCH_SIZE])
-                waiting = waiting[BATCH_SIZE:]
+            while len(waiting) >= self._size:
+                yield torch.from_numpy(waiting[: self._size])
+                waiting = waiting[self._size :]
         if waiting is not None and len(waiting):
             yield torch.from_numpy(waiting)
 

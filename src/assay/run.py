@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,35 +95,52 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     """
     watcher = watcher or Silence()
     folder = RunFolder(out)
-    previous = folder.previous_state(recipe) if resume else None
     if not resume:
         folder.check_new()
-    if previous and folder.summary.exists() and _is_over(recipe, previous["position"]):
-        watcher.say(f"{out} is finished; ask for more with --train.epochs (or train.patience)")
-        return RunRecord.read(out)
+        return _do(recipe, folder, None, folder.held_as_new(), watcher)
+    folder.check_there()
+    with folder.held():
+        previous = folder.previous_state(recipe)
+        if previous and folder.summary.exists() and _is_over(recipe, previous["position"]):
+            watcher.say(f"{out} is finished; ask for more with --train.epochs (or train.patience)")
+            return RunRecord.read(out)
+        return _do(recipe, folder, previous, nullcontext(), watcher)
+
+
+def _do(
+    recipe: Recipe,
+    folder: RunFolder,
+    previous: State | None,
+    claim: AbstractContextManager[None],
+    watcher: Watcher,
+) -> RunRecord:
+    """The run from its previous state on; the folder is claimed once nothing can be wrong with recipe or data."""
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
         parts = wire(recipe, device, previous)
         for remark in [*(f"left out: {error}" for error in parts.data.bad), *parts.notes]:
             watcher.say(remark)
         position = _go_back_to(previous, parts) if previous else Position.start(device)
-        folder.begin(recipe, str(device), {"parameters": parts.parameters})
-        folder.metrics.cut(position.metrics_size)
-        folder.timings.cut(position.timings_size)
-        steps_done = position.epoch * len(parts.batches) + position.step
-        tracker = open_tracker(
-            out / "tb",
-            parts.network,
-            wanted=recipe.train.tensorboard,
-            steps=len(parts.batches),
-            done=steps_done,
-            state=previous.get("tracker") if previous else {},
-        )
-        with closing(tracker):
-            probe = _probe(recipe, parts, out, previous)
-            _train(Run(recipe, folder, parts, position, tracker, watcher, stop, probe))
-            finish(recipe, folder, parts, position, tracker)
-    return RunRecord.read(out)
+        with claim:
+            folder.begin(recipe, str(device), {"parameters": parts.parameters})
+            folder.metrics.cut(position.metrics_size)
+            folder.timings.cut(position.timings_size)
+            with closing(_tracker(recipe, folder, parts, position, previous)) as tracker:
+                probe = _probe(recipe, parts, folder.path, previous)
+                _train(Run(recipe, folder, parts, position, tracker, watcher, stop, probe))
+                finish(recipe, folder, parts, position, tracker)
+    return RunRecord.read(folder.path)
+
+
+def _tracker(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, previous: State | None) -> Tracker:
+    return open_tracker(
+        folder.path / "tb",
+        parts.network,
+        wanted=recipe.train.tensorboard,
+        steps=len(parts.batches),
+        done=position.epoch * len(parts.batches) + position.step,
+        state=previous.get("tracker") if previous else {},
+    )
 
 
 def _is_over(recipe: Recipe, position: State) -> bool:

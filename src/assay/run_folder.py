@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from assay.atomic import replace_file
 from assay.data.sources import full_name
@@ -66,18 +70,44 @@ class RunFolder:
         if self.path.is_file() or (self.path.is_dir() and any(self.path.glob("[!.]*"))):
             raise ValueError(f"{self.path} is there already and is not a run folder; choose another --out")
 
+    def check_there(self) -> None:
+        """Raise ``ValueError`` where no run lies there."""
+        if not self.recipe.exists():
+            raise ValueError(f"{self.path}: no run to resume there")
+
     def previous_state(self, recipe: Recipe) -> State | None:
         """The checkpoint to go on from; None where the run was stopped before its first one.
 
         Raises:
             ValueError: there is no run, the checkpoint is damaged, or it is of another recipe.
         """
-        if not self.recipe.exists():
-            raise ValueError(f"{self.path}: no run to resume there")
+        self.check_there()
         state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
         before = read_recipe(self.recipe) if state is None else Recipe.from_dict(state["recipe"])
         check_same(before, recipe, epochs_done=0 if state is None else state["position"]["epoch"])
         return state
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for this process alone, made where it is missing; raises ``ValueError`` where another has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(f"{self.path}: another process is training there") from None
+        try:
+            yield
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+
+    @contextmanager
+    def held_as_new(self) -> Iterator[None]:
+        """The same for a new run; raises ``ValueError`` where another has begun there meanwhile."""
+        with self.held():
+            self.check_new()
+            yield
 
     def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
         """Create the folder, or take it up again, and write down recipe and environment."""

@@ -22,10 +22,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("ASSAY_CACHE") or platformdirs.user_cache_path("assay")).expanduser()
 
 
-def cached(key: str | None, compute: Callable[[], Arrays | None]) -> Arrays | None:
+def cached(
+    key: str | None, compute: Callable[[], Arrays | None], keep: Callable[[Arrays], bool] = lambda _: True
+) -> Arrays | None:
     """The arrays kept under ``key``, or those computed now and kept for the next time.
 
-    Nothing is kept where the key or the result is None, and where the folder cannot be written.
+    Nothing is kept where the key or the result is None, where ``keep`` says so of the result, and where the folder
+    cannot be written.
     """
     if key is None:
         return compute()
@@ -37,7 +40,7 @@ def cached(key: str | None, compute: Callable[[], Arrays | None]) -> Arrays | No
         return dict(load_file(path))
     except (OSError, SafetensorError):  # absent, or cut off: then it is made again
         arrays = compute()
-    if arrays is not None:
+    if arrays is not None and keep(arrays):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))

@@ -41,7 +41,8 @@ def survey(images: Images) -> Survey:
     if isinstance(images, ArrayImages):
         return _of_arrays(images)
     fingerprint = images.fingerprint()
-    arrays = cached(fingerprint and f"survey {fingerprint}", lambda: _read_headers(images))
+    key = fingerprint and f"survey {fingerprint}"
+    arrays = cached(key, lambda: _read_headers(images), keep=lambda found: not found["passing"].any())
     assert arrays is not None
     reasons = json.loads(arrays["reasons"].tobytes().decode())
     return Survey(arrays["widths"], arrays["heights"], arrays["gray"].astype(bool), reasons)
@@ -56,22 +57,29 @@ def _of_arrays(images: ArrayImages) -> Survey:
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
     with quiet():
         rows = [_header(images, row) for row in range(len(images.names))]
-    widths, heights, gray, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
+    widths, heights, gray, reasons, passing = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return {
         "widths": np.array(widths, dtype=np.int64),
         "heights": np.array(heights, dtype=np.int64),
         "gray": np.array(gray, dtype=np.uint8),
+        "passing": np.array(passing, dtype=np.uint8),
         "reasons": np.frombuffer(json.dumps(reasons).encode(), dtype=np.uint8),
     }
 
 
-def _header(images: Images, row: int) -> tuple[int, int, bool, str]:
+def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
+    """Width, height, whether it is gray; or why it cannot be read, and whether that may pass (a right, a network)."""
     try:
         with images.open(row) as image:
             turned = orientation(image) in (5, 6, 7, 8)  # EXIF orientations on their side
             width, height = image.size[::-1] if turned else image.size
-            return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, ""
+            return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, "", False
     except BadImageError as error:
-        return 0, 0, True, error.reason
+        return 0, 0, True, error.reason, _may_pass(error.__context__)
     except Exception as error:
-        return 0, 0, True, " ".join(str(error).split()) or type(error).__name__
+        return 0, 0, True, " ".join(str(error).split()) or type(error).__name__, _may_pass(error)
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether the system refused to read; what is wrong with the bytes has no number of the system's."""
+    return isinstance(error, OSError) and error.errno is not None

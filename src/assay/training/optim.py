@@ -38,15 +38,29 @@ def sgd(
         raise ValueError("optim.nesterov needs optim.momentum above 0")
     if nesterov and dampening:
         raise ValueError("optim.nesterov has no dampening: leave out optim.dampening")
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         groups,
         lr=lr,
         weight_decay=weight_decay,
         momentum=momentum,
         dampening=dampening,
         nesterov=nesterov,
-        fused=True,
+        fused=not dampening,
     )
+    if momentum and not dampening:
+        _begin_at_rest(optimizer)
+    return optimizer
+
+
+def _begin_at_rest(optimizer: Optimizer) -> None:
+    """Momentum 0 for every weight, from which the first step is the gradient, as without.
+
+    The fused step makes all momenta of a group at its first step or none: it fails where some layers learn later than
+    others, and where the first step of a half-precision run overflows it leaves them as the memory was.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
 
 def adagrad(groups: Groups, *, lr: float, weight_decay: float = 0.0, eps: float = 1e-10) -> Optimizer:
