@@ -150,7 +150,7 @@ MODELS = [
     ("predict pickle.safetensors pets", "pickle.safetensors: not a model file, or cut off"),
     ("evaluate run --split tset --out new", "unknown split 'tset': did you mean test?"),
     ("evaluate run --data.name folder:pets --out new", "the data's class 'cat' is not among the model's"),
-    ("evaluate run --on-bad-image skp --out new", "on_bad_image: 'skp' is not error or skip"),
+    ("evaluate run --on-bad-image skp --out new", "unknown on_bad_image 'skp': did you mean skip?"),
     ("evaluate run --data.label fine --out new", "data.label is for parquet:PATH sets"),
     ("evaluate run --device tpu --out new", "no 'tpu' on this machine"),
 ]
@@ -168,7 +168,7 @@ PREDICTIONS = [
     ("predict run file.txt --out new.csv", "file.txt: not an image"),
     ("predict run pets --top 0 --out new.csv", "top: 0 is not at least 1"),
     ("predict run pets --top many --out new.csv", "argument --top: invalid int value: 'many'"),
-    ("predict run pets --on-bad-image skp --out new.csv", "on_bad_image: 'skp' is not error or skip"),
+    ("predict run pets --on-bad-image skp --out new.csv", "unknown on_bad_image 'skp': did you mean skip?"),
 ]
 
 

@@ -10,7 +10,7 @@ from assay.data.batches import EvaluationBatches
 from assay.data.dataset import MemoryDataset
 from assay.data.preprocess import Normalize, Preprocessing
 from assay.data.views import VIEWS
-from assay.evaluation import Evaluation, evaluate_batches, predict_scores
+from assay.evaluation import Evaluation, batch_size, evaluate_batches, predict_scores
 
 
 def make(scores: torch.Tensor, labels: list[int], classes: int) -> Evaluation:
@@ -105,3 +105,8 @@ def test_views_reach_the_network() -> None:
 class LeftColumn(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return images[:, 0, :, 0]
+
+
+@pytest.mark.parametrize(("size", "images"), [(8, 256), (224, 256), (225, 253), (448, 64), (2048, 3), (10**5, 1)])
+def test_large_images_are_answered_for_in_smaller_batches(size: int, images: int) -> None:
+    assert batch_size(size) == images

@@ -18,6 +18,7 @@ from assay.evaluation import evaluate_batches
 from assay.recipe import Recipe
 from assay.record import RunRecord
 from assay.run import DivergedError, InterruptedRunError, run
+from assay.run_folder import RunFolder
 from assay.training import losses
 from stop_after import StopAfter
 
@@ -221,6 +222,30 @@ def test_a_run_does_not_begin_where_something_is(finished: RunRecord, tmp_path: 
         run(TINY, tmp_path)
     with pytest.raises(ValueError, match="no run to resume"):
         run(TINY, tmp_path / "absent", resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_one_process_at_a_time(tmp_path: Path, resume: bool) -> None:
+    recipe = TINY.but({"train.epochs": 1})
+    if resume:
+        run(recipe, tmp_path / "run")
+    with RunFolder(tmp_path / "run").held(), pytest.raises(ValueError, match="another process is training there"):
+        run(recipe, tmp_path / "run", resume=resume)
+    assert (tmp_path / "run" / "recipe.yaml").exists() == resume
+    run(recipe, tmp_path / "run", resume=resume)
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_a_run_that_began_there_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = TINY.but({"train.epochs": 1})
+    run(recipe, tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    looks = iter([None])  # the first look sees nothing there
+    check = RunFolder.check_new
+    monkeypatch.setattr(RunFolder, "check_new", lambda folder: next(looks, ...) and check(folder))
+    with pytest.raises(ValueError, match="holds a run already"):
+        run(recipe.but({"train.seed": 1}), tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_bad_recipe_leaves_nothing_behind(tmp_path: Path) -> None:

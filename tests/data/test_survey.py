@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -63,6 +64,14 @@ def test_headers_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert again.heights.tolist() == [3, 0]
     assert again.gray.tolist() == first.gray.tolist()
     assert list(again.reasons) == list(first.reasons)
+
+
+def test_what_the_system_refused_once_is_read_again(tmp_path: Path) -> None:
+    images = files(tmp_path, a=Image.new("L", (2, 3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Image, "open", Mock(side_effect=PermissionError(13, "Permission denied")))
+        assert "Permission denied" in survey(images).reasons[0]
+    assert survey(images).widths.tolist() == [2]
 
 
 def test_changed_file_is_read_again(tmp_path: Path) -> None:

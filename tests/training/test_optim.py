@@ -191,3 +191,32 @@ def test_layers_have_rates_of_their_own() -> None:
 def test_learning_rate_is_needed() -> None:
     with pytest.raises(ValueError, match=r"^optimizer sgd needs 'lr'$"):
         build_optimizer("sgd", weights())
+
+
+@pytest.mark.parametrize("options", [{}, {"nesterov": True}, {"dampening": 0.9}])
+def test_weights_of_a_group_may_begin_to_learn_one_after_another(options: dict[str, Any]) -> None:
+    ours, theirs = weights(), weights()
+    steps = {"lr": 0.3, "momentum": 0.9, **options}
+    for parameters, optimizer in ((ours, build_optimizer("sgd", ours, **steps)), (theirs, SGD(theirs, **steps))):
+        for parameter in parameters[:2]:
+            parameter.requires_grad_(False)
+        after_steps(parameters, optimizer, 2)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        after_steps(parameters, optimizer, 2)
+    assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
+
+
+def test_a_first_step_that_overflows_leaves_the_momentum_at_rest() -> None:
+    ours, theirs = weights(), weights()
+    optimizer = build_optimizer("sgd", ours, lr=0.3, momentum=0.9)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    scaler.scale(torch.ones(()))  # makes the scale
+    for parameter in ours:
+        parameter.grad = torch.full_like(parameter, torch.inf)
+    scaler.step(optimizer)
+    scaler.update()
+    assert_close(ours, weights(), atol=0, rtol=0)
+    after_steps(ours, optimizer, 3)
+    after_steps(theirs, SGD(theirs, lr=0.3, momentum=0.9), 3)
+    assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
