@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from assay.analysis.plots import save_figure
+from assay.analysis.text import one_line
 from assay.data.dataset import MemoryDataset
 from assay.errors.answers import Answers
 from assay.errors.api import _errors
-from assay.errors.galleries import galleries, one_line
+from assay.errors.galleries import galleries
 from assay.errors.mistakes import find_flips
 from assay.errors.output import Output
 from assay.errors.plots import plot_calibration, plot_gallery, plot_wrong_in_runs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
+from assay.analysis.plots import save_figure
 from assay.inspection import plots
 from assay.inspection.examples import Examples
 from assay.inspection.figures import columns_for, mosaic
@@ -126,3 +130,17 @@ def test_receptive_fields_state_both_sizes() -> None:
     assert "near theoretical 9x9 effective side 4.0" in text
     assert "dead theoretical 32x32, cut by the edge the unit answers to no image" in text
     assert "over 1 image," in text
+
+
+def test_names_that_are_no_text_are_drawn_and_written(tmp_path: Path) -> None:
+    name = "caf\udce9\n$x"
+    odd = replace(examples(), names=(name, name))
+    figures = [
+        plots.plot_kernels(Kernels("conv1", np.ones((4, 3, 7, 7), np.float32)), name),
+        plots.plot_features(odd, [name, "dog"], "layer", torch.zeros(2, 5, 4, 4), name),
+        plots.plot_activation_maps(odd, [name, "dog"], "layer", torch.ones(2, 4, 4), torch.ones(2, 4, 4), name),
+    ]
+    for figure in figures:
+        assert "caf\\udce9 \\$x" in words(figure)
+        for kind in ("png", "svg"):
+            save_figure(figure, tmp_path / f"figure.{kind}")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from assay.analysis.text import plain
 from assay.atomic import replace_file
 from assay.data.dataset import Dataset
 from assay.evaluation import Evaluation
@@ -42,7 +43,7 @@ def plot_curves(metrics: Sequence[Mapping[str, Any]], title: str = "") -> Figure
         title: stands above both.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(_plain(title))
+    figure.suptitle(plain(title))
     loss, accuracy = figure.subplots(1, 2)
     for split in _COLORS:
         if f"{split}_loss" in metrics[0]:
@@ -69,10 +70,10 @@ def plot_confusion(evaluation: Evaluation, title: str = "") -> Figure:
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(image, ax=axes, label="percent of the label's images", shrink=0.8)
     small = 9 if classes <= 20 else 5
-    names = [_plain(name) for name in evaluation.classes]
+    names = [plain(name) for name in evaluation.classes]
     axes.set_xticks(range(classes), names, rotation=90, fontsize=small)
     axes.set_yticks(range(classes), names, fontsize=small)
-    axes.set(xlabel="predicted", ylabel="label", title=_plain(title))
+    axes.set(xlabel="predicted", ylabel="label", title=plain(title))
     if classes <= 20:
         _write_counts(axes, counts, share)
     return figure
@@ -90,7 +91,7 @@ def plot_samples(dataset: Dataset, classes: Sequence[str], title: str = "", each
     labels = dataset.labels.cpu()
     rows = [torch.nonzero(labels == number).flatten()[:each].tolist() for number in range(min(len(classes), most))]
     figure = Figure(figsize=(1.6 + 0.8 * each, 0.5 + 0.8 * len(rows)), layout="constrained")
-    figure.suptitle(_plain(title))
+    figure.suptitle(plain(title))
     grid = figure.subplots(len(rows), each, squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
@@ -133,7 +134,7 @@ def _gallery(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], tit
     columns = 8
     lines = max(math.ceil(len(pictures) / columns), 1)
     figure = Figure(figsize=(1.45 * columns, 0.6 + 1.85 * lines), layout="constrained")
-    figure.suptitle(_plain(title) if pictures else f"{_plain(title)}\nno mistakes")
+    figure.suptitle(plain(title) if pictures else f"{plain(title)}\nno mistakes")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -160,9 +161,4 @@ def _show(axes: Axes, picture: NDArray[np.uint8]) -> None:
 def _short(text: str, most: int = 16, *, end: bool = False) -> str:
     """At most so many characters, of the text's beginning or of its end."""
     cut = text if len(text) <= most else (f"…{text[1 - most :]}" if end else f"{text[: most - 1]}…")
-    return _plain(cut)
-
-
-def _plain(text: str) -> str:
-    """The text as it is: a ``$`` would begin a formula."""
-    return text.replace("$", r"\$")
+    return plain(cut)

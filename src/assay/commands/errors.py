@@ -65,7 +65,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def print_errors(found: Errors) -> None:
     """How much is wrong, and the first lines of what was found."""
-    from assay.errors.galleries import one_line
+    from assay.analysis.text import one_line
 
     for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
         share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
@@ -100,7 +100,7 @@ def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> No
 
 def print_flips(flips: Flips) -> None:
     """How many images flip either way, and the first of them."""
-    from assay.errors.galleries import one_line
+    from assay.analysis.text import one_line
 
     test = f"McNemar's exact test p = {flips.p:.2g}"
     print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
@@ -134,7 +134,7 @@ def print_table(title: str, heading: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    from assay.errors.galleries import one_line
+    from assay.analysis.text import one_line
 
     if not rows:
         return

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assay.analysis.text import one_line, plain
 from assay.choices import choose
 from assay.errors.results import Errors, Flip, Flips, LabelIssue, LabelIssues, Mistake, Pictures
-from assay.inspection.figures import plain, short
+from assay.inspection.figures import short
 
 _WRONG, _RIGHT, _DOUBTED = "#b3261e", "#2d6a4a", "#8a5a00"
 _ABOVE = "Above each image: the answer and its probability, the label, and the name."
@@ -64,12 +65,6 @@ def galleries(found: Errors, pair: tuple[str, str] | None = None) -> list[Galler
     if found.label_issues is not None and found.label_issues.pictures is not None:
         made.append(_labels(found, found.label_issues, found.label_issues.pictures))
     return [gallery for gallery in made if gallery.tiles]
-
-
-def one_line(text: str) -> str:
-    """A name from the data as printable text: no line breaks, no bytes that are no letters."""
-    visible = text.encode(errors="backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else " " for letter in visible)
 
 
 def _mistakes(found: Errors, pictures: Pictures) -> Gallery:
@@ -166,4 +161,4 @@ def _class(name: str, most: int = 15) -> str:
 
 def _name(name: str) -> str:
     """The end of an image's name."""
-    return short(one_line(name), 20)
+    return short(name, 20)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from assay.errors.galleries import Gallery, one_line
+from assay.errors.galleries import Gallery
 from assay.errors.results import Calibration, WrongInRuns
 from assay.inspection.figures import captioned, short, show_picture
 
@@ -28,9 +28,7 @@ def plot_gallery(gallery: Gallery, most: int) -> Figure:
     size = 8 if max(len(line) for tile in tiles for line in tile.words.split("\n")) <= _LETTERS else 7
     lines = math.ceil(len(tiles) / columns)
     above = 0.16 * (tiles[0].words.count("\n") + 1)
-    figure = captioned(
-        max(1.45 * columns, 6.5), (1.45 + above) * lines, one_line(gallery.title), one_line(gallery.caption) + rest
-    )
+    figure = captioned(max(1.45 * columns, 6.5), (1.45 + above) * lines, gallery.title, gallery.caption + rest)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -51,7 +49,7 @@ def plot_calibration(runs: Sequence[Calibration], title: str) -> Figure:
         "Below: the share of all answers in each bin, on a logarithmic axis. ECE is the expected calibration error, "
         "the mean distance from the dashed line, weighted with the bins' answers."
     )
-    figure = captioned(6.5, 6.6, one_line(title), caption)
+    figure = captioned(6.5, 6.6, title, caption)
     reliability, histogram = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     reliability.plot([0, 1], [0, 1], "--", color=_GREY, linewidth=1)
     for number, run in enumerate(runs):
@@ -80,7 +78,7 @@ def plot_wrong_in_runs(rows: Sequence[WrongInRuns], title: str) -> Figure:
         "are images that are hard, unlike the training images, or wrongly labelled. The axis is logarithmic; a line "
         "at its foot stands for half an image or less."
     )
-    figure = captioned(max(6.5, 0.55 * len(rows) + 1), 3.6, one_line(title), caption)
+    figure = captioned(max(6.5, 0.55 * len(rows) + 1), 3.6, title, caption)
     axes = figure.subplots()
     places = [row.runs for row in rows]
     axes.bar(places, [row.images for row in rows], width=0.7, color=_COLORS[0])
@@ -103,7 +101,7 @@ def _draw_reliability(axes: Axes, run: Calibration, color: str) -> None:
     """A line through the bins that say something, and a hollow point for each of the others."""
     many = [part for part in run.bins if part.images >= _FEW]
     few = [part for part in run.bins if 0 < part.images < _FEW]
-    label = f"{short(one_line(run.run), 40)}: ECE {run.error:.2%}"
+    label = f"{short(run.run, 40)}: ECE {run.error:.2%}"
     places, heights = [part.confidence for part in many], [part.accuracy for part in many]
     axes.plot(places, heights, "o-", color=color, markersize=4.5, linewidth=1.2, label=label)
     places, heights = [part.confidence for part in few], [part.accuracy for part in few]

@@ -11,30 +11,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from assay.analysis.text import one_line, plain
+
 _LETTERS_PER_INCH = 13.5
 _SMALLEST_SIDE = 24  # pixels of a small picture, so that the gap beside it can be thin
 
 
 def captioned(width: float, height: float, title: str, caption: str) -> Figure:
     """An empty figure of that size in inches with a title, and below it room for a caption of a few lines."""
-    lines = textwrap.wrap(caption, int(width * _LETTERS_PER_INCH))
+    lines = textwrap.wrap(one_line(caption), int(width * _LETTERS_PER_INCH))
     figure = Figure(figsize=(width, height + 0.5 + 0.2 * len(lines)), layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None
     engine.set(h_pad=0.08)  # type: ignore[call-arg] # of the constrained layout
-    figure.suptitle("\n".join(textwrap.wrap(plain(title), int(width * 9))), fontsize=12)
+    figure.suptitle("\n".join(textwrap.wrap(plain(one_line(title)), int(width * 9))), fontsize=12)
     figure.supxlabel(plain("\n".join(lines)), fontsize=9, x=0.01, ha="left", color="#333333")
     return figure
 
 
-def plain(text: str) -> str:
-    """The text as it is: a ``$`` would begin a formula."""
-    return text.replace("$", r"\$")
-
-
 def short(text: str, most: int) -> str:
-    """The end of a text that is too long."""
-    return plain(text if len(text) <= most else f"…{text[1 - most :]}")
+    """A name as a figure shows it in one line; of one that is too long the end."""
+    name = one_line(text)
+    return plain(name if len(name) <= most else f"…{name[1 - most :]}")
 
 
 def columns_for(count: int) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from assay.inspection.examples import Examples
-from assay.inspection.figures import captioned, columns_for, plain, short, show_mosaic, show_picture
+from assay.inspection.figures import captioned, columns_for, short, show_mosaic, show_picture
 from assay.inspection.receptive_field import ReceptiveField
 from assay.inspection.weights import NEAR_ZERO, Distribution, Weights, all_layers, shared_bins, shares
 from assay.models.kernels import Kernels
@@ -136,10 +136,10 @@ def plot_activation_maps(
             axes.axis("off")
         _show_example(line[0], examples, classes, number)
         picture = examples.pictures[number]
-        _show_heat(line[1], picture, answers[number], f"for {classes[examples.answers[number]]} (answer)")
+        _show_heat(line[1], picture, answers[number], f"for {short(classes[examples.answers[number]], 24)} (answer)")
         label = examples.labels[number]
         if wrong[number] and label is not None:
-            _show_heat(line[2], picture, labels[number], f"for {classes[label]} (label)")
+            _show_heat(line[2], picture, labels[number], f"for {short(classes[label], 24)} (label)")
     return figure
 
 
@@ -180,9 +180,11 @@ def _field_words(field: ReceptiveField) -> str:
 def _show_example(axes: Axes, examples: Examples, classes: Sequence[str], number: int) -> None:
     answer, label = examples.answers[number], examples.labels[number]
     show_picture(axes, examples.pictures[number])
-    words = f"{short(examples.names[number], 24)}\n{plain(classes[answer])}? {100 * examples.confidence[number]:.0f} %"
+    words = (
+        f"{short(examples.names[number], 24)}\n{short(classes[answer], 24)}? {100 * examples.confidence[number]:.0f} %"
+    )
     if label is not None:
-        words += f"\nlabel {plain(classes[label])}"
+        words += f"\nlabel {short(classes[label], 24)}"
     axes.set_title(words, fontsize=8, color=_UNKNOWN if label is None else _RIGHT if label == answer else _WRONG)
 
 
@@ -194,7 +196,7 @@ def _show_heat(axes: Axes, picture: NDArray[np.uint8], heat: Tensor, words: str)
         axes.imshow(values / values.max(), cmap="inferno", vmin=0, vmax=1, alpha=0.6, interpolation="nearest")
     else:
         words += "\nno evidence"
-    axes.set_title(plain(words), fontsize=8)
+    axes.set_title(words, fontsize=8)
 
 
 def _each_to_its_range(maps: NDArray[np.float32]) -> NDArray[np.float32]:

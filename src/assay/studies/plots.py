@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import NDArray
 
+from assay.analysis.text import plain
 from assay.choices import choose
 from assay.statistics import Estimate
 from assay.studies.columns import accuracy, difference, marked_verdict, quantity
@@ -115,7 +116,7 @@ def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, fl
 
 
 def _forest_label(control: str | None) -> str:
-    return "accuracy (%)" if control is None else _plain(f"difference to {control} (percentage points)")
+    return "accuracy (%)" if control is None else plain(f"difference to {control} (percentage points)")
 
 
 def _beside(line: Line, control: str | None) -> str:
@@ -212,9 +213,4 @@ def _free_place(
 
 
 def _wrapped(text: str, width: int) -> str:
-    return _plain("\n".join(textwrap.fill(line, width) for line in text.splitlines()))
-
-
-def _plain(text: str) -> str:
-    """The text as it is: a ``$`` would begin a formula."""
-    return text.replace("$", r"\$")
+    return plain("\n".join(textwrap.fill(line, width) for line in text.splitlines()))

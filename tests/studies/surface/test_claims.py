@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,34 @@ def test_rows_of_a_network_are_known_by_what_their_names_share() -> None:
     assert _common_name(["VGG-A, lr 0.001", "VGG-A, lr 0.002"]) == "VGG-A"
     assert _common_name(["only"]) == "only"
     assert _common_name(["slow", "fast"]) == "slow"
+    assert _common_name(["lr 0.01, cutout 0", "lr 0.02, cutout 0"]) == "cutout 0"
+    assert _common_name(["cutout 0, lr 1, flip 0.5", "cutout 0, lr 2, flip 0.5"]) == "cutout 0, flip 0.5"
+
+
+def test_a_network_that_stopped_early_is_compared_over_the_same_steps() -> None:
+    whole = traces(1.0, slope=1.0)
+    growing = replace(whole, changes=whole.changes * np.arange(1, LOOKS + 1)[:, None])
+    half = Traces(**{field.name: getattr(growing, field.name)[: _half(field.name)] for field in fields(Traces)})
+    networks = [
+        Network(name, {seed: {0.1: Probed(run, True)} for seed in (0, 1)})
+        for name, run in (("plain", growing), ("norms", half))
+    ]
+    for name in ("change of the gradient along it", "training loss, mean over rates"):
+        assert claim(judge(networks), name).ratio == pytest.approx(1.0)
+
+
+def _half(field: str) -> int:
+    return (STEPS if field in ("losses", "output_gradient_changes") else LOOKS) // 2
+
+
+def test_bands_are_drawn_over_the_rates_that_all_networks_have() -> None:
+    lost = Network("lost", {seed: {0.1: runs[0.1]} for seed, runs in PLAIN.runs.items()})
+    alone, beside = (plot_over_rates(networks, SETTING) for networks in ([PLAIN], [PLAIN, lost]))
+    heights = [np.ptp(figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]) for figure in (alone, beside)]
+    assert heights == pytest.approx([1.0, 0.0], abs=1e-9)
+
+
+def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
+    odd = Network(r"a $\\nonsense{ b$", PLAIN.runs)
+    for number, figure in enumerate((plot_along_gradient([odd], SETTING), plot_over_rates([odd], SETTING))):
+        save_figure(figure, tmp_path / f"{number}.png")

@@ -4,6 +4,7 @@
   const collator = new Intl.Collator("en", { numeric: true });
   const keyOf = (row, place) => {
     const cell = row.cells[place];
+    if (!cell) return ""; // of a row whose first cells say why the others are missing
     return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
   };
   const isMissing = (key) => key === "" || key === "—";

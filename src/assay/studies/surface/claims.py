@@ -81,7 +81,9 @@ def _against(measure: Measure, network: Network, reference: Network) -> Claim:
     for seed in sorted(network.runs.keys() & reference.runs.keys()):
         ours, theirs = shared_runs(network, reference, seed, learned=measure.form == "paper")
         if ours:
-            values[seed], references[seed] = (_mean(measure.course(runs), measure.part) for runs in (ours, theirs))
+            courses = [measure.course(runs) for runs in (ours, theirs)]
+            shortest = min(map(len, courses))  # of runs that stopped early: the same part of the training of both
+            values[seed], references[seed] = (_mean(course[:shortest], measure.part) for course in courses)
     part = f" ({measure.part})" if measure.part != "all of it" else ""
     return _claim(measure, measure.claim, f"{network.name} / {reference.name}{part}", values, references)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from assay.execution.store import Store
 from assay.probing.traces import Traces, read_traces
@@ -70,8 +69,6 @@ def _network(members: Sequence[RowResults], plan: Plan, store: Store) -> Network
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """Up to the last comma before they differ: of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2`` it is ``VGG-A``."""
-    if len(names) == 1:
-        return names[0]
-    shared = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    return "".join(letters[0] for letters in shared).rpartition(",")[0] or names[0]
+    """The parts between commas that all have: of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2`` it is ``VGG-A``."""
+    parts = [name.split(", ") for name in names]
+    return ", ".join(part for part in parts[0] if all(part in others for others in parts)) or names[0]

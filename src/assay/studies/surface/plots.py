@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from assay.analysis.text import plain
 from assay.probing.traces import Traces
 from assay.studies.results import Setting
 from assay.studies.surface.measures import Floats, smoothness
@@ -36,7 +37,10 @@ def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure
     Santurkar et al. 2018, figure 4. A dotted outline marks a network that learned nothing.
     """
     rates = sorted({rate for network in networks for runs in network.runs.values() for rate in runs})
-    caption = "bands: from the smallest to the largest value over the distances moved; their edges are means over seeds"
+    caption = (
+        "bands: from the smallest to the largest value over the distances moved; their edges are means over seeds; "
+        "dotted: with some seed the network learned nothing"
+    )
     figure = _figure(max(2.9 * len(rates) + 1, 8), 8, "along the gradient of single steps", caption, setting)
     grid = figure.subplots(len(_ALONG), len(rates), squeeze=False, sharex=True, sharey="row")
     for line, (label, edges) in zip(grid, _ALONG.items(), strict=True):
@@ -59,13 +63,19 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
 
     A seed's edges are means over windows of a hundredth of the training; drawn is their mean over the seeds.
     """
-    caption = "bands: from the smallest to the largest value over the learning rates; their edges are means over seeds"
+    caption = (
+        "bands: from the smallest to the largest value over the learning rates that all networks finished with the "
+        "seed; their edges are means over seeds"
+    )
     figure = _figure(12, 5.4, "bands over the runs at several learning rates", caption, setting)
     for axes, (label, course) in zip(figure.subplots(1, len(_BANDS)), _BANDS.items(), strict=True):
         for network, color in zip(networks, cycle(_COLORS), strict=False):
-            edges = [_over_rates([course(run.traces) for run in runs.values()]) for runs in network.runs.values()]
-            steps, low, high = _mean_edges(edges)
-            axes.fill_between(steps, low, high, color=color, alpha=0.35, label=network.name)
+            courses = [[course(run) for run in runs] for runs in _at_shared_rates(network, networks)]
+            if not courses:
+                continue
+            shortest = min(len(one) for runs in courses for one in runs)
+            steps, low, high = _mean_edges([_over_rates(runs, shortest) for runs in courses])
+            axes.fill_between(steps, low, high, color=color, alpha=0.35)
             axes.plot(steps, low, color=color, linewidth=0.8)
             axes.plot(steps, high, color=color, linewidth=0.8)
         axes.set(xlabel="step", ylabel=label)
@@ -93,9 +103,17 @@ def _draw_run(axes: Axes, network: Network, rate: float, edges: Callable[[Traces
         axes.plot(steps, edge, color=color, linewidth=1, linestyle=style)
 
 
-def _over_rates(courses: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
-    """The middle of each window, and the window's means of the smallest and largest values there."""
-    shortest = min(len(course) for course in courses)
+def _at_shared_rates(network: Network, networks: Sequence[Network]) -> list[list[Traces]]:
+    """The network's runs of each seed, at the learning rates that all networks with that seed have."""
+    found = []
+    for seed, runs in network.runs.items():
+        rates = set.intersection(*(set(other.runs[seed]) for other in networks if seed in other.runs))
+        found.append([runs[rate].traces for rate in sorted(rates)])
+    return [traces for traces in found if traces]
+
+
+def _over_rates(courses: Sequence[Floats], shortest: int) -> tuple[Floats, Floats, Floats]:
+    """The middle of each window of so many steps, and the window's means of the smallest and largest values there."""
     values = np.stack([course[:shortest] for course in courses])
     windows = np.array_split(np.arange(shortest), min(_WINDOWS, shortest))
     steps = np.array([window.mean() + 1 for window in windows])
@@ -114,8 +132,8 @@ def _mean_edges(edges: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats,
 
 def _figure(width: float, height: float, title: str, caption: str, setting: Setting) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(f"{setting.study}: {title}", fontweight="bold")
-    figure.supxlabel(f"{caption}\n{in_short(setting)}", fontsize=8, color="0.35")
+    figure.suptitle(plain(f"{setting.study}: {title}"), fontweight="bold")
+    figure.supxlabel(plain(f"{caption}\n{in_short(setting)}"), fontsize=8, color="0.35")
     return figure
 
 
@@ -123,7 +141,8 @@ def _legend(figure: Figure, networks: Sequence[Network]) -> None:
     from matplotlib.patches import Patch
 
     entries = [
-        Patch(color=color, alpha=0.5, label=net.name) for net, color in zip(networks, cycle(_COLORS), strict=False)
+        Patch(color=color, alpha=0.5, label=plain(net.name))
+        for net, color in zip(networks, cycle(_COLORS), strict=False)
     ]
     figure.legend(handles=entries, loc="outside upper right", frameon=False, fontsize=9)
 
