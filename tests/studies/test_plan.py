@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from assay.recipe import Recipe
 from assay.studies import STUDIES
+from assay.studies.folder import read_plan, write_plan
 from assay.studies.plan import plan_study
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
@@ -134,3 +137,13 @@ def test_two_rows_that_are_one_run_are_refused() -> None:
         plan_study(study)
     split = Study("small", "Which?", BASE, (Row("a"), Row("b", split="train")))
     assert plan_study(split).jobs["a"][0].key == plan_study(split).jobs["b"][0].key
+
+
+def test_a_plan_that_is_read_again_has_the_same_runs(tmp_path: Path) -> None:
+    plan = plan_study(STUDY, seeds=(3, 5))
+    write_plan(plan, tmp_path, "small")
+    again = read_plan(tmp_path)
+    assert again.setting == plan.setting
+    assert {row: {seed: (job.key, job.recipe) for seed, job in jobs.items()} for row, jobs in again.jobs.items()} == {
+        row: {seed: (job.key, job.recipe) for seed, job in jobs.items()} for row, jobs in plan.jobs.items()
+    }

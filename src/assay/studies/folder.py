@@ -121,7 +121,9 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
         after = {name: Recipe.from_dict(first) for name, first in row["after"].items()}
         rows.append(Row(**fields, after=after, control=row.get("control")))
         recipe = Recipe.from_dict(row["recipe"])
-        jobs[row["name"]] = {int(seed): Job(recipe, known_as=key) for seed, key in row["runs"].items()}
+        jobs[row["name"]] = {
+            int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
+        }
     base = Recipe.from_dict(written["base"])
     has_own = any(row.control for row in rows)
     control, pairs = (None, str(setting.control)) if has_own else (setting.control, "")
