@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import NDArray
 
-from assay.analysis.text import plain
+from assay.analysis.text import plain, wrapped
 from assay.choices import choose
 from assay.statistics import Estimate
 from assay.studies.columns import accuracy, difference, marked_verdict, quantity
@@ -64,7 +63,7 @@ def plot_forest(table: Table) -> Figure:
             axes.plot(published, place, "D", color=_PUBLISHED, markerfacecolor="none", markersize=6, zorder=3)
     if control is not None:
         axes.axvline(0, color="black", linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(lines)), [_wrapped(line.name, 38) for line in lines])
+    axes.set_yticks(range(len(lines)), [wrapped(line.name, 38) for line in lines])
     axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=_forest_label(control))
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
@@ -107,7 +106,7 @@ def plot_cost(table: Table, cost: str = "seconds") -> Figure:
 def _figure(table: Table, width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
     title = f"{table.setting.study}: {table.setting.purpose}"
-    figure.suptitle(_wrapped(title, 85), fontsize=11, fontweight="bold")
+    figure.suptitle(wrapped(title, 85), fontsize=11, fontweight="bold")
     return figure
 
 
@@ -147,7 +146,7 @@ def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
 def _dress(axes: Axes, table: Table) -> None:
     """The subtitle that no figure of a study goes without, and the house's frame."""
     title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
-    axes.set_title(_wrapped(title, 88), fontsize=8, color=_PUBLISHED)
+    axes.set_title(wrapped(title, 88), fontsize=8, color=_PUBLISHED)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -187,7 +186,7 @@ def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, floa
     for point, line in sorted(zip(points, lines, strict=True), key=lambda pair: -pair[0][1]):
         name = f"{line.name} †" if line.test == "mcnemar" else line.name
         label = axes.annotate(
-            _wrapped(name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
+            wrapped(name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
             path_effects=halo, in_layout=False,
         )  # fmt: skip
         centre = np.asarray(axes.transData.transform(point))
@@ -210,7 +209,3 @@ def _free_place(
         if within.fully_containsx(box.x0) and within.fully_containsx(box.x1) and not box.count_overlaps(taken):
             break
     return offset, box
-
-
-def _wrapped(text: str, width: int) -> str:
-    return plain("\n".join(textwrap.fill(line, width) for line in text.splitlines()))

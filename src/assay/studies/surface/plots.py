@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from assay.analysis.text import plain
+from assay.analysis.text import plain, wrapped
 from assay.probing.traces import Traces
 from assay.studies.results import Setting
 from assay.studies.surface.measures import Floats, smoothness
@@ -133,7 +133,7 @@ def _mean_edges(edges: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats,
 def _figure(width: float, height: float, title: str, caption: str, setting: Setting) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(plain(f"{setting.study}: {title}"), fontweight="bold")
-    figure.supxlabel(plain(f"{caption}\n{in_short(setting)}"), fontsize=8, color="0.35")
+    figure.supxlabel(wrapped(f"{caption}\n{in_short(setting)}", int(12 * width)), fontsize=8, color="0.35")
     return figure
 
 
