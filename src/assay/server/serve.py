@@ -41,6 +41,7 @@ def serve(folder: Path, listener: socket.socket, host: str, ready: Callable[[str
         )
         ready(address(listener))
         uvicorn.Server(config).run(sockets=[listener])
+    raise KeyboardInterrupt  # it was Ctrl-C, though the shell had it ignored, as it does behind an &
 
 
 def listen(host: str, port: int) -> socket.socket:
