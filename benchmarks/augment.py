@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.data.augment import Draw, build_augmentations
 from assay.data.augment.colour import IMAGENET_EIGENVALUES, IMAGENET_EIGENVECTORS
 from assay.data.dataset import MemoryDataset

@@ -21,11 +21,11 @@ import torch
 
 from assay.data.load import MemoryDataset
 from assay.models import build_model
-from assay.parts import wire
-from assay.progress import Silence
-from assay.recipe import Recipe
-from assay.recipes import RECIPES
-from assay.run import run
+from assay.recipe.named import RECIPES
+from assay.recipe.recipe import Recipe
+from assay.run.build import wire
+from assay.run.progress import Silence
+from assay.run.run import run
 from plain import plain_epoch
 
 MODELS = {"simple-cnn": "simple-cnn-augment", "resnet18": "resnet18-cifar"}

@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-import assay.run
-from assay.progress import Silence
-from assay.recipes import RECIPES
-from assay.tracking import Tracker, open_tracker
+import assay.run.run
+from assay.recipe.named import RECIPES
+from assay.run.progress import Silence
+from assay.run.tracking import Tracker, open_tracker
 
 HELD_OUT = 0.02
 WHOLE = 49_000  # what is left to train on
@@ -36,9 +36,9 @@ def main() -> None:
     changes = {"data.held_out": HELD_OUT, "data.train_images": options.images, "train.epochs": 2}
     recipe = RECIPES["resnet18-cifar"].recipe.but({**changes, "train.device": options.device})
     watch = Watch()
-    assay.run.open_tracker = watch.open
+    assay.run.run.open_tracker = watch.open
     with TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
-        assay.run.run(recipe, Path(folder) / "run", watcher=watch)
+        assay.run.run.run(recipe, Path(folder) / "run", watcher=watch)
     batch = recipe.train.batch_size
     steps = options.images // batch
     report(watch, steps, WHOLE // batch)

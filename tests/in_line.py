@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from assay.execution.local import Watch
-from assay.execution.store import Job, Outcome, Store
-from assay.run import DivergedError, run
-from assay.run_folder import RunFolder
+from assay.run.folder import RunFolder
+from assay.run.run import DivergedError, run
 from assay.studies.conduct import Execute
+from assay.studies.execution.local import Watch
+from assay.studies.execution.store import Job, Outcome, Store
 
 STUDY = """
 purpose: Which rate suits digits?

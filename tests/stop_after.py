@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from assay.progress import Silence
+from assay.run.progress import Silence
 from assay.training.loop import Step
 
 

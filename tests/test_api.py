@@ -14,7 +14,7 @@ import torch
 
 import assay
 import assay.api
-from assay.record import RunRecord
+from assay.run.record import RunRecord
 
 MakeFolder = Callable[..., Path]
 WriteParquet = Callable[..., Path]

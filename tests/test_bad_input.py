@@ -16,7 +16,7 @@ from PIL import Image
 
 import assay
 from assay.cli import main
-from assay.record import RunRecord
+from assay.run.record import RunRecord
 
 COMMAND = Path(sys.executable).with_name("assay")
 MakeFolder = Callable[..., Path]
@@ -314,7 +314,7 @@ def test_a_bug_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object) -> None:
         raise AssertionError("impossible")
 
-    monkeypatch.setattr("assay.recipes.find_recipe", broken)
+    monkeypatch.setattr("assay.recipe.named.find_recipe", broken)
     with pytest.raises(AssertionError, match="impossible"):
         main(["recipes", "show", "digits"])
 

@@ -20,10 +20,10 @@ import torch
 import assay
 from assay.analysis import plots
 from assay.cli import main
-from assay.recipe import Recipe, field_names
-from assay.recipes import RECIPES
-from assay.record import RunRecord
-from assay.run import InterruptedRunError
+from assay.recipe.named import RECIPES
+from assay.recipe.recipe import Recipe, field_names
+from assay.run.record import RunRecord
+from assay.run.run import InterruptedRunError
 
 COMMAND = Path(sys.executable).with_name("assay")
 PICTURES = {"mistakes.png", "confusion.png", "samples.png", "curves.png"}

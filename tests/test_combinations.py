@@ -13,9 +13,9 @@ import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from assay.device import reproducible
-from assay.parts import wire
-from assay.recipe import Recipe, field_names
+from assay.base.device import reproducible
+from assay.recipe.recipe import Recipe, field_names
+from assay.run.build import wire
 from assay.training.loop import train_epoch
 
 CPU = torch.device("cpu")

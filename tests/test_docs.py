@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import assay.choices
+import assay.base.registry
 from assay.cli import COMMANDS, build_parser
 from assay.commands.fields import given_fields
-from assay.recipe import field_names
-from assay.recipes import RECIPES
+from assay.recipe.named import RECIPES
+from assay.recipe.recipe import field_names
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()
@@ -76,7 +76,7 @@ def test_the_python_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_docstring_examples_of_choices() -> None:
-    assert doctest.testmod(assay.choices) == (0, 1)
+    assert doctest.testmod(assay.base.registry) == (0, 1)
 
 
 def test_files_named_in_the_documents_exist() -> None:

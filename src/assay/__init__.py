@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from assay.version import VERSION
 
 if TYPE_CHECKING:
+    from assay.analysis.inspection.api import Inspection as Inspection
+    from assay.analysis.inspection.api import inspect as inspect
     from assay.api import check as check
     from assay.api import evaluate as evaluate
     from assay.api import find_lr as find_lr
     from assay.api import predict as predict
     from assay.api import train as train
-    from assay.classifier import Classifier as Classifier
-    from assay.classifier import load as load
-    from assay.evaluation import Evaluation as Evaluation
-    from assay.inspection.api import Inspection as Inspection
-    from assay.inspection.api import inspect as inspect
-    from assay.prediction import Prediction as Prediction
-    from assay.recipe import Recipe as Recipe
-    from assay.record import RunRecord as RunRecord
+    from assay.classifier.classifier import Classifier as Classifier
+    from assay.classifier.classifier import load as load
+    from assay.classifier.evaluation import Evaluation as Evaluation
+    from assay.classifier.prediction import Prediction as Prediction
+    from assay.recipe.recipe import Recipe as Recipe
+    from assay.run.record import RunRecord as RunRecord
     from assay.studies.api import StudyReport as StudyReport
     from assay.studies.api import run_study as run_study
     from assay.studies.api import show_study as show_study
@@ -34,14 +34,14 @@ _HOMES = {
     "predict": "assay.api",
     "find_lr": "assay.api",
     "check": "assay.api",
-    "load": "assay.classifier",
-    "Classifier": "assay.classifier",
-    "Evaluation": "assay.evaluation",
-    "Inspection": "assay.inspection.api",
-    "inspect": "assay.inspection.api",
-    "Prediction": "assay.prediction",
-    "Recipe": "assay.recipe",
-    "RunRecord": "assay.record",
+    "load": "assay.classifier.classifier",
+    "Classifier": "assay.classifier.classifier",
+    "Evaluation": "assay.classifier.evaluation",
+    "Inspection": "assay.analysis.inspection.api",
+    "inspect": "assay.analysis.inspection.api",
+    "Prediction": "assay.classifier.prediction",
+    "Recipe": "assay.recipe.recipe",
+    "RunRecord": "assay.run.record",
     "StudyReport": "assay.studies.api",
     "Sweep": "assay.training.lr_finder",
     "run_study": "assay.studies.api",

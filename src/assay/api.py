@@ -10,27 +10,24 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from assay.choices import choose
-from assay.classifier import Classifier, load, ready
-from assay.data.batches import EvaluationBatches
+from assay.base.device import pick_device, reproducible
+from assay.base.registry import choose
+from assay.classifier.classifier import Classifier, load, ready
+from assay.classifier.evaluation import Evaluation
+from assay.classifier.prediction import Predictions, predict_images
+from assay.classifier.split_request import ON_BAD_IMAGE, SplitRequest
 from assay.data.check import Check, check_source
 from assay.data.dataset import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
-from assay.data.preprocess import Normalize
 from assay.data.sources import load_source
-from assay.data.views import VIEWS, Views
-from assay.device import pick_device, reproducible
-from assay.evaluation import Evaluation, batch_size, evaluate_batches
-from assay.labelled import ON_BAD_IMAGE, Question
-from assay.parts import wire
-from assay.prediction import Predictions, predict_images
-from assay.progress import ProgressBar, Silence
-from assay.recipe import Recipe
-from assay.recipes import find_recipe
-from assay.record import RunRecord
-from assay.run import run
-from assay.run_folder import free_folder
+from assay.recipe.named import find_recipe
+from assay.recipe.recipe import Recipe
+from assay.run.build import wire
+from assay.run.folder import free_folder
+from assay.run.progress import ProgressBar, Silence
+from assay.run.record import RunRecord
+from assay.run.run import run
 from assay.training.lr_finder import Sweep, sweep_rates
 from assay.training.transfer import train_what_learns
 
@@ -103,13 +100,9 @@ def evaluate(
     >>> evaluation.confusion.shape
     torch.Size([10, 10])
     """
-    question = Question(split, data, root, label, on_bad_image, device)
+    request = SplitRequest(split, data, root, label, on_bad_image, device)
     classifier, where = _ready(model, device)
-    opened = question.open(classifier, where)
-    how = classifier.preprocessing
-    batches = EvaluationBatches(opened.dataset, batch_size(how.size), Normalize(how, where, torch.channels_last))
-    seen = _views(classifier, views)
-    return evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
+    return request.evaluate(classifier, where, views)
 
 
 def predict(
@@ -149,7 +142,7 @@ def predict(
         device=where,
         workers=default_workers(),
         skip_bad=on_bad_image == "skip",
-        views=_views(classifier, views),
+        views=classifier.views(views),
     )
 
 
@@ -217,11 +210,6 @@ def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume:
     if isinstance(recipe, Recipe) or not Path(recipe).is_dir():
         raise ValueError("which run to resume? give its folder in place of the recipe, or as --out")
     return Path(recipe)
-
-
-def _views(classifier: Classifier, views: str | None) -> Views:
-    """The test-time augmentation that is asked for; else the one under which the model's own figures stand."""
-    return choose("views", views or classifier.metrics.get("views", "none"), VIEWS)
 
 
 def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, torch.device]:

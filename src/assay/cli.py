@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from assay.choices import nearest
+from assay.base.registry import nearest
+from assay.base.user_errors import explain
 from assay.commands import check, errors, evaluate, find_lr, inspect, predict, recipes, report, serve, study, train
-from assay.complaint import explain
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from assay.classifier import Classifier, build_network
+from assay.classifier.classifier import Classifier, build_network
 from assay.cli import main
 from assay.data.preprocess import Preprocessing
 from assay.data.sources import digits

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.cli import main
-from assay.report import api
+from assay.pages.report import api
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assay.cli import main
-from assay.server import serve as serving
+from assay.pages.server import serve as serving
 
 
 @pytest.mark.slow

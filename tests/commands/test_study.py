@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.cli import main
-from assay.studies import STUDIES
+from assay.studies.named import STUDIES
 from in_line import run_in_line
 
 YAML = """
@@ -30,7 +30,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are done in this process, and figures are not drawn: both take seconds."""
-    monkeypatch.setattr("assay.execution.local.run_here", run_in_line)
+    monkeypatch.setattr("assay.studies.execution.local.run_here", run_in_line)
     monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 from torchvision.transforms.v2 import functional as v2
 
+from assay.classifier.evaluation import predict_scores
 from assay.data.views import VIEWS
-from assay.evaluation import predict_scores
-from assay.sections.test import TestSection
+from assay.recipe.sections.test import TestSection
 
 
 def images(side: int = 16) -> Tensor:

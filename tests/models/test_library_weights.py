@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model, from_timm, from_torchvision
-from assay.models.pretrained import DownloadError, InputForm, adopt
+from assay.models.weights import DownloadError, InputForm, adopt
 
 MOBILE = "torchvision:mobilenet_v3_small"
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 

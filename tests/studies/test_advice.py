@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.parts import learning_rate
-from assay.recipe import Recipe
-from assay.studies import STUDIES
+from assay.recipe.recipe import Recipe
+from assay.run.build import learning_rate
 from assay.studies.advice import Advice, advise, as_text
+from assay.studies.named import STUDIES
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
 from assay.training.losses import build_loss
 

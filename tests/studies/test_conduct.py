@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.execution.local import Watch
-from assay.execution.store import Job, Outcome, Store
-from assay.record import RunRecord
-from assay.studies import find_study
+from assay.run.record import RunRecord
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, InterruptedStudyError, Silence, conduct
+from assay.studies.execution.local import Watch
+from assay.studies.execution.store import Job, Outcome, Store
+from assay.studies.named import find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.study import Row
 from in_line import counting as counting_executor

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.effects import MainEffects, least_squares, main_effects
 from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from assay.recipe import Recipe
-from assay.recipes import RECIPES
-from assay.studies import find_study
+from assay.recipe.named import RECIPES
+from assay.recipe.recipe import Recipe
+from assay.studies.named import find_study
 from assay.studies.study import Study
 
 GRID = """

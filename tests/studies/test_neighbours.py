@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.factors import find_factors
 from assay.studies.neighbours import neighbours
 

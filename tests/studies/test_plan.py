@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from assay.recipe import Recipe
-from assay.studies import STUDIES
+from assay.recipe.recipe import Recipe
 from assay.studies.folder import read_plan, write_plan
+from assay.studies.named import STUDIES
 from assay.studies.plan import plan_study
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study

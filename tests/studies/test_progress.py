@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from assay.execution.store import Outcome, Store
-from assay.record import read_json, write_json
-from assay.run_folder import RunFolder
-from assay.studies import find_study
+from assay.base.json_files import read_json, write_json
+from assay.run.folder import RunFolder
 from assay.studies.conduct import conduct
+from assay.studies.execution.store import Outcome, Store
+from assay.studies.named import find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.study import Row

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from assay.parts import learning_rate
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
+from assay.run.build import learning_rate
 from assay.studies.proxy import Proxy
 
 

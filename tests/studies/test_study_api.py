@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import assay
-from assay.execution import store as store_module
-from assay.execution.local import Watch
-from assay.execution.store import Job, Outcome, Store
 from assay.studies.conduct import InterruptedStudyError
+from assay.studies.execution import store as store_module
+from assay.studies.execution.local import Watch
+from assay.studies.execution.store import Job, Outcome, Store
 from in_line import run_in_line, write_study
 
 FILES = {"study.json", "table.md", "table.csv", "table.tex", "next.md"}

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import norm
 
-from assay.recipe import Recipe
-from assay.studies.factors import find_factors, level_of
+from assay.recipe.recipe import Recipe
+from assay.studies.factors import find_factors
 from assay.studies.results import StudyResults
 from assay.studies.surrogate import SumOfMaterns, Surrogate, fit_surrogate
 
@@ -60,7 +60,7 @@ def test_a_guess_by_the_formulas(simulate: Simulate, seeds: tuple[int, ...]) -> 
     new, best = BASE.but({"augment.crop": 4, "augment.flip": 0.5}), BASE.but({"augment.crop": 4})
     recipes = [*(row.recipe for row in results.rows), new, best]
     names = [factor.name for factor in model.factors]
-    places = np.array([[float(level_of(r, name) != level_of(BASE, name)) for name in names] for r in recipes])
+    places = np.array([[float(r.get(name) != BASE.get(name)) for name in names] for r in recipes])
 
     smooth = model.process.kernel_ if len(seeds) > 1 else model.process.kernel_.k1
     along = [matern(places[:, [i]], length) for i, length in enumerate(smooth.k2.k1.lengths)]
@@ -125,13 +125,13 @@ def test_probabilities_mean_what_they_say(simulate: Simulate) -> None:
         effects, together = generator.normal(0.3, 1, 5), np.triu(generator.normal(0, 0.5, (5, 5)), 1)
 
         def truth(recipe: Recipe, effects: np.ndarray = effects, together: np.ndarray = together) -> float:
-            on = np.array([level_of(recipe, name) == level for name, level in TRICKS.items()], dtype=float)
+            on = np.array([recipe.get(name) == level for name, level in TRICKS.items()], dtype=float)
             return float(80 + effects @ on + on @ together @ on)
 
         results = simulate(TABLE, truth, noise=0.15, draw=draw)
         model, best = fitted(results), max(results.rows, key=lambda row: truth(row.recipe)).recipe
         for name, level in TRICKS.items():
-            if level_of(best, name) != level:
+            if best.get(name) != level:
                 recipe = best.but({name: level})
                 claimed.append(model.guess(recipe, best).probability)
                 won.append(truth(recipe) > truth(best))

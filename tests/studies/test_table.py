@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.recipe import Recipe
-from assay.statistics import seeds_to_resolve
+from assay.base.statistics import seeds_to_resolve
+from assay.recipe.recipe import Recipe
+from assay.studies.forms.words import footnotes, header, in_short
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row, Study
 from assay.studies.table import Line, Table, make_table, verdict
-from assay.studies.words import footnotes, header, in_short
 
 SETTING = Setting("stem", "Which stem?", "R2 2.2.1", "one run", "full", "", "held-out", (0, 1, 2), "a")
 

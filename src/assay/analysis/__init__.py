@@ -1,1 +1,1 @@
-"""Records and answers to figures."""
+"""What is learned from finished runs: figures, mistakes, and a look inside the network."""

@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Check and print; 1 where something is wrong."""
     from assay.api import check
-    from assay.record import write_json
-    from assay.tables import check_place
+    from assay.base.json_files import write_json
+    from assay.base.row_files import check_place
 
     if options.out is not None:
         check_place(options.out)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
 
 if TYPE_CHECKING:
-    from assay.errors.results import Errors, Flips, LabelIssues, Mistake
+    from assay.analysis.errors.results import Errors, Flips, LabelIssues, Mistake
 
 _LINES = 10  # of a table; the files hold all
 _LONGEST = 25  # letters of a name in a table
@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Find the errors, write them, print the tables; 1 where images were left out."""
-    from assay.classifier import model_path
-    from assay.errors.api import find_errors
-    from assay.errors.output import Output
+    from assay.analysis.errors.api import find_errors
+    from assay.analysis.errors.output import Output
+    from assay.classifier.classifier import model_path
 
     folder = options.out or model_path(options.runs[0]).parent / "errors"
     pair = None if options.pair is None else tuple(options.pair)
@@ -65,7 +65,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def print_errors(found: Errors) -> None:
     """How much is wrong, and the first lines of what was found."""
-    from assay.analysis.text import one_line
+    from assay.analysis.figures.text import one_line
 
     for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
         share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
@@ -100,7 +100,7 @@ def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> No
 
 def print_flips(flips: Flips) -> None:
     """How many images flip either way, and the first of them."""
-    from assay.analysis.text import one_line
+    from assay.analysis.figures.text import one_line
 
     test = f"McNemar's exact test p = {flips.p:.2g}"
     print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
@@ -134,7 +134,7 @@ def print_table(title: str, heading: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    from assay.analysis.text import one_line
+    from assay.analysis.figures.text import one_line
 
     if not rows:
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
 
 if TYPE_CHECKING:
-    from assay.evaluation import Evaluation
+    from assay.classifier.evaluation import Evaluation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +43,10 @@ def execute(options: argparse.Namespace) -> int:
 
 def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namespace) -> None:
     """``summary.json``, ``log.csv``, and the pictures."""
-    from assay.analysis import plots
-    from assay.classifier import model_path
-    from assay.record import LineLog, write_json
-    from assay.tables import write_rows
+    from assay.analysis.figures import plots
+    from assay.base.json_files import LineLog, write_json
+    from assay.base.row_files import write_rows
+    from assay.classifier.classifier import model_path
 
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{options.model}, {options.split} split: {evaluation.accuracy:.2%} of {len(evaluation.labels):,} right"
@@ -86,7 +86,7 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
 
 def _default_folder(options: argparse.Namespace) -> Path:
     """Beside the model, named after the split and, where it is not the model's own, the data."""
-    from assay.classifier import model_path
+    from assay.classifier.classifier import model_path
 
     suffix = "" if options.data is None else "-" + re.sub(r"[^A-Za-z0-9]+", "-", options.data).strip("-")
     views = "" if options.views is None else f"-{options.views}"

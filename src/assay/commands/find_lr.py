@@ -44,8 +44,8 @@ def print_sweep(sweep: Sweep) -> None:
 
 def draw_sweep(sweep: Sweep, path: Path, title: str) -> None:
     """The figure as a file."""
-    from assay.analysis.plots import save_figure
-    from assay.analysis.sweep_plot import plot_sweep
+    from assay.analysis.figures.plots import save_figure
+    from assay.analysis.figures.sweep_plot import plot_sweep
 
     save_figure(plot_sweep(sweep, title), path)
     print(f"figure: {path}")

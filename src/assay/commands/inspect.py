@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
 
 if TYPE_CHECKING:
-    from assay.inspection.api import Inspection
-    from assay.inspection.layers import LayerCost
+    from assay.analysis.inspection.api import Inspection
+    from assay.analysis.inspection.layers import LayerCost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Inspect, print the costs and the names of the files; 1 where images were left out."""
-    from assay.inspection.api import inspect
+    from assay.analysis.inspection.api import inspect
 
     found = inspect(
         options.model,

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Predict and write; 1 where images were left out."""
     from assay.api import predict
-    from assay.tables import check_format, to_csv, write_rows
+    from assay.base.row_files import check_format, to_csv, write_rows
 
     if options.out is not None:
         check_format(options.out)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from assay.recipe import Recipe
-    from assay.recipes import NamedRecipe
+    from assay.recipe.named import NamedRecipe
+    from assay.recipe.recipe import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the list or the recipe."""
-    from assay.recipes import find_recipe
+    from assay.recipe.named import find_recipe
 
     if options.plot is not None and (options.show is None or options.plot.suffix not in (".png", ".svg")):
         raise ValueError("--plot takes a .png or .svg file: assay recipes show NAME --plot FILE")
@@ -43,9 +43,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def show(name: str, recipe: Recipe, plot: Path | None) -> None:
     """The recipe as YAML, its learning rate as comments, so that the whole is still YAML."""
-    from assay.analysis.plots import save_figure
-    from assay.analysis.schedule_plot import draw_schedule, plot_schedule
-    from assay.parts import learning_rate
+    from assay.analysis.figures.plots import save_figure
+    from assay.analysis.figures.schedule_plot import draw_schedule, plot_schedule
+    from assay.run.build import learning_rate
 
     rate, epochs = learning_rate(recipe), recipe.train.epochs
     print(recipe.to_yaml(), end="")
@@ -61,7 +61,7 @@ def print_list() -> None:
     """First the recipes that were measured: accuracy with its spread, time, on what; then the others."""
     from rich.console import Console
 
-    from assay.recipes import RECIPES
+    from assay.recipe.named import RECIPES
 
     measured = {name: entry for name, entry in RECIPES.items() if entry.measured}
     console = Console()

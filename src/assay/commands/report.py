@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write it, and say where it is."""
-    from assay.report.api import write_report
+    from assay.pages.report.api import write_report
 
     command = shlex.join(["assay", *options.given])
     file = write_report(options.paths, options.out, title=options.title, command=command, root=options.root)

@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C, which ends it with 130."""
-    from assay.server.folder import ServedFolder
-    from assay.server.security import is_loopback
-    from assay.server.serve import listen, serve
+    from assay.pages.server.folder import ServedFolder
+    from assay.pages.server.security import is_loopback
+    from assay.pages.server.serve import listen, serve
 
     ServedFolder.open(options.runs)
     listener = listen(options.host, options.port)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from assay.commands.fields import add_recipe, given_fields
 
 if TYPE_CHECKING:
-    from assay.record import RunRecord
+    from assay.run.record import RunRecord
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Train, and print a summary; 130 where the run was interrupted, 1 where it diverged."""
     from assay.api import train
-    from assay.run import DivergedError, InterruptedRunError
+    from assay.run.run import DivergedError, InterruptedRunError
 
     try:
         record = train(options.recipe, given_fields(options), out=options.out, resume=options.resume)
@@ -62,7 +62,7 @@ def print_summary(record: RunRecord) -> None:
 
 def _as_argument(folder: Path) -> str:
     """The folder as a shell takes it, told apart from the recipe of that name and from an option."""
-    from assay.recipes import RECIPES
+    from assay.recipe.named import RECIPES
 
     text = str(folder)
     return shlex.quote(f"./{text}" if text in RECIPES or text.startswith("-") else text)

@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from assay.atomic import replace_file
+from assay.base.atomic import replace_file
 
 Arrays = dict[str, NDArray[Any]]
 

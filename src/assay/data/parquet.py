@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from assay.choices import nearest
+from assay.base.registry import nearest
 from assay.data.folder import SPLIT_FOLDERS
 from assay.data.images import EncodedImages
 from assay.data.split import Source, Split

@@ -13,7 +13,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from assay.choices import nearest
+from assay.base.registry import nearest
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
 from assay.data.parquet import find_parquet, read_parquet

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from assay.choices import nearest
+from assay.base.registry import nearest
 from assay.data.images import Images
 
 SPLITS = ("train", "held-out", "test")

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from assay.choices import construct
+from assay.base.registry import construct
 from assay.models.blocks import ACTIVATIONS
 from assay.models.library import elsewhere, input_size, library_model
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from assay.choices import choose
+from assay.base.registry import choose
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from assay.choices import choose
-from assay.models.pretrained import DownloadError, InputForm, Pretrained, is_default
+from assay.base.registry import choose
+from assay.models.weights import DownloadError, InputForm, Pretrained, is_default
 
 
 def names() -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any, get_type_hints
 
 from torch import nn
 
-from assay.choices import choose
-from assay.models.pretrained import DownloadError, InputForm, Pretrained, is_default
+from assay.base.registry import choose
+from assay.models.weights import DownloadError, InputForm, Pretrained, is_default
 
 
 def names() -> list[str]:

@@ -10,10 +10,10 @@ from functools import partial
 import torch
 from torch import nn
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.models import from_timm, from_torchvision
 from assay.models.checks import rate, whole
-from assay.models.pretrained import InputForm, Pretrained
+from assay.models.weights import InputForm, Pretrained
 
 Make = Callable[..., nn.Module]
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.models.blocks import (
     ACTIVATIONS,
     INITS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.models.blocks import ACTIVATIONS, Activation
 from assay.models.checks import whole
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.models.blocks import ACTIVATIONS, INITS, Activation, GlobalAverage, Init
 from assay.models.checks import one_of, rate, scaled, whole
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.effects import Effect, MainEffects, main_effects
 from assay.studies.factors import find_factors, in_words, value_in_words
 from assay.studies.neighbours import neighbours

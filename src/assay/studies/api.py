@@ -10,14 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from assay.execution.local import run_here
-from assay.execution.store import Store
-from assay.studies import STUDIES, find_study
 from assay.studies.advice import advise, as_text
 from assay.studies.check import check_rows
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, Silence, conduct
+from assay.studies.execution.local import run_here
+from assay.studies.execution.store import Store
 from assay.studies.folder import ASKED, folder_of, publish, read_plan, source_of, store_of, write_plan
+from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
@@ -73,7 +73,7 @@ def run_study(
         selection: how the epoch is chosen: ``held-out``, ``last``, or ``test`` as many reports did.
         out: holds the runs of all studies, and a folder for each study.
         wanted: a difference in percentage points: the table says how many seeds would resolve it.
-        execute: does the runs: here, one after another, or ``assay.execution.on_ray.Ray(...)``.
+        execute: does the runs: here, one after another, or ``assay.studies.execution.on_ray.Ray(...)``.
         progress: show what is running.
         command: what runs it again; stated in the table.
 

@@ -8,10 +8,10 @@ import torch
 
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
-from assay.execution.store import Store
-from assay.feed import open_data
-from assay.parts import check
-from assay.sections import DataSection
+from assay.recipe.sections import DataSection
+from assay.run.batches import open_data
+from assay.run.build import check
+from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.execution.store import Job, Store
-from assay.record import Row as Epoch
-from assay.record import RunRecord, read_json, read_scores
-from assay.run_folder import RunFolder
-from assay.selection import score
+from assay.base.json_files import JsonObject as Epoch
+from assay.base.json_files import read_json
+from assay.run.folder import RunFolder
+from assay.run.record import RunRecord, read_scores
+from assay.run.selection import score
+from assay.studies.execution.store import Job, Store
 from assay.studies.plan import Plan
 from assay.studies.results import Failure, Result, RowResults, StudyResults
 from assay.studies.study import Row

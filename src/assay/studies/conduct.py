@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from assay.execution.local import Watch, run_here
-from assay.execution.store import DAMAGED, Job, Outcome, Store
 from assay.studies.collect import collect
+from assay.studies.execution.local import Watch, run_here
+from assay.studies.execution.store import DAMAGED, Job, Outcome, Store
 from assay.studies.plan import Plan
 from assay.studies.results import StudyResults
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from assay.recipe import Recipe
-from assay.studies.factors import find_factors, level_of
+from assay.recipe.recipe import Recipe
+from assay.studies.factors import find_factors
 from assay.studies.results import RowResults
 
 Floats = NDArray[np.float64]
@@ -107,7 +107,7 @@ def main_effects(rows: Sequence[RowResults], reference: RowResults) -> MainEffec
             unknown.append(column.changes)
             continue
         points, half = float(fit.coefficients[number]), quantile * float(fit.errors[number])
-        before = {name: level_of(reference.recipe, name) for name in column.changes}
+        before = {name: reference.recipe.get(name) for name in column.changes}
         runs = sum(len(row.results) for row, has in zip(rows, column.rows, strict=True) if has)
         effects.append(Effect(column.changes, before, points, points - half, points + half, runs))
     return MainEffects(tuple(effects), tuple(unknown), fit.freedom)
@@ -140,7 +140,7 @@ def least_squares(design: Floats, target: Floats) -> Fit:
 def _columns(recipes: Sequence[Recipe], reference: Recipe) -> list[_Column]:
     """One for each level of each factor beside the reference's."""
     return [
-        _Column({factor.name: level}, np.array([level_of(recipe, factor.name) == level for recipe in recipes]))
+        _Column({factor.name: level}, np.array([recipe.get(factor.name) == level for recipe in recipes]))
         for factor in find_factors(recipes, reference)
         for level in factor.levels[1:]
     ]

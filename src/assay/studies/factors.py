@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.recipe import Recipe, field_names
+from assay.recipe.recipe import Recipe, field_names
 
 _ORDERS_APART = 3.0  # levels that span more than this factor are compared by their ratios
 
@@ -78,12 +78,6 @@ def find_factors(recipes: Sequence[Recipe], reference: Recipe) -> list[Factor]:
             if here not in levels:
                 levels.append(here)
     return [Factor(name, tuple(found[name])) for name in field_names() if name in found and name != "train.seed"]
-
-
-def level_of(recipe: Recipe, name: str) -> Any:
-    """The value of the field of that dotted name."""
-    section, field = name.split(".")
-    return getattr(getattr(recipe, section), field)
 
 
 def in_words(changes: Mapping[str, Any]) -> str:

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assay.analysis.plots import save_figure
-from assay.atomic import replace_file
-from assay.execution.store import Job, Store
-from assay.recipe import Recipe
-from assay.record import read_json, write_json
-from assay.studies.formats import as_csv, as_latex, as_markdown
+from assay.analysis.figures.plots import save_figure
+from assay.base.atomic import replace_file
+from assay.base.json_files import read_json, write_json
+from assay.recipe.recipe import Recipe
+from assay.studies.execution.store import Job, Store
+from assay.studies.forms.formats import as_csv, as_latex, as_markdown
+from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.plan import Plan
-from assay.studies.plots import plot_cost, plot_forest
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 from assay.studies.table import Table

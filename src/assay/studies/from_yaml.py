@@ -35,10 +35,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay.choices import choose, nearest
-from assay.recipe import Recipe, field_names
-from assay.recipes import RECIPES, find_recipe
-from assay.strict_yaml import parse_yaml
+from assay.base.registry import choose, nearest
+from assay.base.strict_yaml import parse_yaml
+from assay.recipe.named import RECIPES, find_recipe
+from assay.recipe.recipe import Recipe, check_field
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
@@ -196,16 +196,10 @@ def _fields(values: Any) -> Fields:
     """Values under the dotted names of a recipe's fields; nothing stands for none."""
     fields = _mapping({} if values is None else values, "field")
     for name in fields:
-        _check_field(name)
+        check_field(name)
     if "train.seed" in fields:
         raise ValueError("train.seed: a study runs every row with seeds of its own")
     return {name: _number(value) for name, value in fields.items()}
-
-
-def _check_field(name: str) -> None:
-    if name not in field_names():
-        within = [known for known in field_names() if known.startswith(f"{name.partition('.')[0]}.")]
-        raise ValueError(f"unknown field {name!r}: {nearest(name, within or Recipe.model_fields)}")
 
 
 def _mapping(values: Any, kind: str, known: Iterable[str] | None = None) -> Fields:

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from assay.models import MODELS
-from assay.parts import learning_rate
-from assay.recipe import Recipe
-from assay.studies.factors import Factor, level_of
+from assay.recipe.recipe import Recipe
+from assay.run.build import learning_rate
+from assay.studies.factors import Factor
 from assay.training.losses import build_loss
 from assay.training.optim import OPTIMIZERS, build_optimizer
 
@@ -51,7 +51,7 @@ def neighbours(
 def _moves(best: Recipe, factors: Sequence[Factor]) -> Iterator[tuple[Recipe, dict[str, Any]]]:
     """Steps along one factor each."""
     for factor in factors:
-        for level in factor.around(level_of(best, factor.name)):
+        for level in factor.around(best.get(factor.name)):
             yield best, {factor.name: level}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assay.choices import nearest
-from assay.execution.store import Job
-from assay.recipe import Recipe
-from assay.run_folder import WITHOUT_EFFECT
+from assay.base.registry import nearest
+from assay.recipe.recipe import Recipe
+from assay.run.folder import WITHOUT_EFFECT
+from assay.studies.execution.store import Job
 from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study

@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from assay.execution.store import Job, Outcome, Store
-from assay.record import read_json
-from assay.run_folder import RunFolder
+from assay.base.json_files import read_json
+from assay.run.folder import RunFolder
 from assay.studies.collect import measured
+from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.plan import Plan
 
 _BEFORE = "before others: "

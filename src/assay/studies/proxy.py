@@ -10,7 +10,7 @@ from typing import Any
 
 from assay.models import MODELS
 from assay.models.checks import whole
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.training.schedule import SCHEDULES
 
 _IN_EPOCHS = ("every", "period", "milestones")  # options of schedules that are counted in epochs
@@ -66,8 +66,7 @@ class Proxy:
         return recipe.but({**changes, **self._swapped(recipe), **self.changes})
 
     def _swapped(self, recipe: Recipe) -> dict[str, Any]:
-        values = recipe.model_dump()
-        now = {name: values[name.partition(".")[0]][name.partition(".")[2]] for name in self.swaps}
+        now = {name: recipe.get(name) for name in self.swaps}
         return {name: self.swaps[name][value] for name, value in now.items() if value in self.swaps[name]}
 
     def in_words(self, base_epochs: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.study import Row
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.choices import nearest
-from assay.recipe import Recipe
+from assay.base.registry import nearest
+from assay.recipe.recipe import Recipe
 from assay.studies.proxy import Proxy
 
 

@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Kernel, Matern, WhiteKernel
 
-from assay.recipe import Recipe
+from assay.recipe.recipe import Recipe
 from assay.studies.effects import Floats, fit_blocks
-from assay.studies.factors import Factor, level_of
+from assay.studies.factors import Factor
 from assay.studies.results import RowResults
 
 _LENGTHS = (0.2, 5.0)  # tested levels are at most 1 apart
@@ -157,4 +157,4 @@ def mean_of(row: RowResults) -> float:
 
 def _encode(factors: Sequence[Factor], recipes: Sequence[Recipe]) -> Floats:
     """Coordinates [recipes, coordinates]."""
-    return np.array([[x for f in factors for x in f.encode(level_of(recipe, f.name))] for recipe in recipes])
+    return np.array([[x for f in factors for x in f.encode(recipe.get(f.name))] for recipe in recipes])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assay.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
+from assay.base.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 
 LEVEL = 0.05  # of false positives, over all rows

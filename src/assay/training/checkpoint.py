@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assay.atomic import replace_file
+from assay.base.atomic import replace_file
 
 State = dict[str, Any]
 

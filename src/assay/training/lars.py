@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assay.training.each_weight import EachWeight
+from assay.training.per_weight import EachWeight
 
 
 class LARS(EachWeight):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from assay.choices import choose
+from assay.base.registry import choose
 
 LossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 Teacher = Callable[[Tensor], Tensor]

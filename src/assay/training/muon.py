@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assay.training.each_weight import EachWeight
+from assay.training.per_weight import EachWeight
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero that keeps 1 within 0.7 to 1.2
 _ITERATIONS = 5

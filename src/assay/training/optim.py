@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from assay.choices import construct
+from assay.base.registry import construct
 from assay.training.lars import LARS
 from assay.training.muon import Muon
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.amp import GradScaler, autocast
 
-from assay.choices import choose
+from assay.base.registry import choose
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _FIRST_SCALE = 2.0**10  # torch's own 2^16 overflows at the first steps, which are then lost

@@ -13,7 +13,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from assay.choices import construct
+from assay.base.registry import construct
 
 Schedule = Callable[[float], float]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from assay.choices import construct
+from assay.base.registry import construct
 
 Groups = Sequence[Sequence[str]]
 """names of parameters, from the first layers to the head, which is the last group"""

@@ -28,7 +28,7 @@ from assay.data.augment.geometry import (
 from assay.data.augment.policies import rand_augment, trivial_augment
 from assay.data.augment.streamed import build_transform
 from assay.data.preprocess import Preprocessing
-from assay.sections import AugmentSection
+from assay.recipe.sections import AugmentSection
 
 Seeded = Callable[..., Generator]
 Pictures = Callable[..., Tensor]

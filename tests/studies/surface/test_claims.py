@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.analysis.plots import save_figure
-from assay.probing.traces import Traces
+from assay.analysis.figures.plots import save_figure
+from assay.run.probing.traces import Traces
 from assay.studies.results import Setting
 from assay.studies.surface.claims import Claim, judge
 from assay.studies.surface.measures import MEASURES

@@ -14,7 +14,7 @@ def execute(_options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from assay.studies import STUDIES
+    from assay.studies.named import STUDIES
 
     table = Table("study", "rows", "source", "question", box=None, pad_edge=False)
     table.columns[0].no_wrap = True

@@ -18,8 +18,8 @@ from assay.commands.fields import add_recipe
 from assay.commands.study.where import add_where, changes_of, executor, is_on_ray
 
 if TYPE_CHECKING:
-    from assay.search.found import Found
-    from assay.search.search import Each
+    from assay.studies.search.found import Found
+    from assay.studies.search.search import Each
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Search, and print what was found; 1 where nothing was, 130 where the search was interrupted."""
-    from assay.search.search import search
     from assay.studies.conduct import InterruptedStudyError
+    from assay.studies.search.search import search
 
     command, changes = shlex.join(["assay", *options.given]), changes_of(options)
     out = options.out or Path("studies") / f"search-{Path(options.recipe).stem}"
@@ -86,9 +86,9 @@ def print_found(found: Found, folder: Path) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from assay.search.report import BEST, in_short
+    from assay.studies.forms.terminal import as_rich
+    from assay.studies.search.report import BEST, in_short
     from assay.studies.table import make_table
-    from assay.studies.terminal import as_rich
 
     console = Console()
     console.print(Markdown(in_short(found)))
@@ -107,6 +107,6 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _each(options: argparse.Namespace, changes: Mapping[str, Any]) -> Each:
-    from assay.search.search import on_ray, one_by_one
+    from assay.studies.search.search import on_ray, one_by_one
 
     return on_ray(options.address, changes["train.threads"], options.gpus) if is_on_ray(options) else one_by_one

@@ -34,7 +34,7 @@ def add_wanted(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print it."""
     from assay.studies.api import show_study
-    from assay.studies.formats import as_csv, as_latex, as_markdown
+    from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 
     report = show_study(options.study, out=options.out, wanted=options.want)
     if options.format == "terminal":
@@ -50,8 +50,8 @@ def print_report(report: StudyReport) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from assay.studies.forms.terminal import as_rich
     from assay.studies.surface.words import as_rich as surface_as_rich
-    from assay.studies.terminal import as_rich
 
     console = Console()
     console.print(as_rich(report.table))

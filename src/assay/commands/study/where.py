@@ -41,10 +41,10 @@ def is_on_ray(options: argparse.Namespace) -> bool:
 
 def executor(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
     """What does the runs: here, one after another, or on Ray; ``changes`` are those of ``changes_of``."""
-    from assay.execution.local import run_here
+    from assay.studies.execution.local import run_here
 
     if not is_on_ray(options):
         return run_here
-    from assay.execution.on_ray import Ray
+    from assay.studies.execution.on_ray import Ray
 
     return Ray(address=options.address, cpus=changes["train.threads"], gpus=options.gpus)

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.data.augment.colour import add_pca_noise, grey_at_random, jitter_colours
 from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.erase import cut_out, erase_at_random

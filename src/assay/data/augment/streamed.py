@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torchvision.transforms import v2
 
-from assay.choices import choose
+from assay.base.registry import choose
 from assay.data.augment.colour import add_pca_noise
 from assay.data.augment.erase import cut_out
 from assay.data.augment.strengths import Strengths

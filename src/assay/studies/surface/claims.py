@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assay.statistics import holm, paired_difference
+from assay.base.statistics import holm, paired_difference
 from assay.studies.surface.measures import MEASURES, Floats, Measure
 from assay.studies.surface.networks import Network, shared_runs
 from assay.studies.table import LEVEL

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.probing.traces import Traces
+from assay.run.probing.traces import Traces
 
 Floats = NDArray[np.float64]
 Course = Callable[[Sequence[Traces]], Floats]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.execution.store import Store
-from assay.probing.traces import Traces, read_traces
+from assay.run.probing.traces import Traces, read_traces
+from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 from assay.studies.results import RowResults, StudyResults
 

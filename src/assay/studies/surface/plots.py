@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from assay.analysis.text import plain, wrapped
-from assay.probing.traces import Traces
+from assay.analysis.figures.text import plain, wrapped
+from assay.run.probing.traces import Traces
+from assay.studies.forms.words import in_short
 from assay.studies.results import Setting
 from assay.studies.surface.measures import Floats, smoothness
 from assay.studies.surface.networks import Network
-from assay.studies.words import in_short
 
 _COLORS = ("#c0504d", "#2f6fb0", "#3a8f5c", "#8064a2")
 _WINDOWS = 100  # a step's values jump; so many means over the training are drawn

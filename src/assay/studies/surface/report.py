@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.analysis.plots import save_figure
-from assay.atomic import replace_file
-from assay.execution.store import Store
+from assay.analysis.figures.plots import save_figure
+from assay.base.atomic import replace_file
+from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 from assay.studies.results import StudyResults
 from assay.studies.surface.claims import Claim, judge

@@ -11,11 +11,11 @@ from rich.table import Table as Grid
 from rich.text import Text
 from tabulate import tabulate
 
+from assay.base.row_files import to_csv
+from assay.studies.forms.words import header
 from assay.studies.results import Setting
 from assay.studies.surface.claims import FAR, Claim
 from assay.studies.table import LEVEL
-from assay.studies.words import header
-from assay.tables import to_csv
 
 HEADERS = ("claim", "measure", "form", "compared", "values", "ratio [95 %]", "verdict")
 NOTES = (

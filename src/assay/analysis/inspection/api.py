@@ -1,0 +1,214 @@
+"""The front door of inspection; the command calls it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from assay.analysis.figures.plots import save_figure
+from assay.analysis.inspection import plots
+from assay.analysis.inspection.activation_map import class_activation_maps
+from assay.analysis.inspection.examples import MOST, Examples, answer, from_evaluation, from_files, take
+from assay.analysis.inspection.features import feature_maps
+from assay.analysis.inspection.layers import LayerCost, layer_costs
+from assay.analysis.inspection.receptive_field import receptive_fields
+from assay.analysis.inspection.trace import find_layers, first_block, stages, trace
+from assay.analysis.inspection.weights import Distribution, distributions, layer_weights
+from assay.base.device import pick_device
+from assay.base.registry import choose
+from assay.base.row_files import write_rows
+from assay.classifier.classifier import Classifier, load, model_path, ready
+from assay.classifier.split_request import SplitRequest
+from assay.data.images import BadImageError
+from assay.models.kernels import first_kernels
+
+FORMATS = ("png", "svg")
+MISTAKES = 3
+_IMAGES_OF_FIELDS = 32
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What an inspection has found and written.
+
+    Attributes:
+        folder: that holds the files.
+        files: all that were written, in order.
+        layers: what each layer costs.
+        weights: how each layer's weights are distributed, of one or two models.
+        left_out: images of the set that could not be decoded, where these were to be skipped.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    layers: tuple[LayerCost, ...]
+    weights: tuple[Distribution, ...]
+    left_out: tuple[BadImageError, ...] = ()
+
+
+def inspect(
+    model: str | Path | Classifier,
+    *,
+    against: str | Path | Classifier | None = None,
+    images: Sequence[str | Path] = (),
+    layers: Sequence[str] = (),
+    mistakes: int | None = None,
+    data: str | None = None,
+    split: str = "test",
+    root: str | Path | None = None,
+    label: str | None = None,
+    on_bad_image: str | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> Inspection:
+    """Draw what a classifier has learned: kernels, weights, feature maps, activation maps, receptive fields, costs.
+
+    Args:
+        model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
+        against: another one, whose weights are drawn over those of the model.
+        images: pictures to look at, as ``predict`` takes them; 16 at most.
+        layers: dotted names of the layers whose feature maps and receptive fields are drawn; by default the
+            first convolution's activation, and for the receptive fields the last layer at each resolution.
+        mistakes: how many misclassified images of the set to look at, the most confident first, and one that
+            is right; by default 3, or none where images are named and no data.
+        data: the set that the mistakes are looked for in, as for ``evaluate``; so are the five that follow.
+        split: which of its splits.
+        root: the folder that holds the named sets.
+        label: the label column of a Parquet set that has several.
+        on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
+        device: ``auto``, ``cpu``, ``cuda``...
+        out: the folder of the results; by default ``inspection`` beside the model.
+        formats: of the figures: ``png``, ``svg``.
+
+    Returns:
+        What was found, and the names of the files.
+
+    Raises:
+        ValueError: one line; no such model, layer, format, set or image. Nothing has been written then.
+
+    >>> found = inspect(folder / "run", formats=["png"])
+    >>> [file.name for file in found.files][:2]
+    ['kernels.png', 'weights.png']
+    """
+    where = pick_device(device)
+    folder, wanted = _folder(model, out), _number_of_mistakes(mistakes, images, data)
+    for name in formats:
+        choose("format", name, dict.fromkeys(FORMATS))
+    models = _models(model, against, where)
+    title, classifier = next(iter(models.items()))
+    find_layers(classifier.network, layers)
+    kernels = first_kernels(classifier.network)
+    stored = [from_files(images, classifier)] if images else []
+    evaluation = None
+    if wanted is not None:
+        request = SplitRequest(split, data, root, label, on_bad_image, device)
+        evaluation = request.evaluate(classifier, where, "none")
+        stored.append(from_evaluation(evaluation, wanted))
+    examples = answer(classifier, stored, where)
+    many = [take(evaluation, range(min(_IMAGES_OF_FIELDS, len(evaluation.labels))))] if evaluation else stored
+    weights = {name: layer_weights(one.network) for name, one in models.items()}
+    rows, costs = distributions(weights), layer_costs(classifier.network, examples.inputs[:1])
+    figures = {
+        "kernels": plots.plot_kernels(kernels, f"{title}: kernels of the first layer"),
+        "weights": plots.plot_weights(weights, rows, " against ".join(weights)),
+        **_looks(classifier, examples, answer(classifier, many, where).inputs, layers, title),
+    }
+    files = _write(folder, figures, formats, {"weights": rows, "layers": costs})
+    return Inspection(folder, files, tuple(costs), tuple(rows), evaluation.left_out if evaluation else ())
+
+
+def _looks(
+    classifier: Classifier, examples: Examples, many: Tensor, layers: Sequence[str], title: str
+) -> dict[str, Figure]:
+    """The figures that take pictures: feature maps, activation maps, and receptive fields over ``many``."""
+    network, classes = classifier.network, classifier.classes
+    calls = trace(network, examples.inputs[:1])
+    resolutions = stages(calls)
+    maps = feature_maps(network, examples.inputs, layers or [first_block(calls)])
+    figures = {
+        f"features-{layer}": plots.plot_features(examples, classes, layer, outputs, f"{title}: feature maps of {layer}")
+        for layer, outputs in maps.items()
+    }
+    if resolutions:
+        figures["activation-maps"] = _activation_maps(classifier, examples, resolutions[-1], title)
+    in_fields = [call.name for call in calls if call.name in layers and max(call.positions, default=0)] or resolutions
+    if in_fields:
+        fields = receptive_fields(network, many, list(dict.fromkeys(in_fields)))
+        figures["receptive-fields"] = plots.plot_receptive_fields(fields, len(many), f"{title}: receptive fields")
+    return figures
+
+
+def _activation_maps(classifier: Classifier, examples: Examples, layer: str, title: str) -> Figure:
+    labels = [
+        answer if label is None else label for label, answer in zip(examples.labels, examples.answers, strict=True)
+    ]
+    device = examples.inputs.device
+    answers_maps, labels_maps = (
+        class_activation_maps(classifier.network, examples.inputs, torch.tensor(asked, device=device), layer)
+        for asked in (examples.answers, labels)
+    )
+    return plots.plot_activation_maps(
+        examples, classifier.classes, layer, answers_maps, labels_maps, f"{title}: class activation maps"
+    )
+
+
+def _models(
+    model: str | Path | Classifier, against: str | Path | Classifier | None, device: torch.device
+) -> dict[str, Classifier]:
+    """One or two classifiers on the device, by the names that the figures give them."""
+    models = {_name(model): _load(model, device)}
+    if against is not None:
+        name = _name(against)
+        models[f"{name} (the other)" if name in models else name] = _load(against, device)
+    return models
+
+
+def _load(model: str | Path | Classifier, device: torch.device) -> Classifier:
+    return ready(model if isinstance(model, Classifier) else load(model), device)
+
+
+def _name(model: str | Path | Classifier) -> str:
+    return str(model.architecture.get("name", "model")) if isinstance(model, Classifier) else str(model)
+
+
+def _number_of_mistakes(mistakes: int | None, images: Sequence[str | Path], data: str | None) -> int | None:
+    """How many to look for; None where the set is not to be opened at all."""
+    if mistakes is None:
+        return None if images and data is None else MISTAKES
+    if not 0 <= mistakes < MOST:
+        raise ValueError(f"mistakes: {mistakes} is not from 0 to {MOST - 1}")
+    return None if images and mistakes == 0 else mistakes
+
+
+def _folder(model: str | Path | Classifier, out: str | Path | None) -> Path:
+    if out is None and isinstance(model, Classifier):
+        raise ValueError("out: name a folder for the pictures; a classifier in memory has none of its own")
+    folder = Path(out).expanduser() if out is not None else model_path(model).parent / "inspection"  # type: ignore[arg-type]
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: a file, not a folder for the pictures")
+    return folder
+
+
+def _write(
+    folder: Path,
+    figures: Mapping[str, Figure],
+    formats: Sequence[str],
+    tables: Mapping[str, Sequence[Distribution] | Sequence[LayerCost]],
+) -> tuple[Path, ...]:
+    """All files, now that everything has been computed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, figure in figures.items():
+        for kind in formats:
+            files.append(folder / f"{name}.{kind}")
+            save_figure(figure, files[-1])
+    for name, rows in tables.items():
+        files.append(folder / f"{name}.csv")
+        write_rows(files[-1], [row.to_row() for row in rows])
+    return tuple(files)

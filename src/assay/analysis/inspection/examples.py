@@ -1,0 +1,104 @@
+"""The pictures that a network is looked into with, and what it answers for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assay.classifier.classifier import Classifier
+from assay.classifier.evaluation import Evaluation
+from assay.data.dataset import decode
+from assay.data.inputs import find_inputs
+from assay.data.preprocess import Normalize
+
+MOST = 16
+"""Pictures that fit into a figure."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N pictures.
+
+    Attributes:
+        names: of the pictures.
+        inputs: what the network sees, float32 ``[N, C, S, S]``, on its device.
+        pictures: the same as colours or grey values, uint8 ``[N, S, S, C]``.
+        answers: the most probable class of each.
+        confidence: its probability, in [0, 1].
+        labels: the right class; None where it is not known.
+    """
+
+    names: tuple[str, ...]
+    inputs: Tensor
+    pictures: NDArray[np.uint8]
+    answers: tuple[int, ...]
+    confidence: tuple[float, ...]
+    labels: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Pictures before the network has seen them: uint8 ``[N, C, H, W]``, their names and labels."""
+
+    pixels: Tensor
+    names: tuple[str, ...]
+    labels: tuple[int | None, ...]
+
+
+def from_files(paths: Sequence[str | Path], classifier: Classifier) -> Stored:
+    """Pictures from whatever ``predict`` takes; raises ``ValueError`` at a bad one, or at more than fit in a figure."""
+    images = find_inputs(paths)
+    count = len(images.names)
+    if count > MOST:
+        raise ValueError(f"images: {count:,} are too many to look at; name at most {MOST}")
+    pixels, bad = next(iter(decode(images, classifier.preprocessing, [range(count)], 0)))
+    if bad:
+        raise next(iter(bad.values()))
+    return Stored(torch.from_numpy(pixels), tuple(images.names), (None,) * count)
+
+
+def from_evaluation(evaluation: Evaluation, mistakes: int) -> Stored:
+    """The most confident mistakes, at most so many, and behind them the first right answer, where there is one.
+
+    Raises:
+        ValueError: that makes no picture at all.
+    """
+    right = torch.nonzero(evaluation.correct).flatten()[:1].tolist()
+    rows = [*evaluation.mistakes()[:mistakes], *right]
+    if not rows:
+        raise ValueError("mistakes: 0 leaves no picture to look at, for no answer is right")
+    return take(evaluation, rows)
+
+
+def take(evaluation: Evaluation, rows: Sequence[int]) -> Stored:
+    """The pictures of those rows."""
+    batch = torch.tensor(rows, dtype=torch.int64, device=evaluation.dataset.labels.device)
+    pixels = next(iter(evaluation.dataset.read([batch])))
+    return Stored(
+        pixels, tuple(evaluation.names[row] for row in rows), tuple(int(evaluation.labels[row]) for row in rows)
+    )
+
+
+@torch.no_grad()
+def answer(classifier: Classifier, parts: Sequence[Stored], device: torch.device) -> Examples:
+    """Show the network the pictures, as they are and without test-time augmentation."""
+    how = classifier.preprocessing
+    pixels = torch.cat([part.pixels.to(device) for part in parts])
+    inputs = Normalize(how, device, torch.channels_last)(pixels)
+    best = classifier.network(inputs).float().softmax(dim=1).max(dim=1)
+    mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (how.mean, how.std))
+    pictures = ((inputs * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+    return Examples(
+        tuple(name for part in parts for name in part.names),
+        inputs,
+        pictures.permute(0, 2, 3, 1).cpu().numpy(),
+        tuple(best.indices.tolist()),
+        tuple(best.values.tolist()),
+        tuple(label for part in parts for label in part.labels),
+    )

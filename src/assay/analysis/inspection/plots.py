@@ -1,0 +1,247 @@
+"""The figures of an inspection; each says in its caption what is seen and how it is scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, NullFormatter
+from numpy.typing import NDArray
+from torch import Tensor
+
+from assay.analysis.inspection.examples import Examples
+from assay.analysis.inspection.figures import captioned, columns_for, short, show_mosaic, show_picture
+from assay.analysis.inspection.receptive_field import ReceptiveField
+from assay.analysis.inspection.weights import NEAR_ZERO, Distribution, Weights, all_layers, shared_bins, shares
+from assay.models.kernels import Kernels
+
+_MOST_MAPS = 64
+_MOST_LAYERS = 24
+_MODEL_COLORS = ("#2f6fb0", "#d9822b")
+_RIGHT, _WRONG, _UNKNOWN = "#2d6a4a", "#b3261e", "#333333"
+
+
+def plot_kernels(kernels: Kernels, title: str) -> Figure:
+    """The first layer's kernels as a grid, at most 64 filters."""
+    outputs, inputs, height, width = kernels.weights.shape
+    pictures = kernels.pictures(_MOST_MAPS)
+    shown = min(outputs, _MOST_MAPS)
+    per_filter = len(pictures) // shown
+    columns = columns_for(shown) * per_filter
+    if kernels.coloured:
+        how = "in colours: mid grey is the weight 0, more of a colour a positive weight, less a negative one"
+    elif inputs == 1:
+        how = "red where the weight is positive, blue where it is negative, white where it is 0"
+    else:
+        how = f"{per_filter} of {inputs} input channels side by side, red positive, blue negative"
+    caption = (
+        f"The {height}x{width} kernels of {kernels.layer}, {shown} of {outputs} filters, {how}. Each filter is "
+        "scaled around 0 to its own largest weight, so that strengths cannot be compared between filters. "
+        "A number at the left is that of its row's first filter."
+    )
+    figure = captioned(9, 8.6 * math.ceil(len(pictures) / columns) / columns, title, caption)
+    style = {} if kernels.coloured else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+    show_mosaic(figure.subplots(), pictures, per_picture=per_filter, **style)
+    return figure
+
+
+def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: Tensor, title: str) -> Figure:
+    """A layer's maps ``[N, C, H, W]`` for each picture, beside it; at most 64 channels."""
+    count, channels, height, width = maps.shape
+    shown = min(channels, _MOST_MAPS)
+    columns = columns_for(shown)
+    tall = 9 * math.ceil(shown / columns) / columns
+    vector = height == width == 1
+    said = f"each of the {channels} units as a bar" if vector else f"{shown} of {channels} maps of {height}x{width}"
+    scaled = (
+        ""
+        if vector
+        else (
+            " Each map is scaled from its own smallest value (dark) to its largest (bright); one that is the same "
+            "everywhere is all dark. A number at the left is that of its row's first channel."
+        )
+    )
+    caption = f"What {layer} gives for the picture at the left, as the network sees it: {said}.{scaled}"
+    figure = captioned(11.5, count * max(1.9, 0.3 + (1.4 if vector else tall)), title, caption)
+    grid = figure.subplots(count, 2, squeeze=False, width_ratios=[1, 5.5])
+    for number, (left, right) in enumerate(grid):
+        _show_example(left, examples, classes, number)
+        channel_maps = maps[number].numpy()
+        if vector:
+            _draw_bars(right, channel_maps[:, 0, 0])
+        else:
+            show_mosaic(right, _each_to_its_range(channel_maps[:shown]), cmap="viridis", vmin=0, vmax=1)
+            flat = int((channel_maps.min(axis=(1, 2)) == channel_maps.max(axis=(1, 2))).sum())
+            right.set_title(f"{flat} of {channels} channels are the same everywhere", fontsize=8, color="#777777")
+    return figure
+
+
+def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], title: str) -> Figure:
+    """The distribution of each layer's weights, of one or two models in the same axes; at most 24 layers.
+
+    Args:
+        models: the weights of each.
+        rows: what ``distributions`` says of them.
+        title: stands above.
+    """
+    layers = all_layers(models)
+    chosen = [layers[place] for place in sorted(set(np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)))]
+    columns = min(4, len(chosen))
+    lines = math.ceil(len(chosen) / columns)
+    figure = captioned(max(3.1 * columns, 6.5), 2.3 * lines, title, _weights_caption(models, layers, len(chosen)))
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat[len(chosen) :]:
+        axes.axis("off")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("% of the weights", fontsize=8)
+    for axes, layer in zip(grid.flat, chosen, strict=False):
+        _draw_weights(axes, layer, models, {row.model: row for row in rows if row.layer == layer})
+    if len(models) > 1:
+        handles = [Rectangle((0, 0), 1, 1, color=color, alpha=0.6) for color in _MODEL_COLORS]
+        figure.legend(
+            handles, [short(name, 60) for name in models], loc="outside upper right", frameon=False, fontsize=9
+        )
+    return figure
+
+
+def plot_activation_maps(
+    examples: Examples, classes: Sequence[str], layer: str, answers: Tensor, labels: Tensor, title: str
+) -> Figure:
+    """Each picture, and over it the class activation map of the answer, and of the label where that is another.
+
+    Args:
+        examples: N pictures.
+        classes: names of the classes.
+        layer: that the maps come from.
+        answers: the maps of the given answers, ``[N, H, W]``, at least 0.
+        labels: the maps of the labels, likewise; used where the label is known and is not the answer.
+        title: stands above.
+    """
+    wrong = [label not in (None, answer) for label, answer in zip(examples.labels, examples.answers, strict=True)]
+    columns = 3 if any(wrong) else 2
+    caption = (
+        f"Grad-CAM at {layer}: bright where the layer's maps speak for the named class, dark where nothing does. "
+        "Each map is scaled to its own largest value and enlarged bilinearly over the picture in grey; a map "
+        "without any evidence says so."
+    )
+    figure = captioned(2.4 * columns, 2.5 * len(wrong), title, caption)
+    grid = figure.subplots(len(wrong), columns, squeeze=False)
+    for number, line in enumerate(grid):
+        for axes in line:
+            axes.axis("off")
+        _show_example(line[0], examples, classes, number)
+        picture = examples.pictures[number]
+        _show_heat(line[1], picture, answers[number], f"for {short(classes[examples.answers[number]], 24)} (answer)")
+        label = examples.labels[number]
+        if wrong[number] and label is not None:
+            _show_heat(line[2], picture, labels[number], f"for {short(classes[label], 24)} (label)")
+    return figure
+
+
+def plot_receptive_fields(fields: Sequence[ReceptiveField], images: int, title: str) -> Figure:
+    """The mean absolute gradient of each layer's middle unit as a heat map, a panel for each layer."""
+    height, width = fields[0].strength.shape
+    caption = (
+        f"How strongly each pixel of the {width}x{height} input moves the unit in the middle of a layer's maps: "
+        f"the mean absolute gradient over {images} image{'s' if images > 1 else ''}, relative to the largest, colours "
+        "by its square root. The frame is the theoretical field. The effective side is that of a square as large as "
+        "the area above 4.55 % of the largest (Luo et al. 2016)."
+    )
+    columns = min(5, len(fields))
+    lines = math.ceil(len(fields) / columns)
+    figure = captioned(max(2.6 * columns, 6.5), 3 * lines, title, caption)
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, field in zip(grid.flat, fields, strict=False):
+        axes.imshow(np.sqrt(field.strength), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+        top, left, bottom, right = field.box
+        frame = Rectangle(
+            (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color="#5ec8f2", linewidth=1.5
+        )
+        frame.set_clip_on(False)
+        axes.add_patch(frame)
+        axes.set_title(_field_words(field), fontsize=9)
+    return figure
+
+
+def _field_words(field: ReceptiveField) -> str:
+    tall, wide = field.size
+    beyond = ", cut by the edge" if field.clipped else ""
+    effect = f"effective side {field.effective:.1f}" if field.strength.any() else "the unit answers to no image"
+    return f"{short(field.layer, 30)}\ntheoretical {wide}x{tall}{beyond}\n{effect}"
+
+
+def _show_example(axes: Axes, examples: Examples, classes: Sequence[str], number: int) -> None:
+    answer, label = examples.answers[number], examples.labels[number]
+    show_picture(axes, examples.pictures[number])
+    words = (
+        f"{short(examples.names[number], 24)}\n{short(classes[answer], 24)}? {100 * examples.confidence[number]:.0f} %"
+    )
+    if label is not None:
+        words += f"\nlabel {short(classes[label], 24)}"
+    axes.set_title(words, fontsize=8, color=_UNKNOWN if label is None else _RIGHT if label == answer else _WRONG)
+
+
+def _show_heat(axes: Axes, picture: NDArray[np.uint8], heat: Tensor, words: str) -> None:
+    values = heat.cpu().numpy()
+    grey = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
+    show_picture(axes, grey)
+    if values.max() > 0:
+        axes.imshow(values / values.max(), cmap="inferno", vmin=0, vmax=1, alpha=0.6, interpolation="nearest")
+    else:
+        words += "\nno evidence"
+    axes.set_title(words, fontsize=8)
+
+
+def _each_to_its_range(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    scaled: NDArray[np.float32] = (maps - low) / np.where(high > low, high - low, np.float32(1))
+    return scaled
+
+
+def _draw_bars(axes: Axes, values: NDArray[np.float32]) -> None:
+    axes.bar(range(len(values)), values, width=1, color=_MODEL_COLORS[0])
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.01)
+
+
+def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: Mapping[str, Distribution]) -> None:
+    edges = shared_bins([models[model][layer] for model in rows])
+    heights = {model: shares(models[model][layer], edges) for model in rows}
+    top = 1.5 * max(float(height.max()) for height in heights.values())
+    least = min(float(height[height > 0].min()) for height in heights.values())
+    for model, height in heights.items():
+        color = _MODEL_COLORS[list(models).index(model)]
+        axes.stairs(height, edges, fill=True, alpha=0.45, color=color)
+        axes.stairs(height, edges, color=color, linewidth=1)
+    only = "" if len(rows) == len(models) else f" (only {short(next(iter(rows)), 14)})"
+    axes.set_title(f"{short(layer, 28)}{only}", fontsize=9, pad=14)
+    axes.set(yscale="log", ylim=(min(least / 2, top / 20), top))  # more than a decade, so that there is a number on it
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    for model, row in rows.items():
+        place = list(models).index(model)
+        words = f"std {row.std:.3g}, {row.near_zero:.0%} near 0"
+        side: Any = "right" if place else "left"
+        color = _MODEL_COLORS[place]
+        axes.text(place, 1.02, words, transform=axes.transAxes, ha=side, va="bottom", fontsize=7, color=color)
+
+
+def _weights_caption(models: Mapping[str, Weights], layers: Sequence[str], shown: int) -> str:
+    alone = [layer for layer in layers if any(layer not in weights for weights in models.values())]
+    missing = f" {len(alone)} of them are in one of the models only." if alone else ""
+    return (
+        f"The weights of {shown} of {len(layers)} convolutions and linear layers: percent of a layer's weights in each "
+        f"of 61 bins, on a logarithmic axis; the bins are the same for all models of a panel, and leave out the "
+        f"outermost 0.1 %. Near 0 means a magnitude below {NEAR_ZERO:g}.{missing}"
+    )

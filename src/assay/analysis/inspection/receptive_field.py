@@ -1,0 +1,141 @@
+"""What part of a picture a unit of a layer sees, and how strongly."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from assay.analysis.inspection.trace import watching
+
+_FAINT = 1 - 0.9545  # a Gaussian's share beyond two deviations; Luo et al. 2016 cut there
+_AT_A_TIME = 8  # images whose activations are held at once
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The receptive field of the unit in the middle of a layer's maps.
+
+    Attributes:
+        layer: dotted name.
+        strength: mean absolute gradient at each pixel relative to the largest, in [0, 1], ``[H, W]``;
+            all 0 where the unit answers to no image.
+        box: top, left, bottom, right of the pixels that can have an effect, the last two exclusive.
+    """
+
+    layer: str
+    strength: NDArray[np.float64]
+    box: tuple[int, int, int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the theoretical field, as far as it lies in the picture."""
+        top, left, bottom, right = self.box
+        return bottom - top, right - left
+
+    @property
+    def clipped(self) -> bool:
+        """Whether the theoretical field reaches the picture's edge, and so perhaps beyond it."""
+        top, left, bottom, right = self.box
+        height, width = self.strength.shape
+        return min(top, left) == 0 or bottom == height or right == width
+
+    @property
+    def effective(self) -> float:
+        """Side of the square whose area is that of the pixels above 4.55 % of the strongest (Luo et al. 2016)."""
+        return float(np.sqrt((self.strength > _FAINT).sum()))
+
+
+def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) -> list[ReceptiveField]:
+    """The effective receptive fields of layers, and the theoretical ones.
+
+    Luo et al. 2016, "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks":
+    the gradient of the unit in the middle with respect to the input, here summed over the layer's channels
+    and, as absolute values, averaged over the images and their channels. The theoretical field is that of
+    `theoretical_boxes`.
+
+    Args:
+        network: in evaluation mode.
+        images: its input, float32 ``[B, C, H, W]``.
+        layers: dotted names of layers that give maps.
+
+    Raises:
+        ValueError: no such layer, or one that gives no maps.
+    """
+    parts = [_central_gradients(network, part, layers) for part in torch.split(images, _AT_A_TIME)]
+    boxes = theoretical_boxes(network, images[:1], layers)
+    fields = []
+    for layer in layers:
+        total = torch.stack([part[layer].abs().sum((0, 1)) for part in parts]).sum(0).cpu().double().numpy()
+        fields.append(ReceptiveField(layer, total / (total.max() or 1), boxes[layer]))
+    return fields
+
+
+def theoretical_boxes(network: nn.Module, image: Tensor, layers: Sequence[str]) -> dict[str, tuple[int, int, int, int]]:
+    """Top, left, bottom and right of the pixels that can have an effect on a layer's middle unit.
+
+    They are the support of the gradient in a copy of the network whose every layer is linear and whose
+    weights are random: no activation, no maximum and no zero weight hides a pixel there. Where a network
+    has a global gate (squeeze and excitation), that is the whole picture.
+    """
+    gradients = _central_gradients(_linear_twin(network), image.cpu().double(), layers)
+    return {layer: _box((gradient != 0).any(0).any(0)) for layer, gradient in gradients.items()}
+
+
+def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """For each layer the gradient of its middle unit, summed over channels, ``[B, C, H, W]``."""
+    inputs = images.detach().clone().requires_grad_()
+    middles: dict[str, Tensor] = {}
+
+    def see(name: str, output: Tensor) -> None:
+        if output.ndim == 4:
+            middles[name] = output[:, :, output.shape[2] // 2, output.shape[3] // 2].sum()
+
+    with torch.enable_grad(), watching(network, layers, see):
+        network(inputs)
+    for name in layers:
+        if name not in middles:
+            raise ValueError(f"layer {name!r} does not give maps [C, H, W], and so has no receptive field")
+    return {name: torch.autograd.grad(middles[name], inputs, retain_graph=True)[0] for name in layers}
+
+
+def _linear_twin(network: nn.Module) -> nn.Module:
+    """A copy in float64 on the CPU without activations, norms and maxima, its weights random."""
+    twin = copy.deepcopy(network).cpu().double().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    for weight in twin.parameters():
+        if weight.ndim > 1:
+            weight.normal_(std=weight[0].numel() ** -0.5, generator=generator)
+        else:
+            weight.fill_(1.0)
+    for module in twin.modules():
+        if hasattr(module, "inplace"):
+            module.__dict__["inplace"] = False
+        if isinstance(module, nn.MaxPool2d):
+            module.register_forward_hook(_mean_in_place_of_maximum)
+        elif not any(True for _ in module.children()) and all(weight.ndim < 2 for weight in module.parameters()):
+            module.register_forward_hook(_nothing_done)
+    return twin
+
+
+def _mean_in_place_of_maximum(pool: nn.Module, inputs: Any, _output: Tensor) -> Tensor:
+    assert isinstance(pool, nn.MaxPool2d)
+    return F.avg_pool2d(inputs[0], pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
+
+
+def _nothing_done(module: nn.Module, inputs: Any, output: Any) -> Any:
+    """An activation's or a norm's input in place of its output; a pooling moves things, and is left as it is."""
+    same = isinstance(output, Tensor) and output.shape == inputs[0].shape and "Pool" not in type(module).__name__
+    return inputs[0] if same else output
+
+
+def _box(seen: Tensor) -> tuple[int, int, int, int]:
+    rows, columns = (torch.nonzero(seen.any(axis)).flatten().tolist() for axis in (1, 0))
+    return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1

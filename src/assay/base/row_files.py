@@ -1,0 +1,69 @@
+"""Rows to a file, in the format that its name asks for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assay.base.atomic import replace_file
+from assay.base.registry import choose
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def to_csv(rows: Rows) -> bytes:
+    """Comma-separated, with a header; numbers in full precision."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode(errors="backslashreplace")
+
+
+def to_json_lines(rows: Rows) -> bytes:
+    """One JSON object per line."""
+    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
+
+
+def to_parquet(rows: Rows) -> bytes:
+    """One Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), buffer)
+    return buffer.getvalue()
+
+
+FORMATS: dict[str, Callable[[Rows], bytes]] = {
+    ".csv": to_csv,
+    ".jsonl": to_json_lines,
+    ".parquet": to_parquet,
+}
+
+
+def check_format(path: Path) -> None:
+    """Refuse a file whose ending names no format, or whose folder is missing, before any work is done.
+
+    Raises:
+        ValueError: names the ending or the folder.
+    """
+    choose("output format", path.suffix.lower(), FORMATS)
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file that could not be written there. Raises ``ValueError`` that names the folder."""
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, not a file to write to")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path.parent}: no such folder to write to")
+
+
+def write_rows(path: Path, rows: Rows) -> None:
+    """Write rows with equal keys, atomically. Raises ``ValueError`` for an unknown format."""
+    replace_file(path, choose("output format", path.suffix.lower(), FORMATS)(rows))

@@ -1,0 +1,169 @@
+"""A trained classifier and its file, ``model.safetensors``: everything that it takes to answer for an image."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from assay.base.atomic import replace_file
+from assay.base.registry import choose
+from assay.data.preprocess import Preprocessing
+from assay.data.views import VIEWS, Views
+from assay.models import build_model
+from assay.version import VERSION
+
+MODEL_FILE = "model.safetensors"
+_HEADER = "assay"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with what it needs around it.
+
+    Attributes:
+        network: maps float32 ``[B, channels, size, size]`` to scores ``[B, K]``.
+        architecture: the name and options that build the network.
+        classes: names of the K classes.
+        preprocessing: how an image becomes the network's input.
+        data: which images it learned from, and how they were cut into splits.
+        metrics: what was measured of it.
+    """
+
+    network: nn.Module
+    architecture: Mapping[str, Any]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    version: str = VERSION
+
+    def views(self, name: str | None = None) -> Views:
+        """The test-time augmentation of that name; by default the one under which its own figures were measured."""
+        return choose("views", name or self.metrics.get("views", "none"), VIEWS)
+
+    def save(self, path: Path) -> None:
+        """Write the file, atomically. Equal classifiers give equal bytes. Raises ``OSError``."""
+        header = {
+            "version": self.version,
+            "architecture": dict(self.architecture),
+            "classes": self.classes,
+            "preprocessing": self.preprocessing.to_dict(),
+            "data": dict(self.data),
+            "metrics": dict(self.metrics),
+        }
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
+        replace_file(path, save(tensors, metadata={_HEADER: json.dumps(header)}))  # one key: their order is random
+
+
+def load(model: str | Path) -> Classifier:
+    """Read a classifier from a run folder or a ``model.safetensors`` file.
+
+    Nothing in the file is executed, and no memory is taken for a network whose shape is not
+    that of the weights in the file.
+
+    Args:
+        model: a run folder, or the file.
+
+    Returns:
+        The classifier on the CPU, its network in evaluation mode.
+
+    Raises:
+        ValueError: no such file, not a model file of assay, or one that was cut off.
+    """
+    path = model_path(model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = _parse((file.metadata() or {}).get(_HEADER), path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a model file, or cut off ({error})") from None
+    try:
+        return _build(header, tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path}: header and weights do not fit together ({reason})") from None
+
+
+def ready(classifier: Classifier, device: torch.device) -> Classifier:
+    """The classifier with its network on the device, in the memory layout in which all answers are given."""
+    return replace(classifier, network=classifier.network.to(device).to(memory_format=torch.channels_last))
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether it is a classifier that a run has written, and not another's weights."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _HEADER in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def model_path(model: str | Path) -> Path:
+    """The model file of a run folder, or the file itself; raises ``ValueError`` where there is none."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / MODEL_FILE).is_file():
+            raise ValueError(f"{path}: no {MODEL_FILE} in it; expected a run folder or a model file")
+        return path / MODEL_FILE
+    if not path.is_file():
+        raise ValueError(f"{path}: no such run folder or model file")
+    return path
+
+
+def _parse(text: str | None, path: Path) -> Mapping[str, Any]:
+    if text is None:
+        raise ValueError(f"{path}: a safetensors file, but without assay's header")
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: its header is not JSON ({error})") from None
+    if not isinstance(header, dict):
+        raise ValueError(f"{path}: its header is not a mapping")
+    return header
+
+
+def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:
+    classes = tuple(str(name) for name in header["classes"])
+    preprocessing = Preprocessing.from_dict(header["preprocessing"])
+    network = _filled(lambda: build_network(header["architecture"], classes, preprocessing), tensors)
+    return Classifier(
+        network.eval(),
+        header["architecture"],
+        classes,
+        preprocessing,
+        header.get("data", {}),
+        header.get("metrics", {}),
+        str(header["version"]),
+    )
+
+
+def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The network with the weights of a file."""
+    with torch.device("meta"):  # shapes without memory, until they are known to match the weights
+        network = build()
+    state = OrderedDict(tensors)
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined] # the versions of its modules
+    network.load_state_dict(state, strict=True, assign=True)
+    if any(buffer.is_meta for buffer in network.buffers()):  # computed when it is built, and so not in the file
+        with torch.random.fork_rng([]):
+            network = build()
+        network.load_state_dict(state, strict=True)
+    return network
+
+
+def build_network(architecture: Mapping[str, Any], classes: tuple[str, ...], how: Preprocessing) -> nn.Module:
+    """The untrained network that an architecture (its name and options) describes.
+
+    Raises:
+        ValueError: no such model or option, or the images are too small for it.
+    """
+    return build_model(**architecture, classes=len(classes), channels=how.channels, image_size=how.size)

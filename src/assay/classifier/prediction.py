@@ -1,0 +1,130 @@
+"""Labels for images without any."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.classifier.classifier import Classifier
+from assay.classifier.evaluation import batch_size, predict_scores
+from assay.data.dataset import Decoded, decode
+from assay.data.images import BadImageError, Images
+from assay.data.preprocess import Normalize
+from assay.data.views import VIEWS, Views
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one image: its name, and the most probable classes, the best first."""
+
+    name: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.classes[0]
+
+    def to_row(self) -> dict[str, Any]:
+        """A flat row: name, label, probability, then label_2, probability_2 and so on."""
+        row: dict[str, Any] = {"name": self.name}
+        for rank, (label, probability) in enumerate(zip(self.classes, self.probabilities, strict=True), 1):
+            suffix = "" if rank == 1 else f"_{rank}"
+            row |= {f"label{suffix}": label, f"probability{suffix}": probability}
+        return row
+
+
+@dataclass(frozen=True)
+class Predictions(Sequence[Prediction]):
+    """A sequence of predictions in the order of the inputs, and the bad images that were left out."""
+
+    rows: tuple[Prediction, ...]
+    left_out: tuple[BadImageError, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Prediction, ...]: ...
+    def __getitem__(self, index: int | slice) -> Prediction | tuple[Prediction, ...]:
+        return self.rows[index]
+
+
+def predict_images(
+    classifier: Classifier,
+    images: Images,
+    *,
+    top: int,
+    device: torch.device,
+    workers: int,
+    skip_bad: bool,
+    views: Views = VIEWS["none"],
+) -> Predictions:
+    """Predictions for all readable images.
+
+    Args:
+        classifier: on ``device`` already.
+        images: of any size and mode.
+        top: how many classes to name for each; at most all.
+        device: where the network is.
+        workers: decoding processes.
+        skip_bad: leave bad images out, where otherwise the first is raised.
+        views: test-time augmentation, as in ``predict_scores``.
+
+    Raises:
+        BadImageError: an image cannot be decoded, and ``skip_bad`` is not set.
+    """
+    count, size = len(images.names), batch_size(classifier.preprocessing.size)
+    chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    busy = workers if len(chunks) > 1 else 0
+    normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
+    decoded = cast("Generator[Decoded]", decode(images, classifier.preprocessing, chunks, busy))
+    with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
+        good = _GoodImages(decoded, size, skip_bad=skip_bad)
+        scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
+    names = [name for row, name in enumerate(images.names) if row not in good.bad]
+    return Predictions(tuple(_rank(scores, names, classifier.classes, top)), tuple(good.bad.values()))
+
+
+class _GoodImages:
+    """Batches of a constant size without the bad images, which are kept in ``bad`` by their row.
+
+    The size matters: ``evaluate`` leaves bad images out before it makes batches, and the same
+    batches give the same answers to the last digit.
+    """
+
+    def __init__(self, decoded: Iterable[Decoded], size: int, *, skip_bad: bool) -> None:
+        self._decoded, self._size, self._skip_bad = decoded, size, skip_bad
+        self.bad: dict[int, BadImageError] = {}
+
+    def __iter__(self) -> Iterator[Tensor]:
+        waiting, row = None, 0
+        for pixels, bad in self._decoded:
+            if bad and not self._skip_bad:
+                raise next(iter(bad.values()))
+            self.bad |= {row + place: error for place, error in bad.items()}
+            row += len(pixels)
+            good = np.delete(pixels, list(bad), axis=0)
+            waiting = good if waiting is None else np.concatenate([waiting, good])
+            while len(waiting) >= self._size:
+                yield torch.from_numpy(waiting[: self._size])
+                waiting = waiting[self._size :]
+        if waiting is not None and len(waiting):
+            yield torch.from_numpy(waiting)
+
+
+def _rank(scores: Tensor, names: Sequence[str], classes: Sequence[str], top: int) -> list[Prediction]:
+    best = scores.softmax(dim=1).topk(min(top, len(classes)), dim=1)
+    return [
+        Prediction(name, tuple(classes[index] for index in indices), tuple(probabilities))
+        for name, indices, probabilities in zip(names, best.indices.tolist(), best.values.tolist(), strict=True)
+    ]

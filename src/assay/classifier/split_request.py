@@ -1,0 +1,140 @@
+"""The labelled images that a classifier is asked about: a split of the set that it learned from, or another set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from assay.base.registry import choose, nearest
+from assay.classifier.classifier import Classifier
+from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
+from assay.data.batches import EvaluationBatches
+from assay.data.dataset import Dataset
+from assay.data.images import BadImageError
+from assay.data.load import Cut, Storage, open_splits
+from assay.data.preprocess import Normalize
+from assay.data.sources import full_name, load_source
+from assay.data.split import SPLITS, Source, relabel
+
+ON_BAD_IMAGE = ("error", "skip")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A split that was opened, and the images that could not be decoded."""
+
+    dataset: Dataset
+    left_out: tuple[BadImageError, ...]
+
+
+@dataclass(frozen=True)
+class SplitRequest:
+    """Which images are to be answered for; what is None is as in the classifier's training.
+
+    Attributes:
+        split: ``train``, ``held-out`` or ``test``, cut as in the classifier's training.
+        data: a set's name, as in a recipe; None is the set that the classifier learned from.
+        root: the folder that holds the named sets; None is the usual one.
+        label: the label column of a Parquet set that has several.
+        on_bad_image: ``error`` or ``skip``; None is as the recipe said of the classifier's own set, whose splits
+            are cut from what it left, and ``error`` of another.
+        device: that answers: ``auto``, ``cpu``, ``cuda``...
+
+    Raises:
+        ValueError: ``on_bad_image`` is something else.
+    """
+
+    split: str = "test"
+    data: str | None = None
+    root: str | Path | None = None
+    label: str | None = None
+    on_bad_image: str | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.on_bad_image is not None:
+            choose("on_bad_image", self.on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
+
+    @property
+    def names_data(self) -> bool:
+        """Whether images were asked for that must then be there; a root only says where to look."""
+        return self.data is not None or self.label is not None
+
+    def open(self, classifier: Classifier, device: torch.device) -> Labelled:
+        """The images, which live on the device where memory allows.
+
+        Raises:
+            ValueError: no such data or split, a split without images, or classes that the classifier does not know.
+        """
+        own = classifier.data
+        wanted = self.data or own.get("name")
+        if not wanted:
+            raise ValueError("the model does not say which images it learned from; name a set with --data.name")
+        name = full_name(wanted)
+        usual = own if name == own.get("name") else {}
+        root = None if self.root is None else Path(self.root).expanduser()
+        source = load_source(name, root=root, label=self.label or usual.get("label"))
+        chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
+        on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
+        how, storage = classifier.preprocessing, Storage(device)
+        opened = open_splits(chosen, how, cut=cut, storage=storage, on_bad_image=on_bad_image)
+        dataset = opened.splits[self.split]
+        if not len(dataset):
+            raise ValueError(f"{name}: there are no {self.split} images")
+        if self.split not in source.splits or self.split == "train":
+            _check_cut(dataset, self.split, usual)
+        return Labelled(dataset, tuple(opened.bad))
+
+    def evaluate(self, classifier: Classifier, device: torch.device, views: str | None = None) -> Evaluation:
+        """The classifier's answers for the images; it must be ready on the device. Raises as ``open`` does.
+
+        Args:
+            classifier: answers.
+            device: where it answers.
+            views: test-time augmentation by name; None is that of the classifier's own figures.
+        """
+        seen = classifier.views(views)
+        opened = self.open(classifier, device)
+        how = classifier.preprocessing
+        batches = EvaluationBatches(opened.dataset, batch_size(how.size), Normalize(how, device, torch.channels_last))
+        return evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
+
+
+def digest(names: Sequence[str]) -> str:
+    """16 hexadecimal digits of the names of images, in their order."""
+    return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _check_cut(dataset: Dataset, split: str, training: Mapping[str, Any]) -> None:
+    """Refuse a split that was cut from other images than in the training, for it may hold images learned from."""
+    wanted = training.get("images", {}).get(split)
+    if wanted and digest(dataset.names) != wanted:
+        raise ValueError(
+            f"{training['name']}: images came, went or were renamed, so its {split} split is not that of the training "
+            "and may hold images that the model learned from; name a set of other images with --data.name"
+        )
+
+
+def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
+    """The part of the source of that name to open, and the cut that makes the wanted split of it.
+
+    The model's own set is cut as it was in training. Of another set, a split must be there, or
+    the set must be a single one, which is then taken whole.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
+    if split in source.splits and split != "train":
+        return replace(source, splits={split: source.splits[split]}), Cut()
+    own = classifier.data
+    if name == own.get("name"):
+        if split == "held-out" and not own["held_out"]:
+            raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
+        return source, Cut(own["held_out"], own["test"], own["split_seed"], own.get("train_images"))
+    if len(source.splits) > 1 and split not in source.splits:
+        raise ValueError(f"{name} has no {split} split; it has {', '.join(source.splits)}")
+    return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)

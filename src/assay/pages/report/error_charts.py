@@ -1,0 +1,83 @@
+"""The charts of what a run got wrong: calibration and the confusion matrix, and the numbers that they draw."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import altair as alt
+
+from assay.analysis.errors.results import Calibration
+from assay.pages.report.charts import COLOURS, Spec, plain, rounded
+from assay.pages.report.collect import RunPart
+
+
+def calibration_rows(calibration: Calibration) -> list[dict[str, float | int]]:
+    """A row for each range of confidence that has answers: its ends, accuracy and confidence in percent, images."""
+    return [
+        {
+            "low": rounded(100 * one.low) or 0,
+            "high": rounded(100 * one.high) or 0,
+            "accuracy": rounded(100 * one.accuracy) or 0,
+            "confidence": rounded(100 * one.confidence) or 0,
+            "images": one.images,
+        }
+        for one in calibration.bins
+        if one.images
+    ]
+
+
+@cache
+def calibration_spec() -> Spec:
+    """Bars of accuracy over confidence, and the diagonal where both are equal; one for all runs."""
+    base = alt.Chart(alt.NamedData("rows"))
+    tooltip = [
+        alt.Tooltip("low:Q", title="confidence from (%)", format=".1f"),
+        alt.Tooltip("high:Q", title="to (%)", format=".1f"),
+        alt.Tooltip("accuracy:Q", title="accuracy (%)", format=".1f"),
+        alt.Tooltip("confidence:Q", title="mean confidence (%)", format=".1f"),
+        alt.Tooltip("images:Q", title="images"),
+    ]
+    whole = alt.Scale(domain=[0, 100])
+    bars = base.mark_bar(color=COLOURS[0], opacity=0.75).encode(
+        x=alt.X("low:Q", scale=whole, title="confidence (%)", bin="binned"),
+        x2="high:Q",
+        y=alt.Y("accuracy:Q", scale=whole, title="accuracy (%)"),
+        tooltip=tooltip,
+    )
+    ends = alt.Chart(alt.InlineData(values=[{"at": 0}, {"at": 100}]))
+    diagonal = ends.mark_line(color="#888888", strokeDash=[4, 4]).encode(
+        x=alt.X("at:Q", title="confidence (%)"), y=alt.Y("at:Q", title="accuracy (%)")
+    )
+    return plain(alt.layer(bars, diagonal).properties(width="container", height=240))
+
+
+def confusion_rows(run: RunPart) -> dict[str, Any]:
+    """The classes and the cells that are not 0, as label, answer and count."""
+    assert run.errors is not None
+    assert run.confusion is not None
+    counts = run.confusion
+    cells = [[int(row), int(column), int(counts[row, column])] for row, column in zip(*counts.nonzero(), strict=True)]
+    return {"classes": list(run.errors.classes), "totals": counts.sum(axis=1).tolist(), "cells": cells}
+
+
+@cache
+def confusion_spec(classes: int) -> Spec:
+    """A square for each pair of classes, darker where the answer is more frequent among the label's images."""
+    axis = alt.Axis(labelOverlap=False, labelFontSize=8, labelLimit=90, grid=False)
+    chart = (
+        alt.Chart(alt.NamedData("rows"))
+        .mark_rect(color=COLOURS[0])
+        .encode(
+            x=alt.X("answered:N", sort=None, title="answered", axis=axis),
+            y=alt.Y("label:N", sort=None, title="label", axis=axis),
+            opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 100], range=[0.06, 1]), legend=None),
+            tooltip=[
+                alt.Tooltip("label:N"),
+                alt.Tooltip("answered:N"),
+                alt.Tooltip("images:Q"),
+                alt.Tooltip("share:Q", title="percent of the label's", format=".1f"),
+            ],
+        )
+    )
+    return plain(chart.properties(width=9 * classes, height=9 * classes))

@@ -1,0 +1,173 @@
+"""The pages over a folder of runs, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from assay.base.user_errors import explain
+from assay.classifier.classifier import MODEL_FILE
+from assay.pages.server import pages
+from assay.pages.server.folder import ServedFolder, UnknownNameError, look_up
+from assay.pages.server.models import Models, RefusedImageError
+from assay.pages.server.overview import Overviews
+from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
+
+MOST_COMPARED = 20
+
+
+def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "auto") -> ASGIApp:
+    """The application over a folder of runs and studies.
+
+    Args:
+        folder: that holds them, at any depth.
+        host: that the server listens on: one of the names that it answers to.
+        device: of predictions: ``auto``, ``cpu``, ``cuda``...
+
+    Raises:
+        ValueError: no such folder or device.
+    """
+    served = ServedFolder.open(Path(folder))
+    site = Site(served, Models(device), Overviews(served.hide))
+    routes = [
+        Route("/", site.list_page),
+        Route("/runs/{name:path}", site.run_page),
+        Route("/studies/{name:path}", site.study_page),
+        Route("/compare", site.compare_page),
+        Route("/predict", site.predict_page),
+        Route("/api/runs", site.list_runs),
+        Route("/api/curves", site.show_curves),
+        Route("/api/predict", site.predict, methods=["POST"]),
+        Mount("/static", StaticFiles(packages=[("assay.pages.report", "static"), ("assay.pages.server", "static")])),
+    ]
+    foreseen = (HTTPException, UnknownNameError, ClientDisconnect, ValueError, OSError, Exception)
+    return Guard(Starlette(routes=routes, exception_handlers=dict.fromkeys(foreseen, site.refuse)), host)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Answers from a folder of runs."""
+
+    folder: ServedFolder
+    models: Models
+    overviews: Overviews
+
+    def list_page(self, _request: Request) -> Response:
+        """All runs and studies."""
+        runs = self.overviews.of_all(self.folder.find("run"))
+        studies = [self.overviews.of_study(name, folder) for name, folder in self.folder.find("study").items()]
+        return HTMLResponse(pages.list_page(self.folder.root.name, runs, studies))
+
+    def run_page(self, request: Request) -> Response:
+        """A run."""
+        return self._report([request.path_params["name"]])
+
+    def compare_page(self, request: Request) -> Response:
+        """Several runs side by side: ``?run=a&run=b``."""
+        return self._report(_asked(request))
+
+    def study_page(self, request: Request) -> Response:
+        """A study."""
+        name = request.path_params["name"]
+        return _as_page(pages.report_page({name: self.folder.look_up("study", name)}, name, self.folder.hide))
+
+    def show_curves(self, request: Request) -> Response:
+        """The curves of the runs ``?run=a&run=b``, and which of them train, and how they stand, in words."""
+        folders = self._runs(_asked(request))
+        return JSONResponse({**pages.standing(self._training(folders)), "curves": pages.curves(folders)})
+
+    def predict_page(self, request: Request) -> Response:
+        """Choose a model and drop an image."""
+        chosen = request.query_params.get("model", "")
+        return HTMLResponse(pages.predict_page(list(self._models()), chosen, LARGEST_UPLOAD))
+
+    def list_runs(self, _request: Request) -> Response:
+        """How all runs stand."""
+        return JSONResponse([one.to_dict() for one in self.overviews.of_all(self.folder.find("run"))])
+
+    async def predict(self, request: Request) -> Response:
+        """What a model says of an image: a form with ``model``, a run's name, and ``image``, a file."""
+        streamed = Request(request.scope, limited(request.receive))
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
+        async with streamed.form(max_files=1, max_fields=1) as form:
+            name, image = form.get("model"), form.get("image")
+            if not isinstance(name, str) or not isinstance(image, UploadFile):
+                raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
+            content = await image.read()
+        return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
+
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        """An error as one line: JSON for the pages' own questions, text for a reader."""
+        status, text = _status_and_text(error)
+        line = self.folder.hide(text)
+        headers = getattr(error, "headers", None)
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": line}, status, headers)
+        return PlainTextResponse(f"{line}\n", status, headers)
+
+    def _report(self, names: Sequence[str]) -> Response:
+        folders = self._runs(names)
+        model = names[0] if len(names) == 1 and names[0] in self._models() else ""
+        title, training = ", ".join(folders), self._training(folders)
+        return _as_page(pages.report_page(folders, title, self.folder.hide, training=training, model=model))
+
+    def _runs(self, names: Sequence[str]) -> dict[str, Path]:
+        found = self.folder.find("run")
+        return {name: look_up("run", name, found) for name in names}
+
+    def _ask(self, name: str, content: bytes, image: str) -> dict[str, Any]:
+        return self.models.ask(look_up("model", name, self._models()), content, image).to_dict()
+
+    def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
+        """How each of the runs that train stands, in words."""
+        views = [self.overviews.of(name, folder) for name, folder in folders.items()]
+        return {
+            one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}"
+            for one in views
+            if one.status == "running"
+        }
+
+    def _models(self) -> dict[str, Path]:
+        """The finished runs that have left a model."""
+        return {
+            name: folder
+            for name, folder in self.folder.find("run").items()
+            if (folder / MODEL_FILE).is_file() and self.overviews.of(name, folder).status == "finished"
+        }
+
+
+def _asked(request: Request) -> list[str]:
+    """The runs that an address names."""
+    names = list(dict.fromkeys(request.query_params.getlist("run")))
+    if not 1 <= len(names) <= MOST_COMPARED:
+        raise HTTPException(400, f"name 1 to {MOST_COMPARED} runs: ?run=a&run=b")
+    return names
+
+
+def _as_page(text: str) -> Response:
+    return HTMLResponse(text, headers={"content-security-policy": pages.report_policy()})
+
+
+def _status_and_text(error: Exception) -> tuple[int, str]:
+    if isinstance(error, HTTPException):
+        return error.status_code, error.detail
+    if isinstance(error, RefusedImageError):
+        return error.status, str(error)
+    if isinstance(error, UnknownNameError):
+        return 404, str(error)
+    if isinstance(error, ClientDisconnect):
+        return 400, "the upload was broken off"
+    return 500, explain(error) or "an error of the server; what it printed says more"

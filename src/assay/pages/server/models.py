@@ -1,0 +1,150 @@
+"""Answers for one image: the most probable classes, and for each of them where the evidence lies."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from assay.analysis.inspection.activation_map import class_activation_maps
+from assay.analysis.inspection.examples import Stored, answer
+from assay.analysis.inspection.trace import stages, trace
+from assay.base.device import pick_device
+from assay.base.registry import choose
+from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
+from assay.classifier.prediction import Prediction, predict_images
+from assay.data.images import BadImageError, EncodedImages, open_image, quiet
+from assay.data.views import VIEWS
+
+TOP = 5
+_KEPT = 4  # models in memory
+_FORMATS = frozenset(
+    {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP"}
+)
+_OPACITY = 0.6
+
+
+class RefusedImageError(ValueError):
+    """An upload that is no image, with the HTTP status that says why."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of an image.
+
+    Attributes:
+        prediction: the most probable classes.
+        picture: what the network sees, uint8 ``[S, S, C]``.
+        layer: that the maps come from; empty where the network has none of more than one position.
+        maps: for each class of the prediction the class activation map, ``[N, S, S]``, at least 0.
+    """
+
+    prediction: Prediction
+    picture: NDArray[np.uint8]
+    layer: str
+    maps: Tensor
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; pictures as ``data:`` addresses of PNG files."""
+        classes: list[Mapping[str, Any]] = [
+            {"name": name, "probability": probability, "map": _overlay(heat)}
+            for name, probability, heat in zip(
+                self.prediction.classes, self.prediction.probabilities, [*self.maps, *[None] * TOP], strict=False
+            )
+        ]
+        return {
+            "name": self.prediction.name,
+            "classes": classes,
+            "layer": self.layer,
+            "side": self.picture.shape[0],
+            "picture": _as_address(self.picture.squeeze()),
+        }
+
+
+class Models:
+    """The models that were asked last, one of which answers at a time."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = pick_device(device)
+        self._lock = threading.Lock()
+        self._loaded = lru_cache(maxsize=_KEPT)(self._load)
+
+    def ask(self, folder: Path, content: bytes, name: str) -> Answer:
+        """The answer of a run's model.
+
+        Args:
+            folder: of the run.
+            content: an encoded image.
+            name: of the image.
+
+        Raises:
+            RefusedImageError: not an image of a known format, too many pixels, or broken.
+            ValueError: the model file is damaged.
+        """
+        with self._lock, quiet():
+            _check(content, name)
+            status = (folder / MODEL_FILE).stat()
+            classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
+            try:
+                return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
+            except BadImageError as error:
+                raise RefusedImageError(str(error), 400) from None
+
+    def _load(self, folder: Path, _changed: int, _size: int) -> Classifier:
+        return ready(load(folder / MODEL_FILE), self._device)
+
+
+def _check(content: bytes, name: str) -> None:
+    """Refuse by the header alone what is no image. Pillow would start a program to draw some formats; those too."""
+    try:
+        with open_image(io.BytesIO(content), name) as image:
+            if image.format not in _FORMATS:
+                raise RefusedImageError(f"{name}: {image.format} files are not taken", 415)
+    except BadImageError as error:
+        raise RefusedImageError(str(error), 413 if error.reason.startswith("too large") else 415) from None
+
+
+def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:
+    views = choose("views", classifier.metrics.get("views", "none"), VIEWS)
+    (prediction,) = predict_images(classifier, image, top=TOP, device=device, workers=0, skip_bad=False, views=views)
+    pixels = classifier.preprocessing.decode(image.open(0), image.names[0])
+    seen = answer(classifier, [Stored(torch.tensor(pixels[None]), tuple(image.names), (None,))], device)
+    layers = stages(trace(classifier.network, seen.inputs))
+    asked = torch.tensor([classifier.classes.index(name) for name in prediction.classes], device=device)
+    maps = torch.empty(0)
+    if layers:
+        inputs = seen.inputs.expand(len(asked), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        maps = class_activation_maps(classifier.network, inputs, asked, layers[-1]).cpu()
+    return Answer(prediction, seen.pictures[0], layers[-1] if layers else "", maps)
+
+
+def _overlay(heat: Tensor | None) -> str | None:
+    """A map as a picture that lies over the image: the stronger, the less is seen through. None without evidence."""
+    if heat is None or heat.amax() <= 0:
+        return None
+    share = (heat / heat.amax()).numpy()
+    colours = matplotlib.colormaps["inferno"](share)
+    colours[..., 3] = _OPACITY
+    return _as_address((255 * colours).round().astype(np.uint8))
+
+
+def _as_address(pixels: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,47 @@
+"""What a named recipe is: a recipe, its purpose, and what was measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from assay.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a recipe reached.
+
+    Attributes:
+        accuracies: on the test split, in percent, one for each seed from 0 on.
+        seconds: mean training time of one run, without the reading of the data.
+        hardware: what it was measured on.
+    """
+
+    accuracies: tuple[float, ...]
+    seconds: float
+    hardware: str
+
+    def accuracy_in_words(self) -> str:
+        """Mean, standard deviation and number of seeds."""
+        spread = f" ± {stdev(self.accuracies):.2f}" if len(self.accuracies) > 1 else ""
+        seeds = len(self.accuracies)
+        return f"{fmean(self.accuracies):.2f}{spread} % ({seeds} seed{'s' if seeds > 1 else ''})"
+
+    def time_in_words(self) -> str:
+        """Seconds, or minutes from two on."""
+        return f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
+
+
+@dataclass(frozen=True)
+class NamedRecipe:
+    """A recipe with its purpose in a line and, once measured, its results."""
+
+    recipe: Recipe
+    purpose: str
+    measured: Measured | None = None
+
+
+ONE_THREAD = "1 thread of 2 cores with AVX-512"
+SHARED = "1 thread, two runs at a time on 2 cores"
+TWO_THREADS = "2 cores with AVX-512, no GPU"

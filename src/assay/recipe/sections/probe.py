@@ -1,0 +1,20 @@
+"""What is measured of the loss's surface while the network trains; nothing of it changes the training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from assay.recipe.sections.base import Count, Positive, Section
+
+Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
+
+
+class ProbeSection(Section):
+    """What is measured of the loss's surface while the network trains; nothing of it changes the training."""
+
+    every: Count | None = None
+    """steps from one look along the gradient to the next (default: none is taken)"""
+    step_sizes: Distances | None = None
+    """how far each look goes: multiples of the gradient (default 0.05, 0.1, 0.2, 0.4)"""

@@ -1,0 +1,109 @@
+"""From a recipe's sections on data and augmentation to batches: what the network is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from assay.classifier.evaluation import batch_size
+from assay.data.augment import Augmentation, Strengths, build_augmentations, build_mixes
+from assay.data.augment.streamed import build_transform
+from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.dataset import Dataset, StreamedDataset
+from assay.data.load import Cut, Data, Storage, load_data
+from assay.data.preprocess import Normalize, Preprocessing, Wanted
+from assay.data.sources import load_source
+from assay.recipe.recipe import Recipe
+from assay.recipe.sections import AugmentSection, DataSection
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The batches of a run.
+
+    Attributes:
+        train: the steps of an epoch.
+        splits: held-out and test, where they have images; train, where the recipe asks for it.
+    """
+
+    train: TrainBatches
+    splits: Mapping[str, EvaluationBatches]
+
+
+def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
+    """The images that a recipe names; what the recipe leaves open is as the weights want it."""
+    source = load_source(section.name, root=section.root, label=section.label)
+    return load_data(
+        source,
+        size=section.size,
+        cut=Cut(section.held_out, section.test, section.split_seed, section.train_images),
+        storage=Storage(device, section.memory, section.workers),
+        on_bad_image=section.on_bad_image,
+        crop_pct=section.crop_pct,
+        interpolation=section.interpolation,
+        wanted=wanted,
+    )
+
+
+def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format) -> Feed:
+    """Batches of the splits, augmented where the recipe says so."""
+    _check(recipe, data)
+    images, changes = _augmented(data.splits["train"], recipe.augment, data.preprocessing, "train")
+    train = TrainBatches(
+        images,
+        recipe.train.batch_size,
+        Normalize(_cropped_once(recipe.augment, data.preprocessing, "train"), device, layout),
+        augmentations=changes,
+        mix=build_mixes(mixup=recipe.augment.mixup, cutmix=recipe.augment.cutmix),
+        classes=len(data.classes),
+        seed=recipe.train.seed,
+        device=device,
+    )
+    splits = {
+        name: _evaluated(name, recipe, data, device, layout)
+        for name, split in data.splits.items()
+        if len(split) and (name != "train" or recipe.test.train)
+    }
+    return Feed(train, splits)
+
+
+def _check(recipe: Recipe, data: Data) -> None:
+    if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
+        raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
+
+
+def _is_augmented(section: AugmentSection, split: str) -> bool:
+    return split in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]
+
+
+def _cropped_once(section: AugmentSection, how: Preprocessing, split: str) -> Preprocessing:
+    """A random crop takes the place of the central one."""
+    return replace(how, crop_pct=None) if section.resized_crop and _is_augmented(section, split) else how
+
+
+def _evaluated(
+    name: str, recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format
+) -> EvaluationBatches:
+    section = AugmentSection() if name == "train" else recipe.augment  # training images are measured as they are
+    normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
+    images, changes = _augmented(data.splits[name], section, data.preprocessing, name)
+    is_changed = images is not data.splits[name] or changes
+    seed = recipe.train.seed if is_changed else None
+    return EvaluationBatches(images, batch_size(data.preprocessing.size), normalize, augmentations=changes, seed=seed)
+
+
+def _augmented(
+    dataset: Dataset, section: AugmentSection, how: Preprocessing, split: str
+) -> tuple[Dataset, list[Augmentation]]:
+    """The split's images, and the changes to whole batches of them; streamed images are changed one by one instead."""
+    if not _is_augmented(section, split):
+        return dataset, []
+    fields = section.model_dump(exclude={"where", "mixup", "cutmix"})
+    Strengths(**fields).check_channels(how.channels)
+    changes = build_augmentations(**fields)
+    if not changes or not isinstance(dataset, StreamedDataset):
+        return dataset, changes
+    transform = build_transform(how.stored, square=how.square, interpolation=how.interpolation, **fields)
+    return dataset.with_transform(transform), []

@@ -1,0 +1,243 @@
+"""From a recipe to the parts of a run: the one file that opens every section and wires what it names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from assay.classifier.classifier import build_network
+from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.load import Data
+from assay.data.preprocess import Wanted
+from assay.models import count_parameters
+from assay.models.seeded_init import paired_draws
+from assay.models.structure import layer_groups
+from assay.models.weights import Pretrained, adopt
+from assay.recipe.recipe import Recipe
+from assay.recipe.sections import ModelSection
+from assay.run.batches import build_feed, open_data
+from assay.run.find_weights import find_pretrained
+from assay.run.teacher import find_teacher
+from assay.training.average import average_of
+from assay.training.checkpoint import State, random_states, restore_random_states
+from assay.training.loop import Update
+from assay.training.losses import LossFunction, build_loss
+from assay.training.optim import build_optimizer, parameter_groups
+from assay.training.precision import Precision
+from assay.training.schedule import Schedule, attach, build_schedule
+from assay.training.transfer import Groups, build_learning, freeze_for, rate_factors
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A recipe's parts, ready to use.
+
+    Attributes:
+        data: the images by split.
+        network: what is trained.
+        batches: the steps of an epoch.
+        splits: what is measured.
+        loss_fn: what is minimised.
+        update: from gradients to new weights.
+        freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
+        parameters: how many numbers the network learns, those included that are frozen for a while.
+        notes: what was done with pretrained weights, in words.
+        device: where all of it is.
+    """
+
+    data: Data
+    network: nn.Module
+    batches: TrainBatches
+    splits: Mapping[str, EvaluationBatches]
+    loss_fn: LossFunction
+    update: Update
+    freeze: Callable[[int], None]
+    parameters: int
+    notes: Sequence[str]
+    device: torch.device
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is measured and kept: the average where there is one."""
+        average = self.update.average
+        return self.network if average is None else average.module
+
+    def state(self) -> State:
+        """Everything that changes during training, but the position; and by what to know the data again."""
+        return {
+            "data": self._data_in_words(),
+            "preprocessing": self.data.preprocessing.to_dict(),
+            "network": self.network.state_dict(),
+            "optimizer": self.update.optimizer.state_dict(),
+            "scheduler": self.update.scheduler.state_dict(),
+            "scaler": self.update.precision.scaler.state_dict(),
+            "average": self.update.average.state_dict() if self.update.average else {},
+            "random": random_states(self.device),
+        }
+
+    def restore(self, state: State) -> None:
+        """The inverse of :meth:`state`; raises ``ValueError`` where the data are not the same any more."""
+        if state["data"] != self._data_in_words():
+            raise ValueError(f"the data have changed: they were {state['data']}, now {self._data_in_words()}")
+        self.network.load_state_dict(state["network"])
+        self.update.optimizer.load_state_dict(state["optimizer"])
+        self.update.scheduler.load_state_dict(state["scheduler"])
+        self._set_rates()
+        self.update.precision.scaler.load_state_dict(state["scaler"])
+        if self.update.average is not None:
+            self.update.average.load_state_dict(state["average"])
+        restore_random_states(state["random"], self.device)
+
+    def _set_rates(self) -> None:
+        """As the schedule has them, which may have become longer since the checkpoint."""
+        scheduler = self.update.scheduler
+        for group, base, factor in zip(
+            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * factor(scheduler.last_epoch)
+
+    def _data_in_words(self) -> str:
+        counts = ", ".join(f"{len(split)} {name}" for name, split in self.data.splits.items())
+        mean = ", ".join(f"{value:.6f}" for value in self.data.preprocessing.mean)
+        return f"{counts} images in {len(self.data.classes)} classes, train mean {mean}"
+
+
+def wire(recipe: Recipe, device: torch.device, previous: State | None = None) -> Parts:
+    """Build everything that the recipe names.
+
+    Args:
+        recipe: names the parts.
+        device: where they are to be.
+        previous: the state that will be restored; then pretrained weights are not looked for again.
+
+    Raises:
+        ValueError: something does not exist or fit.
+    """
+    pretrained = None if previous else _pretrained(recipe.model)
+    wanted = _wanted_before(previous) if previous and recipe.model.pretrained else _wanted(pretrained)
+    data = open_data(recipe.data, device, wanted)
+    with paired_draws(recipe.train.seed):
+        network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    notes = adopt(network, pretrained, data.classes) if pretrained else []
+    _check_norms(recipe, network)
+    layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
+    network = network.to(device).to(memory_format=layout)
+    feed = build_feed(recipe, data, device, layout)
+    groups = layer_groups(network)
+    update = _update(recipe, network, groups, len(feed.train), device)
+    loss_fn = _loss(recipe, data, device)
+    if recipe.train.compile:
+        network.compile()
+    freeze = _freezing(recipe, network, groups)
+    return Parts(
+        data, network, feed.train, feed.splits, loss_fn, update, freeze, count_parameters(network), notes, device
+    )
+
+
+def check(recipe: Recipe, data: Data) -> None:
+    """Raise what ``wire`` would, without memory for a network; what pretrained weights decide is not looked at.
+
+    Args:
+        recipe: names the parts.
+        data: what ``recipe.data`` names.
+
+    Raises:
+        ValueError: something does not exist or fit.
+    """
+    if recipe.model.pretrained or recipe.loss.teacher:
+        return
+    device = torch.device("cpu")
+    with torch.device("meta"):
+        network = build_network(architecture(recipe), data.classes, data.preprocessing)
+    _check_norms(recipe, network)
+    feed = build_feed(recipe, data, device, torch.contiguous_format)
+    groups = layer_groups(network)
+    _update(recipe, network, groups, len(feed.train), device)
+    _loss(recipe, data, device)
+    _freezing(recipe, network, groups)
+
+
+def _pretrained(section: ModelSection) -> Pretrained | None:
+    options = section.model_dump(exclude_none=True, exclude={"name", "pretrained"})
+    return find_pretrained(section.pretrained, section.name, **options) if section.pretrained else None
+
+
+def _check_norms(recipe: Recipe, network: nn.Module) -> None:
+    has_norms = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules())
+    if has_norms and recipe.train.batch_size == recipe.train.accumulate:
+        raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
+
+
+def _wanted(pretrained: Pretrained | None) -> Wanted:
+    """The input that the weights were learned for, its channels too; without weights nothing is wanted."""
+    if pretrained is None or pretrained.preprocessing is None:
+        return Wanted()
+    form = pretrained.preprocessing
+    if form.mean is None or len(form.mean) != 3:  # images in colour are not made gray for weights that saw no colour
+        return Wanted(form.size, form.crop_pct, form.interpolation)
+    return Wanted(**asdict(form), channels=3)
+
+
+def _wanted_before(state: State) -> Wanted:
+    """The input as it was decided when the run began."""
+    fields = ("size", "crop_pct", "interpolation", "mean", "std", "channels")
+    return Wanted(**{name: state["preprocessing"][name] for name in fields})
+
+
+def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
+    """What is to be called at the beginning of each epoch, with its number from 0."""
+    chosen = recipe.transfer
+    if (chosen.freeze != "none" or chosen.freeze_norms) and not recipe.model.pretrained:
+        raise ValueError("transfer.freeze and freeze_norms need model.pretrained: nothing else is worth keeping")
+    options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
+    learning = build_learning(chosen.freeze, **options)
+    return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
+
+
+def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch: int, device: torch.device) -> Update:
+    """The optimizer over the network's parameters, with its schedule, precision and average."""
+    chosen, rate = recipe.optim, _top_rate(recipe)
+    factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
+    parameters = parameter_groups(
+        network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay, factors=factors
+    )
+    options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "clip"})
+    optimizer = build_optimizer(groups=parameters, lr=rate, **options)
+    scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
+    precision = Precision.named(recipe.train.precision, device)
+    return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))
+
+
+def learning_rate(recipe: Recipe) -> Callable[[float], float]:
+    """The learning rate as a function of progress, in epochs; raises ``ValueError`` for a schedule that cannot be."""
+    schedule, rate = _schedule(recipe), _top_rate(recipe)
+    if recipe.schedule.update == "epoch":
+        return lambda epoch: rate * schedule(math.floor(epoch))
+    return lambda epoch: rate * schedule(epoch)
+
+
+def _schedule(recipe: Recipe) -> Schedule:
+    return build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
+
+
+def _top_rate(recipe: Recipe) -> float:
+    """The rate at the schedule's factor 1, scaled with the batch where that is asked for (Goyal et al. 2017, 2.1)."""
+    meant_for = recipe.optim.lr_batch or recipe.train.batch_size
+    return recipe.optim.lr * recipe.train.batch_size / meant_for
+
+
+def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:
+    """The loss, with the teacher ready on the device."""
+    chosen = recipe.loss.model_dump(exclude={"teacher"})
+    name = recipe.loss.teacher
+    return build_loss(teacher=find_teacher(name, data.classes, data.preprocessing, device) if name else None, **chosen)
+
+
+def architecture(recipe: Recipe) -> dict[str, Any]:
+    """The name and the given options of the network, as the model file holds them; where it began is not among them."""
+    return recipe.model.model_dump(exclude_none=True, exclude={"pretrained"})

@@ -1,0 +1,41 @@
+"""On what a run runs: versions, hardware, threads, the command line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay.base.json_files import JsonObject
+from assay.version import VERSION
+
+
+def environment(device: str) -> JsonObject:
+    """Versions, hardware, threads and the command line of this process."""
+    import torch
+    import torchvision
+
+    return {
+        "assay": VERSION,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "accelerator": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
+        "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,89 @@
+"""What a run leaves: the classifier, and the summary of how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from safetensors.torch import save
+from torch import Tensor
+
+from assay.base.atomic import replace_file
+from assay.base.json_files import JsonObject, write_json
+from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
+from assay.classifier.evaluation import Evaluation, evaluate_batches
+from assay.classifier.split_request import digest
+from assay.data.sources import full_name
+from assay.data.views import VIEWS
+from assay.models.cost import count_flops
+from assay.recipe.recipe import Recipe
+from assay.run.build import Parts, architecture
+from assay.run.folder import RunFolder
+from assay.run.selection import SELECTION
+from assay.run.tracking import Tracker
+from assay.training.position import Position
+
+_ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
+
+
+def as_classifier(recipe: Recipe, parts: Parts, metrics: JsonObject) -> Classifier:
+    """The network as it stands, with all that goes into its file."""
+    data = parts.data
+    origin = recipe.data.model_dump(include=_ORIGIN)
+    origin["name"] = full_name(recipe.data.name)
+    origin["images"] = {split: digest(dataset.names) for split, dataset in data.splits.items()}
+    return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
+
+
+def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, tracker: Tracker) -> None:
+    """Measure the selected weights, on the test split for the first and only time, and sum up."""
+    path = folder.path / MODEL_FILE
+    classifier = ready(load(path), parts.device)
+    views = VIEWS[recipe.test.views]
+    evaluations = {
+        name.replace("-", "_"): evaluate_batches(classifier.network, batches, classifier.classes, views=views)
+        for name, batches in parts.splits.items()
+    }
+    replace_file(folder.scores, as_scores(evaluations))
+    measured = {name: _short(evaluation) for name, evaluation in evaluations.items()}
+    metrics = {
+        "epoch": position.best_epoch,
+        "views": recipe.test.views,
+        "test_augmented": recipe.augment.where != "train",
+        "selection": SELECTION[recipe.train.select],
+        **measured,
+    }
+    replace(classifier, metrics=metrics).save(path)
+    timings, form = folder.timings.rows(), classifier.preprocessing
+    summary = {
+        "status": "finished",
+        **metrics,
+        "seed": recipe.train.seed,
+        "epochs": position.epoch,
+        "parameters": parts.parameters,
+        "flops": count_flops(classifier.network, form.channels, form.size, parts.device),
+        "train_images": len(parts.data.splits["train"]),
+        "seconds": position.seconds,
+        "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
+        "left_out": [str(error) for error in parts.data.bad],
+    }
+    tracker.end(recipe, evaluations, position.epoch * len(parts.batches))
+    write_json(folder.summary, summary)
+
+
+def as_scores(evaluations: Mapping[str, Evaluation]) -> bytes:
+    """A safetensors file of the answers for held-out and test: ``test.scores`` ``[N, K]``, ``test.labels`` ``[N]``."""
+    tensors: dict[str, Tensor] = {}
+    for name, evaluation in evaluations.items():
+        if name != "train":
+            tensors |= {f"{name}.scores": evaluation.scores.contiguous(), f"{name}.labels": evaluation.labels}
+    return save(tensors)
+
+
+def _short(evaluation: Evaluation) -> JsonObject:
+    return {
+        "images": len(evaluation.labels),
+        "accuracy": evaluation.accuracy,
+        "top5": evaluation.top5,
+        "loss": evaluation.loss,
+    }

@@ -1,0 +1,135 @@
+"""The probe of a run: it sees each batch before the step that learns from it, and each step after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from assay.base.json_files import JsonObject, LineLog
+from assay.run.probing.surface import STEP_SIZES, look_along_gradient, output_parameters
+from assay.training.checkpoint import State
+from assay.training.loop import Step
+from assay.training.losses import LossFunction
+
+SURFACE_FILE = "surface.jsonl"
+STEPS_FILE = "steps.jsonl"
+Batch = tuple[Tensor, Tensor]
+
+
+class Probe(Protocol):
+    """Watches a training without changing it."""
+
+    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
+        """Pass the batches of an epoch on; ``done`` steps of the run come before them."""
+
+    def step(self, step: Step) -> None:
+        """A step has been taken; the network's ``.grad`` is that of the step."""
+
+    def flush(self) -> None:
+        """Write down what has been measured; only here an accelerator has to be waited for."""
+
+    def state(self) -> State:
+        """What a later process needs to go on from what is written."""
+
+
+class NoProbe:
+    """Sees nothing."""
+
+    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:  # noqa: ARG002 - whichever they are
+        """The batches as they are."""
+        return batches
+
+    def step(self, step: Step) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def state(self) -> State:
+        """Nothing."""
+        return {}
+
+
+class SurfaceProbe:
+    """Looks along the gradient at every so many steps, and follows the output layer's gradient from step to step.
+
+    Writes ``surface.jsonl``, a line for each look (``step``: the steps taken before it; ``loss``; and for each step
+    size ``distances``, ``losses``, ``changes``, ``output_changes``, see `Surface`), and ``steps.jsonl``, a
+    line for each step (``step``, from 1; ``loss``, before the update; ``output_gradient_change``: l2 distance of the
+    output layer's gradient to that of the step before, null at the first).
+
+    Args:
+        network: that is trained.
+        loss_fn: that it learns by.
+        folder: the run folder.
+        every: steps from one look to the next; the first is at the first step.
+        step_sizes: multiples of the gradient, above 0.
+        before: the state of an earlier process's probe; what it wrote after that is cut away.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss_fn: LossFunction,
+        folder: Path,
+        *,
+        every: int,
+        step_sizes: Sequence[float] = STEP_SIZES,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._network, self._loss_fn, self._every, self._step_sizes = network, loss_fn, every, step_sizes
+        learned = dict(network.named_parameters())
+        self._output = [learned[name] for name in output_parameters(network)]
+        self._logs = {name: LineLog(folder / name) for name in (SURFACE_FILE, STEPS_FILE)}
+        before = before or {"previous": None, "sizes": dict.fromkeys(self._logs, 0)}
+        for name, log in self._logs.items():
+            log.cut(before["sizes"][name])
+        self._previous: Tensor | None = before["previous"]
+        self._looks: list[tuple[int, Tensor]] = []
+        self._steps: list[Tensor] = []
+        self._done = 0
+
+    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
+        """Look along the gradient where it is time, before the step is taken."""
+        self._done = done
+        for number, (images, targets) in enumerate(batches, start=done):
+            if number % self._every == 0:
+                found = look_along_gradient(self._network, self._loss_fn, images, targets, self._step_sizes)
+                parts = (found.loss[None], found.distances, found.losses, found.changes, found.output_changes)
+                self._looks.append((number, torch.cat(parts)))
+            yield images, targets
+
+    def step(self, step: Step) -> None:
+        """Keep the step's figures on the device, so that nothing has to wait for it."""
+        gradient = torch.cat([value.grad.flatten() for value in self._output if value.grad is not None])
+        before = gradient.new_full(gradient.shape, torch.nan) if self._previous is None else self._previous
+        change = torch.linalg.vector_norm(gradient - before.to(gradient.device))
+        self._steps.append(torch.stack([step.loss, change]))
+        self._previous = gradient
+
+    def flush(self) -> None:
+        """Write the lines of both files."""
+        surface, steps = self._logs.values()
+        surface.extend(self._look_to_row(number, found.tolist()) for number, found in self._looks)
+        steps.extend(_steps_to_rows(self._done, torch.stack(self._steps).tolist() if self._steps else []))
+        self._done += len(self._steps)
+        self._looks, self._steps = [], []
+
+    def state(self) -> State:
+        """The last gradient of the output layer, and how far the files go."""
+        return {"previous": self._previous, "sizes": {name: log.size() for name, log in self._logs.items()}}
+
+    def _look_to_row(self, number: int, values: Sequence[float]) -> JsonObject:
+        size = len(self._step_sizes)
+        names = ("distances", "losses", "changes", "output_changes")
+        parts = {name: values[1 + size * place : 1 + size * (place + 1)] for place, name in enumerate(names)}
+        return {"step": number, "loss": values[0], **parts}
+
+
+def _steps_to_rows(done: int, values: Sequence[Sequence[float]]) -> Iterator[JsonObject]:
+    for number, (loss, change) in enumerate(values, start=done + 1):
+        yield {"step": number, "loss": loss, "output_gradient_change": change}

@@ -1,0 +1,122 @@
+"""The run record: plain files that say what happened, and all that analysis may read.
+
+``metrics.jsonl`` holds one line per epoch and nothing that depends on the clock, so that equal
+runs give equal bytes; times stand in ``timings.jsonl``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.base.json_files import JsonObject, LineLog, read_json
+from assay.recipe.recipe import Recipe, read_recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCORES_FILE = "scores.safetensors"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run left behind.
+
+    Attributes:
+        folder: the run folder.
+        recipe: what was asked for.
+        metrics: one row per epoch: epoch, step, lr (of its last step), train_loss, train_accuracy, held_out_loss, ...;
+            accuracies in [0, 1], losses in nats.
+        timings: one row per epoch: epoch, seconds, images_per_second.
+        summary: the end: test accuracy and loss, the chosen epoch, seconds; empty while running.
+        environment: versions, hardware, threads, the command line.
+    """
+
+    folder: Path
+    recipe: Recipe
+    metrics: Sequence[JsonObject]
+    timings: Sequence[JsonObject]
+    summary: JsonObject
+    environment: JsonObject
+
+    @classmethod
+    def read(cls, folder: str | Path) -> RunRecord:
+        """Read a run folder; raises ``ValueError`` where it is none or is damaged."""
+        path = Path(folder)
+        return cls(
+            path,
+            read_recipe(path / "recipe.yaml"),
+            _read_epochs(path / "metrics.jsonl"),
+            _read_epochs(path / "timings.jsonl"),
+            _read_summary(path / "summary.json"),
+            _read_environment(path / "env.json"),
+        )
+
+
+def _read_epochs(path: Path) -> list[JsonObject]:
+    """A row of numbers for each epoch."""
+    rows = LineLog(path).rows()
+    for line, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: line {line}: expected a mapping, not {type(row).__name__}")
+        _check_numbers(f"{path}: line {line}", row)
+        _check_epoch(f"{path}: line {line}", row.get("epoch"))
+    return rows
+
+
+def _read_summary(path: Path) -> JsonObject:
+    """The end of a run; its figures are numbers."""
+    summary = read_json(path)
+    for split in summary.keys() & {"train", "held_out", "test"}:
+        if not isinstance(summary[split], dict):
+            raise ValueError(f"{path}: {split}: expected a mapping, not {type(summary[split]).__name__}")
+        _check_numbers(f"{path}: {split}", summary[split])
+    _check_numbers(str(path), {name: summary.get(name) for name in ("parameters", "seconds", "images_per_second")})
+    if "epoch" in summary:
+        _check_epoch(str(path), summary["epoch"])
+    return summary
+
+
+def _read_environment(path: Path) -> JsonObject:
+    """Of the process; its command is a list, and the count of parameters a number."""
+    values = read_json(path)
+    if not isinstance(values.get("command", []), list):
+        raise ValueError(f"{path}: command: expected a list, not {type(values['command']).__name__}")
+    _check_numbers(str(path), {"parameters": values.get("parameters")})
+    return values
+
+
+def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not is_number:
+            raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
+
+
+def _check_epoch(where: str, epoch: Any) -> None:
+    if not isinstance(epoch, int) or isinstance(epoch, bool):
+        raise ValueError(f"{where}: epoch: expected a whole number, not {type(epoch).__name__}")
+
+
+def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A finished run's scores ``[N, K]`` for a split, and the labels ``[N]``.
+
+    Raises:
+        ValueError: the run has left none.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(folder / SCORES_FILE)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{folder / SCORES_FILE}: no scores of a finished run ({error})") from None
+    name = split.replace("-", "_")
+    if f"{name}.scores" not in tensors:
+        raise ValueError(f"{folder / SCORES_FILE}: no scores of {split}")
+    return tensors[f"{name}.scores"], tensors[f"{name}.labels"]

@@ -1,0 +1,29 @@
+"""Which epoch's weights are kept, and when no better one is awaited any more."""
+
+from __future__ import annotations
+
+from assay.base.json_files import JsonObject
+from assay.recipe.sections import TrainSection
+
+SELECTION = {
+    "held-out": "the epoch that was best on the held-out split",
+    "last": "the last epoch",
+    "test": "the epoch that was best ON THE TEST SPLIT: its test figures are optimistic",
+}
+
+
+def score(row: JsonObject, select: str) -> tuple[float, ...]:
+    """What is to be largest in the selected epoch: the accuracy, and among equals the lower loss."""
+    if select == "last":
+        return (row["epoch"],)
+    split = select.replace("-", "_")
+    return (row[f"{split}_accuracy"], -row[f"{split}_loss"])
+
+
+def is_over(train: TrainSection, epoch: int, best_epoch: int) -> bool:
+    """Whether a run is at its end after ``epoch`` epochs, of which ``best_epoch`` (from 1) was the best.
+
+    Early stopping (Prechelt 1998): too many epochs in a row have brought nothing better.
+    """
+    stalled = train.patience is not None and epoch - best_epoch >= train.patience
+    return epoch >= train.epochs or stalled

@@ -1,0 +1,81 @@
+"""A trained network as the teacher of another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from assay.classifier.classifier import Classifier, load, ready
+from assay.data.preprocess import Normalize, Preprocessing
+from assay.models import build_model
+from assay.models.weights import adopt
+from assay.run.find_weights import find_pretrained
+from assay.training.losses import Teacher
+
+
+def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device: torch.device) -> Teacher:
+    """The teacher that a recipe names.
+
+    Args:
+        name: a run folder or a model file, whose classes must be the student's in the same order; or
+            ``torchvision:NAME`` or ``timm:NAME`` with its usual weights, whose scores are taken to be
+            in the order of the student's classes, of which there must be as many.
+        classes: those of the student.
+        how: the student's preprocessing.
+        device: where the student trains.
+
+    Raises:
+        ValueError: no such model, or one of other classes or channels.
+    """
+    classifier = _from_library(name, classes) if ":" in name else load(name)
+    if classifier.classes != classes:
+        raise ValueError(f"loss.teacher: {name} knows other classes: {len(classifier.classes)} of them, not these")
+    if classifier.preprocessing.channels != how.channels:
+        raise ValueError(f"loss.teacher: {name} sees images of {classifier.preprocessing.channels} channels")
+    return as_teacher(ready(classifier, device), how, device)
+
+
+def as_teacher(classifier: Classifier, student: Preprocessing, device: torch.device) -> Teacher:
+    """A function from the student's normalised images to the classifier's scores.
+
+    The images are brought back to pixels, then to the size and the constants that the teacher knows;
+    they are cropped already.
+    """
+    network = classifier.network.eval().requires_grad_(False)
+    normalize = Normalize(replace(classifier.preprocessing, crop_pct=None), device, torch.channels_last)
+    mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (student.mean, student.std))
+
+    def scores(images: Tensor) -> Tensor:
+        return _answer(network, normalize((images * std + mean) * 255))
+
+    return scores
+
+
+def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
+    try:
+        pretrained = find_pretrained("default", name)
+    except ValueError as error:
+        reason = str(error).removeprefix("model.pretrained: ").partition(";")[0]
+        raise ValueError(f"loss.teacher: {reason}; name a run of yours") from None
+    form = pretrained.preprocessing
+    assert form is not None
+    assert form.size is not None
+    assert form.mean is not None
+    assert form.std is not None
+    with torch.random.fork_rng([]):  # it is filled at once: the student's start does not depend on its teacher
+        network = build_model(name, classes=len(classes), image_size=form.size)
+    notes = adopt(network, replace(pretrained, classes=classes), classes)
+    if any(note.startswith("new:") for note in notes):
+        raise ValueError(
+            f"loss.teacher: {name} tells other classes apart than these {len(classes)}; name a run of yours"
+        )
+    how = Preprocessing(3, form.size, form.size, form.mean, form.std, interpolation=form.interpolation or "bilinear")
+    return Classifier(network, {"name": name}, classes, how)
+
+
+@torch.no_grad()
+def _answer(network: nn.Module, images: Tensor) -> Tensor:
+    scores: Tensor = network(images)
+    return scores

@@ -1,0 +1,206 @@
+"""What is told of a run's progress, and writes it down for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from assay.classifier.evaluation import Evaluation
+from assay.recipe.recipe import Recipe
+from assay.run.tracking.event_files import cut_back, sizes_of, wait_for_new_name
+from assay.run.tracking.histograms import Histogram, histograms
+from assay.run.tracking.pictures import draw_kernels, draw_mistakes
+
+Evaluations = Mapping[str, Evaluation]
+"""answers by split, ``held_out`` or ``test``"""
+
+
+class Tracker(Protocol):
+    """Is told what a run does."""
+
+    def step(self, loss: Tensor) -> None:
+        """A step is done, of that loss; the gradients are still the step's."""
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
+        """An epoch is done: its lines of the record, and the answers that they were measured on."""
+
+    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
+        """The run is done after that step, and these are the answers of the kept model."""
+
+    def flush(self) -> None:
+        """Write down everything so far."""
+
+    def state(self) -> dict[str, int]:
+        """What a checkpoint has to hold for the log to go on from it: call after ``flush``."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+def open_tracker(
+    folder: Path,
+    network: nn.Module,
+    *,
+    wanted: bool,
+    steps: int,
+    done: int,
+    state: Mapping[str, int] | None,
+) -> Tracker:
+    """The log of a run that begins or goes on.
+
+    Args:
+        folder: where the event files go.
+        network: that learns.
+        wanted: whether there is to be a log.
+        steps: of an epoch.
+        done: steps done in all.
+        state: of the checkpoint that the run goes on from, nothing for a run that begins. What an earlier process
+            wrote after it is dropped. None where the checkpoint has none: then everything stays.
+    """
+    if state is not None:
+        cut_back(folder, state)
+    return TensorBoard(folder, network, steps, done) if wanted else NoTracker(folder)
+
+
+class NoTracker:
+    """Writes nothing, and keeps what is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def step(self, loss: Tensor) -> None:
+        """Pass over it."""
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
+        """Pass over it."""
+
+    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
+        """Pass over it."""
+
+    def flush(self) -> None:
+        """There is nothing to write."""
+
+    def state(self) -> dict[str, int]:
+        """The files that an earlier process wrote stay."""
+        return sizes_of(self._folder)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class TensorBoard:
+    """Writes event files.
+
+    Args:
+        folder: where they go.
+        network: that learns.
+        steps: of an epoch; at its last one the weights and the gradients are looked at.
+        done: the steps that are done; a TensorBoard that looks on is told to forget later ones, for a
+            resumed run does those again.
+    """
+
+    def __init__(self, folder: Path, network: nn.Module, steps: int, done: int) -> None:
+        self._folder, self._network, self._steps, self._done = folder, network, steps, done
+        wait_for_new_name(folder)
+        self._writer = SummaryWriter(str(folder), purge_step=done + 1)
+        self._losses: list[Tensor] = []
+
+    def step(self, loss: Tensor) -> None:
+        """Keep the loss, on its device, until the next ``flush``; look into the network after an epoch's last step."""
+        self._losses.append(loss)
+        self._done += 1
+        if self._done % self._steps == 0:
+            self._look_inside()
+
+    def flush(self) -> None:
+        """Write the kept losses; with an epoch's end the only moment at which an accelerator has to wait."""
+        values: Sequence[float] = torch.stack(self._losses).tolist() if self._losses else []
+        for step, value in enumerate(values, self._done - len(values) + 1):
+            self._writer.add_scalar("step/loss", value, step)
+        self._losses = []
+        self._writer.flush()
+
+    def state(self) -> dict[str, int]:
+        """How long each event file is."""
+        return sizes_of(self._folder)
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
+        """Write ``loss/train``, ``accuracy/held_out``, ``lr``, ``images_per_second``..., and ``mistakes/held_out``."""
+        for name, value in row.items():
+            split, _, measure = name.rpartition("_")
+            if measure in ("loss", "accuracy"):
+                self._writer.add_scalar(f"{measure}/{split}", value, row["step"])
+        self._writer.add_scalar("lr", row["lr"], row["step"])
+        self._writer.add_scalar("images_per_second", timing["images_per_second"], row["step"])
+        self._write_mistakes("mistakes", evaluations, row["step"])
+        self.flush()
+
+    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
+        """Write the kept model's mistakes and figures, the recipe, and the line of the hyperparameter tab."""
+        self._write_mistakes("mistakes_of_the_kept_model", evaluations, step)
+        for split, evaluation in evaluations.items():
+            self._writer.add_scalar(f"hparam/{split}_accuracy", evaluation.accuracy, step)
+            self._writer.add_scalar(f"hparam/{split}_loss", evaluation.loss, step)
+        self._writer.add_text("recipe", f"```yaml\n{recipe.to_yaml()}```", step)
+        self._write_session(recipe, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self.flush()
+        self._writer.close()
+
+    def _look_inside(self) -> None:
+        """Write histograms of weights and gradients, and the kernels, as the epoch's last step left them."""
+        parameters = dict(self._network.named_parameters())
+        gradients = {name: weight.grad for name, weight in parameters.items() if weight.grad is not None}
+        found = histograms(
+            {f"weights/{name}": weight for name, weight in parameters.items()}
+            | {f"gradients/{name}": gradient for name, gradient in gradients.items()}
+        )
+        for kind in ("weights", "gradients"):
+            self._write_histograms(kind, {tag: one for tag, one in found.items() if tag.startswith(f"{kind}/")})
+        kernels = draw_kernels(self._network)
+        if kernels is not None:
+            self._writer.add_image("first_layer_kernels", kernels, self._done)
+
+    def _write_histograms(self, kind: str, found: Mapping[str, Histogram]) -> None:
+        """Gradients that overflowed are only counted: the step was left out, and they may still be scaled."""
+        lost = sum(one.non_finite for one in found.values())
+        self._writer.add_scalar(f"non_finite/{kind}", lost, self._done)
+        if kind == "gradients" and lost:
+            return
+        for tag, one in found.items():
+            if one.count:
+                figures = (one.low, one.high, one.count, one.total, one.squares)
+                self._writer.add_histogram_raw(tag, *figures, one.limits, one.counts, self._done)
+
+    def _write_session(self, recipe: Recipe, step: int) -> None:
+        """What ``add_hparams`` writes, but into this file; no run knows the list of all runs' fields."""
+        make_summaries: Any = hparams
+        file: Any = self._writer.file_writer
+        _, start, end = make_summaries(as_hyperparameters(recipe), {})
+        for summary in (start, end):
+            file.add_summary(summary, step)
+
+    def _write_mistakes(self, tag: str, evaluations: Evaluations, step: int) -> None:
+        for split, evaluation in evaluations.items():
+            picture = np.asarray(draw_mistakes(evaluation))
+            self._writer.add_image(f"{tag}/{split}", picture, step, dataformats="HWC")
+
+
+def as_hyperparameters(recipe: Recipe) -> dict[str, float | str]:
+    """The fields that are given, by dotted name: numbers, and the rest as text."""
+    return {name: value if _is_plain(value) else json.dumps(value) for name, value in recipe.flat().items()}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)

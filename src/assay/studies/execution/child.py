@@ -1,0 +1,69 @@
+"""The process of one run: the recipe on standard input, the run folder as argument, the end as exit status.
+
+It holds a lock, so that two studies never work on one run at once, and it ends with the process that
+started it, however that one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from assay.base.user_errors import explain
+from assay.recipe.recipe import Recipe
+from assay.run.folder import RunFolder
+from assay.run.run import DivergedError, InterruptedRunError, run
+from assay.studies.execution.store import lock
+
+END_OF_RECIPE = "...\n"
+FINISHED, REFUSED, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+"""exit statuses; any other is a crash"""
+
+
+def main() -> int:
+    """Do the run, or go on with it; what went wrong is the last line on standard error."""
+    folder = Path(sys.argv[1])
+    recipe = _read_recipe()
+    if recipe is None:
+        return INTERRUPTED
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        with lock(folder):
+            run(recipe, folder, resume=RunFolder(folder).recipe.exists())
+    except InterruptedRunError:
+        return INTERRUPTED
+    except DivergedError as error:
+        return _end(str(error), DIVERGED)
+    except Exception as error:
+        text = explain(error)
+        if text is None:
+            raise
+        return _end(text, REFUSED)
+    return FINISHED
+
+
+def _read_recipe() -> Recipe | None:
+    """The recipe; None where the parent ended before it had said all of it."""
+    text = ""
+    for line in sys.stdin:
+        if line == END_OF_RECIPE:
+            return Recipe.from_yaml(text)
+        text += line
+    return None
+
+
+def _end(reason: str, status: int) -> int:
+    print(reason, file=sys.stderr)
+    return status
+
+
+def _end_with_parent() -> None:
+    """Standard input stays open as long as the parent lives; what is on the disk is whole at any moment."""
+    os.read(0, 1)  # not through sys.stdin, whose lock a thread must not hold when the interpreter ends
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

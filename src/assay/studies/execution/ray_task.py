@@ -1,0 +1,98 @@
+"""What a Ray worker does: one run, in a process of its own, so that a crash stays with the run.
+
+Whether a worker sees the driver's store is found out by a file with a name that nobody else can have: where
+it is there, the worker writes into the store; elsewhere it works in its user's cache folder, and the run
+folder comes back with the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.data.cache import cache_folder
+from assay.studies.execution.code_version import code_version
+from assay.studies.execution.local import run_process
+from assay.studies.execution.parcel import Parcel, pack, unpack
+from assay.studies.execution.store import Job, Outcome, Store
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What a worker has to know of the process that asks.
+
+    Attributes:
+        root: of its store.
+        mark: name of the file by which the store is recognised.
+        code: its version.
+        gpus: that it has asked for each run.
+    """
+
+    root: Path
+    mark: str
+    code: str
+    gpus: float = 0
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What comes back from a task: the run's folder only where someone needs it who may not see it."""
+
+    outcome: Outcome
+    parcel: Parcel
+    log: bytes = b""
+
+
+def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Returned:
+    """The task: the job's run, in the driver's store or, on a host that does not see it, in one of its own."""
+    if code_version() != driver.code:
+        reason = f"host {socket.gethostname()} has another version of assay or torch"
+        return Returned(Outcome("failed", reason), {})
+    shares = (driver.root / driver.mark).exists()
+    store = Store(driver.root if shares else cache_folder() / "execution")
+    if not shares:
+        for first, result in zip(job.after.values(), firsts, strict=True):
+            unpack(result.parcel, store.folder(first))
+    with _cancelled() as is_cancelled, only_given_gpus(driver.gpus):
+        outcome = run_process(job, store, lambda _job: is_cancelled())
+    is_over = outcome.status in ("finished", "diverged")
+    parcel = pack(store.folder(job)) if is_over and (is_needed or not shares) else {}
+    has_log = not shares and store.log(job).exists()
+    return Returned(outcome, parcel, store.log(job).read_bytes() if has_log else b"")
+
+
+@contextlib.contextmanager
+def only_given_gpus(gpus: float) -> Iterator[None]:
+    """Hide all GPUs from a task that has asked for none: Ray leaves those in sight that it has not given to it."""
+    if gpus:
+        yield
+        return
+    name = "CUDA_VISIBLE_DEVICES"
+    before = os.environ.get(name)
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+@contextlib.contextmanager
+def _cancelled() -> Iterator[Callable[[], bool]]:
+    """Whether Ray has cancelled the task, which it does by an interrupt.
+
+    SIGTERM is left to Ray: the worker ends, its run's process with it, and another worker takes the task.
+    """
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,152 @@
+"""The store of runs: each under the hash of its recipe and of the code, so that none is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+
+from assay.base.json_files import read_json, write_json
+from assay.data.sources import full_name
+from assay.models.weights import is_default
+from assay.recipe.recipe import Recipe
+from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
+from assay.run.probing.traces import read_traces
+from assay.run.record import RunRecord, read_scores
+from assay.studies.execution.code_version import code_version
+
+DAMAGED = "its record is damaged"
+Status = Literal["finished", "diverged", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, with the reason in a line where it gave nothing."""
+
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be done.
+
+    Attributes:
+        recipe: of the run.
+        after: fields that take the folder of another run, which must come first; what ``recipe`` holds
+            in them does not matter.
+        known_as: the key that an earlier version of the code gave it, or another spelling of its paths.
+    """
+
+    recipe: Recipe
+    after: Mapping[str, Job] = field(default_factory=dict)
+    known_as: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits: equal for equal recipes under equal code, wherever data and store lie."""
+        if self.known_as:
+            return self.known_as
+        decided = WITHOUT_EFFECT | self.after.keys()
+        recipe = {name: value for name, value in self.recipe.flat().items() if name not in decided}
+        parts: dict[str, Any] = {
+            "code": code_version(),
+            "recipe": {**recipe, "data.name": full_name(self.recipe.data.name)},
+            "after": {name: job.key for name, job in self.after.items()},
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def with_full_paths(recipe: Recipe) -> Recipe:
+    """The recipe with all its paths made absolute, for a process that works in another folder."""
+    files = {"model.pretrained": recipe.model.pretrained, "loss.teacher": recipe.loss.teacher}
+    changes = {name: _full(value) for name, value in files.items() if value and not is_default(value)}
+    root = {"data.root": recipe.data.root.expanduser().absolute()} if recipe.data.root else {}
+    return recipe.but({"data.name": full_name(recipe.data.name), **root, **changes})
+
+
+def _full(value: str) -> str:
+    """An absolute path, where it is one of a file or folder that is there; else it may be a name."""
+    path = Path(value).expanduser()
+    return str(path.resolve()) if path.exists() else value
+
+
+def job_with_full_paths(job: Job) -> Job:
+    """The same job, with its key, for a process that works in another folder."""
+    after = {name: job_with_full_paths(first) for name, first in job.after.items()}
+    return Job(with_full_paths(job.recipe), after, known_as=job.key)
+
+
+def _check_record(folder: Path) -> None:
+    """Raise ``ValueError`` where a finished run's record is not whole."""
+    record = RunRecord.read(folder)
+    measured = [name for name in ("test", "held_out") if name in record.summary]
+    if not measured or not {"parameters", "flops", "seconds", "images_per_second"} <= record.summary.keys():
+        raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
+    read_scores(folder, measured[0])
+    if record.recipe.probe.every and read_traces(folder) is None:
+        raise ValueError(f"{folder}: the probe's traces are missing")
+
+
+def lock(folder: Path) -> FileLock:
+    """Held by the one who works in that run folder, or puts it there."""
+    return FileLock(folder.with_suffix(".lock"))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of run folders, each named by its job's key.
+
+    Beside a run's folder may lie ``KEY.log`` (what it printed), ``KEY.failed.json`` (why it gave nothing)
+    and ``KEY.lock``.
+    """
+
+    root: Path
+
+    def folder(self, job: Job) -> Path:
+        """The job's run folder, which may not be there yet."""
+        return self.root.absolute() / job.key
+
+    def log(self, job: Job) -> Path:
+        """What the job's process printed."""
+        return self.root.absolute() / f"{job.key}.log"
+
+    def recipe(self, job: Job) -> Recipe:
+        """The job's recipe with the folders of the runs that come before it."""
+        return job.recipe.but({name: str(self.folder(first)) for name, first in job.after.items()})
+
+    def outcome(self, job: Job) -> Outcome | None:
+        """How the job ended; None where it has not, or was interrupted. A damaged record is a failure."""
+        folder = self.folder(job)
+        try:
+            summary = read_json(RunFolder(folder).summary)
+            if summary.get("status") == "finished":
+                _check_record(folder)
+                return Outcome("finished")
+        except ValueError as error:
+            return Outcome("failed", f"{DAMAGED}: {error}")
+        if summary.get("status") == "diverged":
+            return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
+        failure = read_json(self._failure(job))
+        return Outcome("failed", failure["reason"]) if failure else None
+
+    def set_aside(self, job: Job) -> None:
+        """Move a damaged run folder away, to ``KEY.damaged`` or the next free name, so that it is done again."""
+        self.folder(job).rename(free_folder(self.root.absolute(), f"{job.key}.damaged"))
+
+    def note(self, job: Job, outcome: Outcome) -> None:
+        """Write down a failure; any other end stands in the run's folder, and takes an earlier failure away."""
+        if outcome.status == "failed":
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_json(self._failure(job), {"reason": outcome.reason})
+        else:
+            self._failure(job).unlink(missing_ok=True)
+
+    def _failure(self, job: Job) -> Path:
+        return self.root.absolute() / f"{job.key}.failed.json"

@@ -1,0 +1,135 @@
+"""A study's table as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from tabulate import LATEX_ESCAPE_RULES, tabulate
+
+from assay.base.row_files import to_csv
+from assay.studies.forms.columns import all_columns
+from assay.studies.forms.words import footnotes, header
+from assay.studies.table import Line, Table
+
+
+def as_markdown(table: Table) -> str:
+    """A heading list of the setting, the table, its footnotes."""
+    columns = all_columns(table)
+    body = tabulate(
+        [[_markdown(column.cell(line)) for column in columns] for line in table.lines],
+        headers=[column.title for column in columns],
+        tablefmt="pipe",
+        colalign=["left" if column.words else "right" for column in columns],
+        disable_numparse=True,
+    )
+    above = [f"- {label}: {_markdown(words)}" for label, words in header(table.setting).items()]
+    below = [f"- {_markdown(note)}" for note in footnotes(table)]
+    return "\n\n".join(["\n".join(above), body, "\n".join(below)]).rstrip() + "\n"
+
+
+def as_latex(table: Table) -> str:
+    """A floating table whose caption holds the setting; it needs the packages booktabs and graphicx."""
+    columns = all_columns(table)
+    body = tabulate(
+        [[" ".join(column.cell(line).split()) for column in columns] for line in table.lines],
+        headers=[column.title for column in columns],
+        tablefmt="latex_booktabs",
+        colalign=["left" if column.words else "right" for column in columns],
+        disable_numparse=True,
+    )
+    body = re.sub(r"\n (?=[\[*])", r"\n {}", body)  # else a name in brackets or with a star is taken for an option
+    caption = " ".join(_sentence(label, words) for label, words in header(table.setting).items())
+    notes = [rf"\par\footnotesize {_latex(note)}" for note in footnotes(table)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(caption)}}}",
+            r"\resizebox{\textwidth}{!}{%",
+            f"{body}}}",
+            *notes,
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def as_csv(table: Table) -> str:
+    """A line for each row with every number in full precision; each says by itself under what it was measured."""
+    return to_csv([_record(table, line) for line in table.lines]).decode()
+
+
+def _markdown(text: str) -> str:
+    """Text that no renderer takes for markup, a link, a character's code or the end of a cell."""
+    markup = r"[\\|*`<~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=#?\w+;)"
+    return re.sub(markup, r"\\\g<0>", " ".join(text.split()))
+
+
+def _latex(text: str) -> str:
+    """In one paragraph: a caption takes no other."""
+    return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in " ".join(text.split()))
+
+
+def _sentence(label: str, words: str) -> str:
+    return f"{label[0].upper()}{label[1:]}: {words}{'' if words[-1] in '.?!' else '.'}"
+
+
+def _record(table: Table, line: Line) -> dict[str, Any]:
+    """Missing numbers are left empty."""
+    paired = line.difference
+    record = {
+        **_of_table(table),
+        "row": line.name,
+        "split": line.split,
+        "published_percent": line.published,
+        "published_difference_points": line.published_difference,
+        "accuracy_percent": line.estimate.mean,
+        "accuracy_std_points": line.estimate.std,
+        "interval_low_percent": line.estimate.low,
+        "interval_high_percent": line.estimate.high,
+        "held_out_selection_accuracy_percent": line.held_out,
+        "runs": line.runs,
+        "accuracies_percent": " ".join(f"{seed}:{value}" for seed, value in line.accuracies.items()),
+        "difference_points": paired and paired.mean,
+        "difference_std_points": paired and paired.std,
+        "difference_low_points": paired and paired.low,
+        "difference_high_points": paired and paired.high,
+        "pairs": paired and paired.n,
+        "test": line.test,
+        "p_uncorrected": line.p_uncorrected,
+        "p_corrected": line.p,
+        "rows_compared": table.compared,
+        "verdict": line.verdict,
+        "seeds_needed": line.seeds_needed,
+        "parameters": line.parameters,
+        "flops_per_image": line.flops,
+        "seconds_per_run": line.seconds,
+        "published_seconds_per_run": line.published_seconds,
+        "images_per_second": line.images_per_second,
+        "failures": "; ".join(line.failures),
+        "note": line.note,
+    }
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in record.items()}
+
+
+def _of_table(table: Table) -> dict[str, Any]:
+    """What a line says of the whole table, so that it can be cut out of it."""
+    setting = table.setting
+    return {
+        "study": setting.study,
+        "purpose": setting.purpose,
+        "budget": setting.budget,
+        "budget_in_words": setting.budget_in_words,
+        "selection": setting.selection,
+        "changes": setting.changes,
+        "control": setting.control,
+        "planned_runs": len(setting.seeds),
+        "seeds": " ".join(map(str, setting.seeds)),
+        "wanted_points": table.wanted,
+        "source": setting.source,
+        "protocol": setting.protocol,
+        "hardware": setting.hardware,
+        "command": setting.command,
+    }

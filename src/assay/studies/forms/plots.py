@@ -1,0 +1,211 @@
+"""A study's figures: what each row gains over the control, and what it costs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import Bbox, BboxBase
+from numpy.typing import NDArray
+
+from assay.analysis.figures.text import plain, wrapped
+from assay.base.registry import choose
+from assay.base.statistics import Estimate
+from assay.studies.forms.columns import accuracy, difference, marked_verdict, quantity
+from assay.studies.forms.words import in_short
+from assay.studies.table import Line, Table
+
+_CORNERS = np.array([[-1, -1], [1, 1]])  # of a box, from its middle
+_PLAIN, _GREY, _PUBLISHED = "#2f6fb0", "#9aa3ab", "#444444"
+_COLORS = {
+    "same direction": _PLAIN,
+    "opposite": "#b3261e",
+    "better": "#3a8f5c",
+    "worse": "#d9822b",
+    "not distinguishable": _GREY,
+    "not compared": _GREY,
+    "control": "black",
+    "": _PLAIN,
+}
+_COSTS: dict[str, tuple[Callable[[Line], float | None], Callable[[float], str], str]] = {
+    "seconds": (lambda line: line.seconds, "{:,g}".format, "seconds of training, one run"),
+    "flops": (lambda line: line.flops, quantity, "FLOPs of one image's forward pass"),
+}
+_SHIFTS = [sign * step for step in range(0, 141, 5) for sign in (1, -1)]  # of a label up or down, in points of print
+
+
+def plot_forest(table: Table) -> Figure:
+    """A line for each row: its difference to the control with the 95 % interval, and the published one hollow.
+
+    Rows that are not distinguishable from the control are grey. Where the study has no control, the accuracies.
+    """
+    control = table.setting.control
+    lines = [line for line in table.lines if line.verdict != "control"]
+    figure = _figure(table, 10, 2.2 + 0.42 * max(len(lines), 2))
+    axes = figure.subplots()
+    for place, line in enumerate(lines):
+        measured, published = _forest_values(line, control)
+        if measured is not None and measured.n:
+            color = _COLORS[line.verdict]
+            axes.errorbar(measured.mean, place, xerr=_error(measured), fmt="o", color=color, capsize=3)
+        if published is not None:
+            axes.plot(published, place, "D", color=_PUBLISHED, markerfacecolor="none", markersize=6, zorder=3)
+    if control is not None:
+        axes.axvline(0, color="black", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(lines)), [wrapped(line.name, 38) for line in lines])
+    axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=_forest_label(control))
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
+    right.tick_params(length=0, labelsize=8)
+    right.spines["right"].set_visible(False)
+    _dress(axes, table)
+    _legend(figure, lines, published=any(_forest_values(line, control)[1] is not None for line in lines))
+    return figure
+
+
+def plot_cost(table: Table, cost: str = "seconds") -> Figure:
+    """Accuracy with its 95 % interval against what it costs; a dagger marks a row judged by one seed.
+
+    Args:
+        table: rows without a finished run are left out.
+        cost: ``seconds`` of one run's training, or ``flops`` of one image's forward pass.
+
+    Raises:
+        ValueError: an unknown cost.
+    """
+    read, written, label = choose("cost", cost, _COSTS)
+    lines = [line for line in table.lines if line.runs]
+    costs = [float(read(line) or 0) for line in lines]
+    figure = _figure(table, 9, 6)
+    axes = figure.subplots()
+    for line, place in zip(lines, costs, strict=True):
+        color = _COLORS[line.verdict]
+        axes.errorbar(place, line.estimate.mean, yerr=_error(line.estimate), fmt="o", color=color, linewidth=1)
+    _scale(axes, costs)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: written(number)))
+    axes.set(xlabel=label, ylabel="accuracy (%)")
+    _dress(axes, table)
+    _legend(figure, lines, published=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a script that the font lacks shows as boxes
+        _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
+    return figure
+
+
+def _figure(table: Table, width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    title = f"{table.setting.study}: {table.setting.purpose}"
+    figure.suptitle(wrapped(title, 85), fontsize=11, fontweight="bold")
+    return figure
+
+
+def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, float | None]:
+    return (line.estimate, line.published) if control is None else (line.difference, line.published_difference)
+
+
+def _forest_label(control: str | None) -> str:
+    return "accuracy (%)" if control is None else plain(f"difference to {control} (percentage points)")
+
+
+def _beside(line: Line, control: str | None) -> str:
+    """The figures at the right of a row."""
+    if not line.runs or line.verdict == "not compared":
+        return line.verdict
+    return accuracy(line.estimate) if control is None else f"{difference(line.difference)}\n{marked_verdict(line)}"
+
+
+def _error(about: Estimate) -> list[list[float]] | None:
+    return None if math.isnan(about.half_width) else [[about.half_width], [about.half_width]]
+
+
+def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
+    """Only of what is there."""
+    entries = [
+        Line2D([], [], color=color, marker="o", label=verdict or "measured")
+        for verdict, color in _COLORS.items()
+        if any(line.verdict == verdict and line.runs for line in lines)
+    ]
+    if published:
+        hollow: dict[str, Any] = {"color": _PUBLISHED, "marker": "D", "linestyle": "", "markerfacecolor": "none"}
+        entries.append(Line2D([], [], label="published", **hollow))
+    if entries:
+        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=8)
+
+
+def _dress(axes: Axes, table: Table) -> None:
+    """The subtitle that no figure of a study goes without, and the house's frame."""
+    title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
+    axes.set_title(wrapped(title, 88), fontsize=8, color=_PUBLISHED)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _reading(table: Table) -> str:
+    """What the whiskers, the colours and the daggers stand for, of those that are there."""
+    said = {
+        "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
+        f"colours: verdicts, corrected for {table.compared} row{'s' * (table.compared != 1)}": table.compared > 0,
+        "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
+    }
+    return "; ".join(words for words, there in said.items() if there)
+
+
+def _scale(axes: Axes, costs: Sequence[float]) -> None:
+    """Logarithmic where the costs differ by more than a factor of five; never so narrow that noise fills the axis."""
+    if not costs:
+        return
+    low, high = min(costs), max(costs)
+    if low > 0 and high > 5 * low:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.margins(x=0.12)
+    else:
+        room = max(0.12 * (high - low), 0.15 * high)
+        axes.set_xlim(max(low - room, 0), high + room)
+
+
+def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], lines: Sequence[Line]) -> None:
+    """Each row's name beside its point, at the nearest place that nothing else has taken."""
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()  # so that every place is known
+    scale = figure.dpi / 72
+    taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]
+    halo = [withStroke(linewidth=2, foreground="white")]
+    for point, line in sorted(zip(points, lines, strict=True), key=lambda pair: -pair[0][1]):
+        name = f"{line.name} †" if line.test == "mcnemar" else line.name
+        label = axes.annotate(
+            wrapped(name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
+            path_effects=halo, in_layout=False,
+        )  # fmt: skip
+        centre = np.asarray(axes.transData.transform(point))
+        offset, box = _free_place(centre, np.asarray(label.get_window_extent().size), scale, axes.bbox, taken)
+        taken.append(box)
+        label.set(position=offset, ha="left" if offset[0] > 0 else "right")
+        if abs(offset[1]) > 10:
+            thread = {"arrowstyle": "-", "color": _GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", point, offset, textcoords="offset points", arrowprops=thread, in_layout=False)
+
+
+def _free_place(
+    centre: NDArray[np.float64], size: NDArray[np.float64], scale: float, within: BboxBase, taken: Sequence[Bbox]
+) -> tuple[tuple[float, float], Bbox]:
+    """The offset in points of print, and the label's box in pixels; where all is taken, the last place."""
+    for shift, side in itertools.product(_SHIFTS, (1, -1)):
+        offset = side * (7 if abs(shift) <= 10 else 16), shift
+        middle = centre + scale * np.array(offset) + (side * size[0] / 2, 0)
+        box = Bbox.from_extents(*(middle + size / 2 * _CORNERS).flat)
+        if within.fully_containsx(box.x0) and within.fully_containsx(box.x1) and not box.count_overlaps(taken):
+            break
+    return offset, box

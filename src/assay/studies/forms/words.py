@@ -1,0 +1,129 @@
+"""What every form of a study's table says around its figures: under what they were made, and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from assay.run.selection import SELECTION
+from assay.studies.results import Setting
+from assay.studies.table import LEVEL, Table
+
+
+def header(setting: Setting) -> dict[str, str]:
+    """From a label to what it says, in the order of printing; what is unknown is left out."""
+    said = {
+        "study": setting.study,
+        "purpose": setting.purpose,
+        "source": setting.source,
+        "published protocol": setting.protocol,
+        "budget": _budget(setting),
+        "epoch chosen": SELECTION.get(setting.selection, setting.selection),
+        "seeds": ", ".join(map(str, setting.seeds)),
+        "control": setting.control or "",
+        "changed in all rows": setting.changes,
+        "hardware": setting.hardware,
+        "run again with": setting.command,
+    }
+    return {label: words for label, words in said.items() if words}
+
+
+def in_short(setting: Setting) -> str:
+    """What a picture must say of its figures, in two lines."""
+    budget = "full setting" if setting.budget == "full" else _budget(setting)
+    changes = f"; changed: {setting.changes}" if setting.changes else ""
+    seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
+    return f"{budget}{changes}\n{seeds}; {SELECTION.get(setting.selection, setting.selection)}"
+
+
+def points(difference: float) -> str:
+    """A difference in percentage points, in words."""
+    return f"{difference:g} point{'s' * (difference != 1)}"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """For example ``seeds 0, 2``."""
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
+
+
+def footnotes(table: Table) -> list[str]:
+    """How to read the figures, and what is missing from them."""
+    return list(_footnotes(table))
+
+
+def _budget(setting: Setting) -> str:
+    words = f"{setting.budget}: {setting.budget_in_words}" if setting.budget_in_words else setting.budget
+    return words if setting.budget == "full" else f"{words}; published figures are of the full setting"
+
+
+def _footnotes(table: Table) -> Iterator[str]:
+    lines = table.lines
+    if any(line.runs > 1 for line in lines):
+        yield "± and [low, high] are 95 % intervals (Student's t) over seeds, without the choice of test images."
+    step = max((line.step for line in lines if line.runs > 1), default=0.0)
+    if step:
+        yield (
+            f"Accuracies come in steps of one test image ({step:.2g} points), so a few may be equal by chance: "
+            "a standard deviation over seeds counts as at least one step."
+        )
+    if table.setting.control is not None:
+        yield f"Differences to {table.setting.control}, in percentage points, are paired by seed."
+    if table.compared:
+        yield (
+            f"Verdicts: two-sided tests, p corrected by Holm over {table.compared} "
+            f"row{'s' * (table.compared != 1)}, level {LEVEL:g}; "
+            "the intervals are not corrected, so one may exclude 0 where the verdict does not."
+        )
+    if any(line.published_difference is not None for line in lines):
+        yield "A verdict compares the direction with that of the source's own figures, single runs each."
+    if any(line.test == "mcnemar" for line in lines):
+        yield (
+            "† one shared seed: McNemar's test tells whether these two networks differ on these images, "
+            "not whether the choices do."
+        )
+    if any(line.verdict == "not compared" for line in lines):
+        yield (
+            "Not compared: no shared seed, only one and its two runs without answers to the same images, "
+            "or another split."
+        )
+    if any(line.runs for line in lines):
+        yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
+    yield from _about_rows(table)
+
+
+def _about_rows(table: Table) -> Iterator[str]:
+    needed = [
+        f"{line.name}: {line.seeds_needed}"
+        for line in table.lines
+        if line.seeds_needed is not None and line.verdict == "not distinguishable"
+    ]
+    if needed:
+        yield (
+            f"Seeds that would resolve {points(table.wanted)} "
+            f"(power 80 %, at the spread seen here): {'; '.join(needed)}. "
+            "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
+            f"more frequent than {100 * LEVEL:g} %."
+        )
+    other = [f"{line.name} ({line.split})" for line in table.lines if line.split != "test"]
+    if other:
+        yield f"Accuracy on another split than test: {', '.join(other)}."
+    if table.setting.selection == "test" and any(line.held_out is not None for line in table.lines):
+        yield "Held-out: the same runs' test accuracy, had the epoch been chosen on the held-out split."
+    for line in table.lines:
+        if line.shared_start and line.runs > 1:
+            yield (
+                f"{line.name}: its preparatory run ({', '.join(line.shared_start)}) is one and the same for all seeds; "
+                "its chance is not in the interval."
+            )
+    yield from _what_failed(table)
+    for line in table.lines:
+        if line.note:
+            yield f"The source on {line.name}: {line.note}."
+
+
+def _what_failed(table: Table) -> Iterator[str]:
+    stuck = [f"{line.name} ({seeds_in_words(line.guessing)})" for line in table.lines if line.guessing]
+    if stuck:
+        yield f"Learned nothing (no better than one answer for all images): {'; '.join(stuck)}."
+    for line in table.lines:
+        if line.failures:
+            yield f"Failed: {line.name}: {'; '.join(line.failures)}."

@@ -1,0 +1,45 @@
+"""A search's figure: how the best accuracy rose, and which fields mattered."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from assay.studies.search.found import Found
+
+_PLAIN, _GREY = "#2f6fb0", "#9aa3ab"
+
+
+def plot_search(found: Found) -> Figure:
+    """Left the finished trials and the best so far, right the fields' importances; at least one trial has finished."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    figure.suptitle("Search on the held-out split: the best figure is optimistic, for it was chosen")
+    history, importances = figure.subplots(1, 2, width_ratios=[3, 2])
+    _plot_history(history, found)
+    _plot_importances(importances, found)
+    for axes in (history, importances):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _plot_history(axes: Axes, found: Found) -> None:
+    points = [(trial.number, trial.accuracy) for trial in found.trials if trial.accuracy is not None]
+    numbers, accuracies = zip(*points, strict=True)
+    axes.plot(numbers, accuracies, "o", color=_GREY, markersize=4, label="finished trials")
+    axes.step(numbers, list(accumulate(accuracies, max)), where="post", color=_PLAIN, label="best so far")
+    axes.set(xlabel="trial", ylabel="held-out accuracy (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, loc="lower right")
+
+
+def _plot_importances(axes: Axes, found: Found) -> None:
+    axes.set(xlabel="share of the spread (%)", xlim=(0, 100))
+    axes.barh(list(found.importances), [100 * share for share in found.importances.values()], color=_PLAIN)
+    axes.invert_yaxis()
+    if found.no_importances:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, found.no_importances, transform=axes.transAxes, ha="center", va="center", wrap=True)

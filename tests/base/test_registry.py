@@ -1,0 +1,80 @@
+"""Names that stand for constructors, and refusals that help."""
+
+from __future__ import annotations
+
+import pytest
+
+from assay.base.registry import choose, construct, nearest
+
+
+def box(content: str, *, size: int, colour: str = "red", lid: bool = False) -> str:
+    return f"{content} {size} {colour} {lid}"
+
+
+TABLE = {"box": box, "bag": lambda content: content}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("resnet81", "did you mean resnet18?"),
+        ("vgg", "did you mean vgg16?"),
+        ("transformer", "choose from resnet18, vgg16"),
+        ("", "choose from resnet18, vgg16"),
+    ],
+)
+def test_nearest(name: str, words: str) -> None:
+    assert nearest(name, ["resnet18", "vgg16"]) == words
+
+
+def test_nearest_takes_any_iterable() -> None:
+    assert nearest("zzz", (name for name in ("a", "b"))) == "choose from a, b"
+
+
+def test_choose() -> None:
+    assert choose("toy", "a", {"a": 1, "b": 2}) == 1
+    with pytest.raises(ValueError, match=r"^unknown toy 'blok': did you mean block\?$"):
+        choose("toy", "blok", {"block": 1, "ball": 2})
+
+
+def test_construct_passes_what_is_given() -> None:
+    assert construct("thing", "box", TABLE, "tea", size=3, colour="blue", lid=True) == "tea 3 blue True"
+
+
+def test_none_takes_the_constructors_default() -> None:
+    assert construct("thing", "box", TABLE, "tea", size=3, colour=None, lid=None) == "tea 3 red False"
+
+
+def test_false_and_zero_are_given() -> None:
+    assert construct("thing", "box", TABLE, "tea", size=0, lid=False) == "tea 0 red False"
+
+
+def test_none_for_an_option_that_is_not_there_is_ignored() -> None:
+    assert construct("thing", "bag", TABLE, "tea", size=None) == "tea"
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match=r"^unknown thing 'bux': "):
+        construct("thing", "bux", TABLE, "tea")
+
+
+def test_unknown_option_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"^thing box has no option 'color': did you mean colour\?$"):
+        construct("thing", "box", TABLE, "tea", size=3, color="blue")
+
+
+@pytest.mark.parametrize("size", [{}, {"size": None}])
+def test_needed_option_is_asked_for(size: dict[str, None]) -> None:
+    with pytest.raises(ValueError, match=r"^thing box needs 'size'$"):
+        construct("thing", "box", TABLE, "tea", **size)
+
+
+def test_only_options_are_offered() -> None:
+    with pytest.raises(ValueError, match="has no option") as caught:
+        construct("thing", "box", TABLE, "tea", size=3, zzzzz=1)
+    assert str(caught.value).endswith("choose from size, colour, lid")
+
+
+def test_positional_parameter_is_not_an_option() -> None:
+    with pytest.raises(ValueError, match="has no option 'content'"):
+        construct("thing", "box", TABLE, "tea", size=3, content="coffee")

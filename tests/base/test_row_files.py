@@ -1,0 +1,69 @@
+"""Rows in each format hold the same values, in full precision, and are written whole or not at all."""
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from assay.base.row_files import check_format, check_place, to_csv, write_rows
+
+ROWS = [
+    {"name": 'a "quoted", comma', "label": "cat", "probability": 0.1 + 0.2},
+    {"name": "two\nlines", "label": "größe $x_1$", "probability": 1e-30},
+    {"name": "[b]", "label": "", "probability": 1.0},
+]
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return [{**row, "probability": float(row["probability"])} for row in csv.DictReader(file)]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    return pq.read_table(path).to_pylist()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".CSV"])
+def test_what_is_written_is_read_back(ending: str, tmp_path: Path) -> None:
+    write_rows(tmp_path / f"rows{ending}", ROWS)
+    written = (tmp_path / f"rows{ending}").rename(tmp_path / f"rows{ending.lower()}")
+    assert read(written) == ROWS
+    assert list(read(written)[0]) == ["name", "label", "probability"]
+
+
+def test_csv_is_plain() -> None:
+    assert to_csv([{"name": "x", "correct": True, "p": 0.25}]) == b"name,correct,p\nx,True,0.25\n"
+    assert to_csv([]) == b"\n"
+
+
+def test_a_written_file_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    write_rows(file, ROWS)
+    write_rows(file, ROWS[:1])
+    assert read(file) == ROWS[:1]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["rows.xlsx", "rows", "csv", "rows.csv.gz"])
+def test_other_endings_are_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
+    for action in (lambda: check_format(tmp_path / name), lambda: write_rows(tmp_path / name, ROWS)):
+        with pytest.raises(ValueError, match=r"unknown output format.*choose from \.csv, \.jsonl, \.parquet"):
+            action()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_nearest_ending_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"did you mean \.parquet"):
+        check_format(tmp_path / "rows.parqet")
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="absent: no such folder to write to"):
+        check_format(tmp_path / "absent" / "rows.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ValueError, match=r"folder\.csv: a folder, not a file"):
+        check_format(tmp_path / "folder.csv")
+    check_place(tmp_path / "rows.anything")
+    check_format(Path("rows.csv"))

@@ -1,0 +1,145 @@
+"""Probed runs: what they write, that they train as ever, that they resume exactly."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import assay.run.run as module
+from assay.base.device import reproducible
+from assay.recipe.recipe import Recipe
+from assay.run.build import wire
+from assay.run.probing.probe import STEPS_FILE, SURFACE_FILE
+from assay.run.probing.surface import look_along_gradient
+from assay.run.probing.traces import read_traces
+from assay.run.run import InterruptedRunError, run
+from assay.training.loop import Step, train_epoch
+from stop_after import StopAfter
+
+PLAIN = Recipe().but(
+    {
+        "data.size": 16,
+        "augment.crop": 1,
+        "model.name": "resnet18",
+        "model.width": 0.125,
+        "model.stem_kernel": 3,
+        "model.stem_stride": 1,
+        "model.dropout": 0.3,
+        "optim.name": "adam",
+        "train.epochs": 2,
+        "train.batch_size": 100,
+        "train.threads": 1,
+    }
+)
+PROBED = PLAIN.but({"probe.every": 4, "probe.step_sizes": [0.1, 0.3]})
+FILES = ("metrics.jsonl", "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(PROBED, tmp_path_factory.mktemp("probe") / "run").folder
+
+
+def test_measuring_changes_no_bit_of_the_training(probed: Path, tmp_path: Path) -> None:
+    plain = run(PLAIN, tmp_path / "plain").folder
+    assert [(plain / name).read_bytes() for name in FILES] == [(probed / name).read_bytes() for name in FILES]
+    assert not (plain / SURFACE_FILE).exists()
+    assert read_traces(plain) is None
+
+
+def test_there_is_a_line_for_each_step_and_each_look(probed: Path) -> None:
+    traces = read_traces(probed)
+    assert traces is not None
+    steps = len(traces.losses)
+    rows = [json.loads(line) for line in (probed / "metrics.jsonl").read_text().splitlines()]
+    assert steps == rows[-1]["step"]
+    assert traces.looks.tolist() == list(range(0, steps, 4))
+    assert traces.surface.shape == traces.changes.shape == traces.distances.shape == (len(traces.looks), 2)
+    assert np.mean(traces.losses[: steps // 2]) == pytest.approx(rows[0]["train_loss"])
+    assert math.isnan(traces.output_gradient_changes[0])
+    assert np.all(traces.output_gradient_changes[1:] > 0)
+    np.testing.assert_allclose(traces.distances[:, 1] / traces.distances[:, 0], 3, rtol=1e-5)
+
+
+def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
+    """Steps of the same loop, with a look before the fifth, and the gradients of the last layer kept."""
+    traces = read_traces(probed)
+    assert traces is not None
+    device = torch.device("cpu")
+    with reproducible(0, device, 1):
+        parts = wire(PLAIN, device)
+        last = parts.network.get_submodule("fc")
+        batches = iter(list(parts.batches.epoch(0))[:5])
+
+        def looked_at():  # type: ignore[no-untyped-def]
+            for number, pair in enumerate(batches):
+                if number == 4:
+                    found = look_along_gradient(parts.network, parts.loss_fn, *pair, [0.1, 0.3])
+                    np.testing.assert_array_equal(traces.surface[1], found.losses.numpy())
+                    np.testing.assert_array_equal(traces.output_changes[1], found.output_changes.numpy())
+                yield pair
+
+        gradients = [
+            torch.cat([value.grad.flatten() for value in last.parameters() if value.grad is not None])
+            for _ in train_epoch(parts.network, looked_at(), parts.update, parts.loss_fn)
+        ]
+    changes = [(one - other).norm().item() for one, other in zip(gradients[1:], gradients, strict=False)]
+    np.testing.assert_allclose(traces.output_gradient_changes[1:5], changes, rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [6, 15])
+def test_a_probed_run_goes_on_to_the_same_lines(probed: Path, tmp_path: Path, steps: int) -> None:
+    with pytest.raises(InterruptedRunError):
+        run(PROBED, tmp_path / "run", watcher=StopAfter(steps))
+    run(PROBED, tmp_path / "run", resume=True)
+    for name in (*FILES, SURFACE_FILE, STEPS_FILE):
+        assert (tmp_path / "run" / name).read_bytes() == (probed / name).read_bytes()
+
+
+def test_lines_after_the_last_checkpoint_are_done_again(probed: Path, tmp_path: Path) -> None:
+    """A kill between a line and the checkpoint that knows of it leaves lines too many."""
+    with pytest.raises(InterruptedRunError):
+        run(PROBED, tmp_path / "run", watcher=StopAfter(6))
+    for name in (SURFACE_FILE, STEPS_FILE):
+        with (tmp_path / "run" / name).open("a") as file:
+            file.write('{"step": 7}\n{"st')
+    run(PROBED, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / STEPS_FILE).read_bytes() == (probed / STEPS_FILE).read_bytes()
+
+
+def test_what_led_to_divergence_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "train_epoch", _diverging)
+    with pytest.raises(ArithmeticError):
+        run(PROBED, tmp_path / "run")
+    assert (tmp_path / "run" / STEPS_FILE).read_text().count("\n") == len(wire(PROBED, torch.device("cpu")).batches)
+
+
+def _diverging(*arguments: object, **options: object) -> object:
+    for step in train_epoch(*arguments, **options):  # type: ignore[arg-type]
+        yield Step(step.loss * math.nan, step.correct, step.images)
+
+
+def test_damaged_traces_are_named(probed: Path, tmp_path: Path) -> None:
+    (tmp_path / STEPS_FILE).write_text('{"step": 1, "loss": 2.0}\n')
+    (tmp_path / SURFACE_FILE).write_text((probed / SURFACE_FILE).read_text())
+    with pytest.raises(ValueError, match="damaged traces"):
+        read_traces(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"probe.step_sizes": [0.1]}, "changes nothing without probe.every"),
+        ({"probe.every": 2, "train.accumulate": 2}, "not with train.accumulate"),
+        ({"probe.every": 2, "train.precision": "fp16"}, "not with train.precision fp16"),
+        ({"probe.every": 2, "optim.clip": 1.0}, "not with optim.clip"),
+        ({"probe.every": 2, "probe.step_sizes": []}, "probe.step_sizes"),
+        ({"probe.every": 0}, "probe.every: 0 is not a whole number at least 1"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        PLAIN.but(changes)

@@ -1,0 +1,113 @@
+"""What ``model.pretrained`` may name: a run, its model file, a state dict, or a library's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from assay.classifier.classifier import Classifier, build_network
+from assay.data.preprocess import Preprocessing
+from assay.models.weights import InputForm, adopt
+from assay.run.find_weights import find_pretrained
+
+HOW = Preprocessing(1, 32, 32, (0.5,), (0.25,))
+ARCHITECTURE = {"name": "resnet18", "width": 0.125}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    network = build_network(ARCHITECTURE, ("a", "b", "c"), HOW)
+    Classifier(network, ARCHITECTURE, ("a", "b", "c"), HOW).save(folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["", "model.safetensors"])
+def test_from_a_run(run: Path, name: str) -> None:
+    found = find_pretrained(str(run / name), "resnet18", width=0.125)
+    assert found.classes == ("a", "b", "c")
+    assert found.preprocessing == InputForm(32, "bilinear", None, (0.5,), (0.25,))
+    assert found.origin == f"the run {run / name}"
+    torch.manual_seed(1)
+    same, other = (build_network(ARCHITECTURE, classes, HOW) for classes in (("a", "b", "c"), ("x", "y")))
+    adopt(same, found, ("a", "b", "c"))
+    adopt(other, found, ("x", "y"))
+    source, images = build_network(ARCHITECTURE, ("a", "b", "c"), HOW), torch.randn(2, 1, 32, 32)
+    source.load_state_dict(found.state)
+    assert torch.equal(same.eval()(images), source.eval()(images))
+    assert torch.equal(other.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
+    with pytest.raises(ValueError, match="do not fit the run"):
+        adopt(build_network({"name": "resnet18"}, ("a", "b"), HOW), found, ("a", "b"))
+
+
+@pytest.mark.parametrize("name", ["torchvision:regnet_y_400mf", "timm:test_efficientnet"])
+def test_from_a_run_of_a_library_model(name: str, tmp_path: Path) -> None:
+    how, classes = Preprocessing(3, 64, 64, (0.5,) * 3, (0.25,) * 3), ("a", "b")
+    source, target = (build_network({"name": name}, classes, how) for _ in range(2))
+    Classifier(source, {"name": name}, classes, how).save(tmp_path / "model.safetensors")
+    adopt(target, find_pretrained(str(tmp_path), name), classes)
+    images = torch.randn(2, 3, 64, 64)
+    assert torch.equal(target.eval()(images), source.eval()(images))
+
+
+def test_from_a_state_dict(tmp_path: Path) -> None:
+    theirs = torchvision.models.resnet18()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    save_file(theirs.state_dict(), tmp_path / "weights.safetensors")
+    for name in ("weights.pth", "weights.safetensors"):
+        found = find_pretrained(str(tmp_path / name), "resnet18")
+        assert (found.origin, found.preprocessing, found.classes) == (str(tmp_path / name), None, None)
+        network = build_network({"name": "resnet18"}, ("a", "b", "c"), Preprocessing(3, 32, 32))
+        adopt(network, found, ("a", "b", "c"))
+        assert torch.equal(network.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "file"),
+    [
+        ("resnet18", {}, torchvision.models.ResNet18_Weights.DEFAULT),
+        ("vgg11", {"batch_norm": True}, torchvision.models.VGG11_BN_Weights.DEFAULT),
+        ("vgg11", {"batch_norm": False}, torchvision.models.VGG11_Weights.DEFAULT),
+        ("torchvision:alexnet", {}, torchvision.models.AlexNet_Weights.DEFAULT),
+    ],
+)
+def test_our_own_networks_take_torchvisions_weights(
+    name: str, options: dict[str, bool], file: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cached = tmp_path / "hub" / "checkpoints" / file.url.rpartition("/")[2]
+    cached.parent.mkdir(parents=True)
+    torch.save({"features.0.weight": torch.ones(2)}, cached)
+    found = find_pretrained("default", name, **options)
+    assert found.state.keys() == {"features.0.weight"}
+    assert found.preprocessing is not None
+    assert found.preprocessing.size == 224
+
+
+def test_a_folder_called_default_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    with pytest.raises(ValueError, match="no weights of simple-cnn have names"):
+        find_pretrained("default", "simple-cnn")
+    with pytest.raises(ValueError, match=r"no model\.safetensors in it"):
+        find_pretrained("./default", "simple-cnn")
+
+
+@pytest.mark.parametrize("value", ["absent.pth", "absent.safetensors", "runs/absent", "~/absent/x"])
+def test_a_path_that_is_not_there(value: str) -> None:
+    with pytest.raises(ValueError, match=f"^model.pretrained: no such file or run folder: {value}$"):
+        find_pretrained(value, "resnet18")
+
+
+def test_a_name_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="unknown weights of torchvision:resnet18 'IMAGENET1K_V7': did you mean"):
+        find_pretrained("IMAGENET1K_V7", "resnet18")
+    with pytest.raises(ValueError, match="unknown model of timm 'resnet18x'"):
+        find_pretrained("default", "timm:resnet18x")

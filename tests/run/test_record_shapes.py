@@ -1,0 +1,62 @@
+"""The shapes of a run's record are checked once, where it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.base.json_files import LineLog, read_json
+from assay.run.record import RunRecord
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run that has done an epoch."""
+    (tmp_path / "recipe.yaml").write_text("data: {name: digits}\n")
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1, "train_loss": null, "lr": 0.1, "step": 3}\n{"epo')
+    return tmp_path
+
+
+def test_numbers_and_nothing_are_right_and_a_line_that_is_cut_short_is_passed_over(folder: Path) -> None:
+    (folder / "summary.json").write_text('{"status": "diverged", "epoch": 1, "test": {"accuracy": null}}')
+    record = RunRecord.read(folder)
+    assert record.metrics == [{"epoch": 1, "train_loss": None, "lr": 0.1, "step": 3}]
+    assert record.summary["test"] == {"accuracy": None}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("metrics.jsonl", '{"epoch": 1}\n3\n', "metrics.jsonl: line 2: expected a mapping, not int"),
+        ("metrics.jsonl", '{"epoch": true}\n', "metrics.jsonl: line 1: epoch: expected a number, not bool"),
+        ("metrics.jsonl", '{"epoch": null}\n', "metrics.jsonl: line 1: epoch: expected a whole number, not NoneType"),
+        ("timings.jsonl", '{"epoch": 1, "seconds": [1]}\n', "timings.jsonl: line 1: seconds: expected a number, not"),
+        ("summary.json", '{"test": null}', "summary.json: test: expected a mapping, not NoneType"),
+        ("summary.json", '{"train": []}', "summary.json: train: expected a mapping, not list"),
+        ("summary.json", '{"seconds": "long"}', "summary.json: seconds: expected a number, not str"),
+        ("env.json", '{"command": "assay"}', "env.json: command: expected a list, not str"),
+        ("env.json", '{"parameters": "many"}', "env.json: parameters: expected a number, not str"),
+    ],
+)
+def test_another_shape_is_refused_with_the_file_and_the_place(folder: Path, file: str, text: str, said: str) -> None:
+    (folder / file).write_text(text)
+    with pytest.raises(ValueError, match=said) as raised:
+        RunRecord.read(folder)
+    assert str(raised.value).startswith(str(folder))
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_nested_too_deeply_or_no_text_is_refused_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "deep.json"
+    for content in (b"[" * 100_000 + b"\n", b"\xff\n"):
+        file.write_bytes(content)
+        for read in (read_json, lambda path: LineLog(path).rows()):
+            with pytest.raises(ValueError, match=r"deep\.json: "):
+                read(file)
+
+
+def test_other_logs_hold_rows_without_epochs(tmp_path: Path) -> None:
+    log = LineLog(tmp_path / "steps.jsonl")
+    log.append({"step": 1, "name": "text"})
+    assert log.rows() == [{"step": 1, "name": "text"}]

@@ -1,0 +1,424 @@
+"""A whole search over pretended runs: what is tried, what is stopped, how it goes on, what it finds."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.pruners import MedianPruner, NopPruner
+
+from assay.recipe.named import find_recipe
+from assay.recipe.recipe import Recipe
+from assay.studies.conduct import Execute, InterruptedStudyError
+from assay.studies.execution.local import Watch
+from assay.studies.execution.store import Job, Outcome, Store
+from assay.studies.search.confirm import BEFORE, BEST, plan_confirmation
+from assay.studies.search.found import Found
+from assay.studies.search.search import on_ray, search
+from assay.studies.search.trials import End
+
+BASE = Recipe().but({"train.epochs": 4, "optim.lr": 0.01})
+OVER = ["optim.lr=0.001..1", "augment.cutout=0..8"]
+
+Make = Callable[[Callable[[Recipe], Sequence[float]]], Execute]
+
+
+def by_rate(recipe: Recipe) -> list[float]:
+    """Best at a rate of 0.1; cutout hardly matters."""
+    best = 0.95 - 0.1 * math.log10(recipe.optim.lr / 0.1) ** 2 - 0.0001 * recipe.augment.cutout
+    return [best * epoch / 4 for epoch in range(1, 5)]
+
+
+def look(tmp_path: Path, execute: Execute, over: Sequence[str] = OVER, **options: Any) -> Found:
+    given: dict[str, Any] = {"trials": 12, "confirm_seeds": (), "progress": False, **options}
+    return search(BASE, over, out=tmp_path / "studies" / "search", execute=execute, **given)
+
+
+def drawn(found: Found) -> list[tuple[str, dict[str, Any]]]:
+    return [(trial.state, dict(trial.values)) for trial in found.trials]
+
+
+def test_it_finds_the_rate_and_says_that_the_rate_mattered(tmp_path: Path, pretend: Make) -> None:
+    found = look(tmp_path, pretend(by_rate), trials=25, pruner=NopPruner())
+    assert found.best
+    assert found.best_recipe
+    assert len(found.of_state("finished")) == 25
+    assert found.trials[0].values == {"optim.lr": 0.01, "augment.cutout": 0}
+    assert found.best.accuracy == pytest.approx(100 * by_rate(found.best_recipe)[-1])
+    assert found.best.accuracy == max(trial.accuracy or 0 for trial in found.trials)
+    assert 0.03 < found.best_recipe.optim.lr < 0.3
+    assert next(iter(found.importances)) == "optim.lr"
+    assert found.importances["optim.lr"] > 0.8
+    assert sum(found.importances.values()) == pytest.approx(1)
+
+
+def test_the_folder_holds_the_best_recipe_the_trials_and_a_summary(tmp_path: Path, pretend: Make) -> None:
+    found = look(tmp_path, pretend(by_rate))
+    assert found.best
+    folder = tmp_path / "studies" / "search"
+    assert find_recipe(folder / "best.yaml") == ("best", found.best_recipe)
+    rows = list(csv.DictReader((folder / "trials.csv").read_text().splitlines()))
+    assert [float(row["optim.lr"]) for row in rows] == [trial.values["optim.lr"] for trial in found.trials]
+    assert (tmp_path / "studies" / "runs" / rows[0]["run"] / "summary.json").exists()
+    text = (folder / "search.md").read_text()
+    assert f"trial {found.best.number}, {found.best.accuracy:.2f} % on the held-out split" in text
+    assert "optimistic" in text
+    assert "not trained again with fresh seeds" in text
+    assert (folder / "search.png").stat().st_size > 1000
+
+
+def test_equal_searches_are_equal(tmp_path: Path, pretend: Make) -> None:
+    one, other = (drawn(look(tmp_path / name, pretend(by_rate))) for name in "ab")
+    assert one == other
+    assert drawn(look(tmp_path / "c", pretend(by_rate), seed=1)) != one
+
+
+def test_a_bad_run_is_stopped_early(tmp_path: Path, pretend: Make) -> None:
+    found = look(tmp_path, pretend(by_rate), pruner=MedianPruner(n_startup_trials=2, n_warmup_steps=2))
+    pruned = found.of_state("pruned")
+    assert pruned
+    assert {trial.epochs for trial in pruned} <= {2, 3}
+    assert {trial.epochs for trial in found.of_state("finished")} == {4}
+    assert all(trial.accuracy is None for trial in pruned)
+    assert len(pruned) + len(found.of_state("finished")) == 12
+    store = Store(tmp_path / "studies" / "runs")
+    assert all(not (store.root / trial.run / "summary.json").exists() for trial in pruned)
+
+
+def test_a_run_that_ended_before_one_looked_is_judged_by_the_same_epochs(tmp_path: Path, pretend: Make) -> None:
+    """Whether a trial is pruned must not depend on how fast its run is."""
+
+    def unwatched(jobs: Sequence[Job], store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        return pretend(by_rate)(jobs, store, lambda _job: False)
+
+    pruner = MedianPruner(n_startup_trials=2)
+    one = look(tmp_path / "a", pretend(by_rate), pruner=pruner)
+    assert one.of_state("pruned")
+    assert drawn(look(tmp_path / "b", unwatched, pruner=pruner)) == drawn(one)
+
+
+def test_the_same_call_does_nothing_more_and_a_longer_one_goes_on(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]
+) -> None:
+    look(tmp_path, pretend(by_rate), trials=5)
+    assert len(look(tmp_path, pretend(by_rate), trials=5).trials) == 5
+    assert len(begun()) == 5
+    longer = drawn(look(tmp_path, pretend(by_rate), trials=12))
+    assert len(begun()) == 12
+    assert longer == drawn(look(tmp_path / "at once", pretend(by_rate), trials=12))
+
+
+def test_a_run_that_the_store_has_is_not_done_again(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]
+) -> None:
+    for _ in range(2):
+        look(tmp_path, pretend(by_rate), trials=5, pruner=NopPruner())
+        (tmp_path / "studies" / "search" / "trials.journal").unlink()
+    assert len(begun()) == 5
+
+
+def test_refused_values_cost_no_run(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
+    over = ["train.accumulate=1,3", "optim.lr"]
+    found = look(tmp_path, pretend(by_rate), over, pruner=NopPruner())
+    refused = found.of_state("refused")
+    assert refused
+    assert {trial.reason for trial in refused} == {"train.accumulate: 3 does not divide 128"}
+    assert len(found.of_state("finished")) == len(begun()) == 12
+
+
+@pytest.mark.parametrize("over", [["train.accumulate=3,5"], ["schedule.period=3,4"]])
+def test_it_gives_up_where_everything_is_refused(tmp_path: Path, pretend: Make, over: list[str]) -> None:
+    with pytest.raises(ValueError, match="20 trials in a row gave nothing; the last: "):
+        look(tmp_path, pretend(by_rate), over)
+
+
+def test_failed_and_diverged_runs_are_told_with_their_reasons(tmp_path: Path) -> None:
+    def execute(jobs: Sequence[Job], _store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        [job] = jobs
+        diverged = job.recipe.optim.lr > 0.05
+        yield job, Outcome("diverged", "the loss") if diverged else Outcome("failed", "its process crashed")
+
+    with pytest.raises(ValueError, match="20 trials in a row gave nothing; the last: its process crashed"):
+        look(tmp_path, execute, ["optim.lr=0.001..0.05"], trials=3)
+    found = look(tmp_path / "other", execute, ["optim.lr=0.06..0.5"], trials=3)
+    assert [(trial.state, trial.reason) for trial in found.trials] == [("diverged", "the loss")] * 3
+    assert found.best is None
+    assert "No trial has finished" in (tmp_path / "other" / "studies" / "search" / "search.md").read_text()
+
+
+def test_what_is_stopped_by_a_signal_goes_on_with_the_same_values(tmp_path: Path, pretend: Make) -> None:
+    def execute(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        if stops and len(list(store.root.glob("*"))) == 3:
+            stops.pop()
+            return iter([(jobs[0], Outcome("interrupted"))])
+        return pretend(by_rate)(jobs, store, watch)
+
+    stops = ["once"]
+    with pytest.raises(InterruptedStudyError, match="goes on"):
+        look(tmp_path, execute)
+    found = look(tmp_path, execute)
+    [stopped] = found.of_state("put back")
+    assert found.trials[stopped.number + 1].values == stopped.values
+    undisturbed = look(tmp_path / "undisturbed", pretend(by_rate))
+    assert [one for one in drawn(found) if one[0] != "put back"] == drawn(undisturbed)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_the_end_of_a_trial_is_not_lost(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], kind: signal.Signals
+) -> None:
+    def execute(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        yield from pretend(by_rate)(jobs, store, watch)
+        signal.raise_signal(kind)
+
+    before = signal.getsignal(kind)
+    with pytest.raises(InterruptedStudyError, match="goes on"):
+        look(tmp_path, execute)
+    assert len(begun()) == 1
+    assert signal.getsignal(kind) is before
+    assert len(look(tmp_path, pretend(by_rate)).of_state("finished", "pruned")) == 12
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import test_search
+from assay.base.json_files import LineLog
+from assay.run.folder import RunFolder
+from assay.studies.execution.store import Outcome
+from conftest import write_json
+
+def execute(jobs, store, watch):
+    [job] = jobs
+    folder = RunFolder(store.folder(job))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with open({log!r}, "a") as file:
+        file.write(job.key + "\\n")
+    accuracies = test_search.by_rate(job.recipe)
+    for epoch, accuracy in enumerate(accuracies, 1):
+        folder.metrics.append({{"epoch": epoch, "held_out_accuracy": accuracy}})
+        watch(job)
+        time.sleep({pause})
+    write_json(folder.summary, {{"status": "finished", "held_out": {{"accuracy": max(accuracies)}}}})
+    yield job, Outcome("finished")
+
+from optuna.pruners import NopPruner
+test_search.look(Path({folder!r}), execute, trials={trials}, storage={storage}, pruner=NopPruner())
+"""
+
+
+def start(tmp_path: Path, *, trials: int, storage: str | None, pause: float) -> subprocess.Popen[bytes]:
+    code = SCRIPT.format(
+        here=str(Path(__file__).parent),
+        log=str(tmp_path / "begun.txt"),
+        folder=str(tmp_path),
+        trials=trials,
+        storage=repr(storage),
+        pause=pause,
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", [None, "trials.db"])
+def test_a_killed_search_goes_on_with_the_same_values(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], storage: str | None
+) -> None:
+    where = None if storage is None else str(tmp_path / storage)
+    process = start(tmp_path, trials=4, storage=where, pause=0.2)
+    while not (tmp_path / "begun.txt").exists() or len(begun()) < 3:
+        assert process.poll() is None, process.stderr and process.stderr.read().decode()
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    found = look(tmp_path, pretend(by_rate), trials=4, storage=where, pruner=NopPruner())
+    assert len(found.of_state("finished")) == 4
+    assert not found.of_state("running")
+    [killed] = found.of_state("put back")
+    assert found.trials[killed.number + 1].values == killed.values
+    assert Counter(begun())[killed.run] == 2
+    assert len(begun()) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", [None, "trials.db"])
+def test_two_processes_share_a_storage(tmp_path: Path, begun: Callable[[], list[str]], storage: str | None) -> None:
+    where = None if storage is None else str(tmp_path / storage)
+    processes = [start(tmp_path, trials=8, storage=where, pause=0.2) for _ in range(2)]
+    for process in processes:
+        _, complaint = process.communicate()
+        assert process.returncode == 0, complaint.decode()
+    found = look(tmp_path, lambda *_: iter(()), trials=1, storage=where)
+    assert len(found.trials) == len(found.of_state("finished")) == 8
+    assert len(begun()) == len(set(begun())) == 8
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    ray = pytest.importorskip("ray")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+on_a_ray = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
+    found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, each=on_ray())
+    assert len(found.of_state("finished", "pruned")) == 4
+    assert len(set(begun())) == len(begun()) == 4
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, pretend: Make) -> None:
+    def die_once(recipe: Recipe) -> list[float]:
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").touch()
+            os._exit(1)
+        return [recipe.optim.lr / 100] * 4
+
+    found = look(tmp_path, pretend(die_once), trials=3, each=on_ray())
+    assert len(found.of_state("finished", "pruned")) == 3
+    assert not found.of_state("running")
+    assert (tmp_path / "died").exists()
+
+
+@pytest.mark.slow
+@on_a_ray
+@pytest.mark.usefixtures("local_ray")
+def test_an_error_comes_back_from_ray_as_it_was() -> None:
+    def fail() -> End:
+        raise ValueError("no such luck")
+
+    with pytest.raises(ValueError, match=r"^no such luck$"):
+        list(on_ray()(fail, 1))
+
+
+def test_another_process_that_does_not_see_the_search_says_so(tmp_path: Path, pretend: Make) -> None:
+    def elsewhere(task: Callable[[], End], _times: int) -> Generator[End, None, None]:
+        (tmp_path / "studies" / "search" / "trials.journal").unlink()
+        yield task()
+
+    with pytest.raises(ValueError, match=r"trials\.journal: the search is not there: this process has"):
+        look(tmp_path, pretend(by_rate), each=elsewhere)
+
+
+@pytest.mark.parametrize("cpus", [0, "many", None, math.nan])
+def test_what_ray_cannot_share_is_refused_at_once(cpus: Any) -> None:
+    with pytest.raises(ValueError, match=f"cpus of a run on Ray: {cpus!r} is not a number above 0"):
+        on_ray(cpus=cpus)
+
+
+def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> None:
+    look(tmp_path, pretend(by_rate), trials=1)
+    with pytest.raises(ValueError, match="holds another search"):
+        look(tmp_path, pretend(by_rate), ["optim.lr"], trials=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "complaint"),
+    [
+        ({"train.select": "last"}, {}, "train.select: last; a search compares recipes on the held-out split"),
+        ({"train.select": "test"}, {}, "train.select: test"),
+        ({}, {"trials": 0}, "trials: 0 is not at least 1"),
+        ({}, {"confirm_seeds": (0, 1)}, "seed 0 is the search's own"),
+        ({}, {"confirm_seeds": (5, 5)}, "are not different numbers"),
+        ({}, {"confirm_seeds": (5, -1)}, "train.seed"),
+        ({}, {"storage": "here.txt"}, "expected a file that ends in"),
+    ],
+)
+def test_mistakes(tmp_path: Path, changes: dict[str, Any], options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        search(BASE, OVER, changes, out=tmp_path / "search", **{"confirm_seeds": (), "trials": 3, **options})
+
+
+def test_the_confirmation_has_fresh_seeds_and_only_what_differs(tmp_path: Path, pretend: Make) -> None:
+    found = look(tmp_path, pretend(by_rate))
+    assert found.best
+    plan = plan_confirmation(found, (1000, 1001))
+    assert [row.name for row in plan.study.rows] == [BEFORE, BEST]
+    assert plan.study.control == BEFORE
+    assert {job.recipe.train.seed for job in plan.order()} == {1000, 1001}
+    assert plan.jobs[BEST][1000].recipe.but({"train.seed": 0}) == found.best_recipe
+    assert not {job.key for job in plan.order()} & {trial.run for trial in found.trials}
+
+
+def test_the_confirmation_runs_where_it_is_told(tmp_path: Path, pretend: Make) -> None:
+    seeds = []
+
+    def elsewhere(jobs: Sequence[Job], store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        for job in jobs:
+            seeds.append(job.recipe.train.seed)
+            store.note(job, Outcome("failed", "far away"))
+            yield job, Outcome("failed", "far away")
+
+    found = look(tmp_path, pretend(by_rate), trials=3, confirm_seeds=(7, 8), confirm=elsewhere)
+    assert found.confirmation
+    assert {*seeds} == {7, 8}
+    assert len(found.of_state("finished")) == 3
+
+
+def test_values_that_hold_only_together_are_confirmed_together(tmp_path: Path, pretend: Make) -> None:
+    over = ["train.batch_size=96,128", "train.accumulate=1,3"]  # 3 does not divide 128
+    found = look(tmp_path, pretend(lambda recipe: [recipe.train.accumulate / 4] * 4), over, trials=8)
+    plan = plan_confirmation(found, (7,))
+    assert plan.study.rows[1].changes == {"train.batch_size": 96, "train.accumulate": 3}
+    recipe = plan.jobs[BEST][7].recipe
+    assert (recipe.train.batch_size, recipe.train.accumulate) == (96, 3)
+
+
+def test_nothing_better_is_confirmed_by_one_row(tmp_path: Path, pretend: Make) -> None:
+    found = look(tmp_path, pretend(lambda _recipe: [0.5] * 4), trials=3)
+    assert found.best
+    assert found.best.number == 0
+    assert [row.name for row in plan_confirmation(found, (1000,)).study.rows] == [BEFORE]
+    assert "equally good" in look(tmp_path, pretend(lambda _recipe: [0.5] * 4), trials=9).no_importances
+
+
+@pytest.mark.slow
+def test_a_search_on_digits_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from assay.cli import Parser
+    from assay.commands.study import search as command
+
+    monkeypatch.chdir(tmp_path)
+    parser = Parser()
+    command.add_arguments(parser)
+    given = "digits --over optim.lr=0.001..0.1 --trials 3 --confirm-seeds 7 --train.epochs 1 --train.select held-out"
+    options = parser.parse_args(given.split())
+    options.given = ["study", "search", *given.split()]
+    assert command.execute(options) == 0
+    said = capsys.readouterr().out
+    assert "best.yaml" in said
+    assert re.search(r"best of\s+the search|as given", said)
+    folder = tmp_path / "studies" / "search-digits"
+    table = (folder / "search.md").read_text()
+    assert "seeds: 7\n" in table
+    assert "1/1" in table
+    assert (folder / "confirmation" / "table.md").exists()
+    name, recipe = find_recipe(folder / "best.yaml")
+    assert name == "best"
+    from assay.api import train
+
+    record = train(recipe, {"train.epochs": 1}, out=tmp_path / "trained")
+    assert record.summary["status"] == "finished"
+    assert command.execute(options) == 0
