@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import assay
-from assay.analysis import plots
+from assay.analysis.figures import plots
 from assay.cli import main
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe, field_names

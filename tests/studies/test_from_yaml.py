@@ -181,6 +181,7 @@ MISTAKES = {
     "and at most 2048",
     "published: {'lr 0.05, cutout 80': 50}": "published: unknown row 'lr 0.05, cutout 80': "
     "did you mean lr 0.05, cutout 8?",
+    "published: {'lr 0.01, cutout 0': yes}": "published: lr 0.01, cutout 0: True is not a number at least 0 and ",
     "published: {'lr 0.01, cutout 0': 101}": "published: lr 0.01, cutout 0: 101 is not a number at least 0 and "
     "at most 100",
     "purpose: 3": "purpose: expected text, not 3",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+from assay.base.numbers import is_number, is_whole
 
 
 def whole(option: str, value: int, *, low: int = 1) -> int:
@@ -12,7 +13,7 @@ def whole(option: str, value: int, *, low: int = 1) -> int:
     Raises:
         ValueError: it is not (a bool is not an int here).
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if not is_whole(value) or value < low:
         raise ValueError(f"{option} must be a whole number of at least {low}, got {value!r}")
     return value
 
@@ -34,7 +35,7 @@ def rate(option: str, value: float) -> float:
     Raises:
         ValueError: it is not.
     """
-    if not _is_real(value) or not 0 <= value < 1:
+    if not is_number(value) or not 0 <= value < 1:
         raise ValueError(f"{option} must be a number from 0 up to but not including 1, got {value!r}")
     return value
 
@@ -46,10 +47,6 @@ def scaled(channels: int, width: float) -> int:
         ValueError: ``width`` is not a number from 1/8 (8 channels where the paper has 64) to 16: below 8 channels
             the CPU library that torch uses writes beyond its buffers (1x1 convolutions of stride 2, channels_last).
     """
-    if not _is_real(width) or not 1 / 8 <= width <= 16:
+    if not is_number(width) or not 1 / 8 <= width <= 16:
         raise ValueError(f"width must be a number from 0.125 to 16, got {width!r}")
     return round(channels * width)
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

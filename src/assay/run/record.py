@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.base.json_files import JsonObject, LineLog, read_json
+from assay.base.numbers import is_number, is_whole
 from assay.recipe.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -91,15 +92,14 @@ def _read_environment(path: Path) -> JsonObject:
 
 def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not is_number:
+        if value is not None and not is_number(value):
             raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
         if isinstance(value, int) and value.bit_length() > 63:
             raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
 
 
 def _check_epoch(where: str, epoch: Any) -> None:
-    if not isinstance(epoch, int) or isinstance(epoch, bool):
+    if not is_whole(epoch):
         raise ValueError(f"{where}: epoch: expected a whole number, not {type(epoch).__name__}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.base.numbers import is_number
 from assay.recipe.recipe import Recipe, field_names
 
 _ORDERS_APART = 3.0  # levels that span more than this factor are compared by their ratios
@@ -27,7 +28,7 @@ class Factor:
     @property
     def is_numeric(self) -> bool:
         """Whether all levels are numbers, so that there is something between them."""
-        return all(isinstance(level, int | float) and not isinstance(level, bool) for level in self.levels)
+        return all(is_number(level) for level in self.levels)
 
     @property
     def is_logarithmic(self) -> bool:

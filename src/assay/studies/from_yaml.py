@@ -35,6 +35,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from assay.base.numbers import is_number
 from assay.base.registry import choose, nearest
 from assay.base.strict_yaml import parse_yaml
 from assay.recipe.named import RECIPES, find_recipe
@@ -187,7 +188,7 @@ def _published(values: Fields, rows: list[str]) -> Fields:
     with _about("published"):
         figures = _mapping(values.get("published") or {}, "row", rows)
         for name, figure in figures.items():
-            if not isinstance(figure, int | float) or not 0 <= figure <= 100:
+            if not is_number(figure) or not 0 <= figure <= 100:
                 raise ValueError(f"{name}: {figure!r} is not a number at least 0 and at most 100")
     return figures
 

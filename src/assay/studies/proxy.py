@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay.base.numbers import is_number
 from assay.models import MODELS
 from assay.models.checks import whole
 from assay.recipe.recipe import Recipe
@@ -43,8 +44,7 @@ class Proxy:
         whole("epochs", self.epochs)
         if self.images is not None:
             whole("images", self.images)
-        is_number = isinstance(self.width, int | float) and not isinstance(self.width, bool)
-        if not (is_number and 0 < self.width < math.inf):
+        if not (is_number(self.width) and 0 < self.width < math.inf):
             raise ValueError(f"width must be a number above 0, got {self.width!r}")
 
     def apply(self, recipe: Recipe, base_epochs: int) -> Recipe:

@@ -212,6 +212,8 @@ def test_what_ray_cannot_do_is_refused_at_once(tmp_path: Path, monkeypatch: pyte
         Ray()([Job(SHORT.but({"train.threads": None}))], Store(tmp_path))
     with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is not a number above 0"):
         Ray(cpus=0)
+    with pytest.raises(ValueError, match="cpus of a run on Ray: True is not a number above 0"):
+        Ray(cpus=True)
     with pytest.raises(ValueError, match="retries of a run on Ray: -1 is too few"):
         Ray(retries=-1)
     assert list(Ray()([], Store(tmp_path))) == []

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from assay.base.numbers import is_number
 from assay.classifier.evaluation import Evaluation
 from assay.recipe.recipe import Recipe
 from assay.run.tracking.event_files import cut_back, sizes_of, wait_for_new_name
@@ -199,8 +200,7 @@ class TensorBoard:
 
 def as_hyperparameters(recipe: Recipe) -> dict[str, float | str]:
     """The fields that are given, by dotted name: numbers, and the rest as text."""
-    return {name: value if _is_plain(value) else json.dumps(value) for name, value in recipe.flat().items()}
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
+    return {
+        name: value if isinstance(value, str) or is_number(value) else json.dumps(value)
+        for name, value in recipe.flat().items()
+    }

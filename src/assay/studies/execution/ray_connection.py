@@ -13,14 +13,15 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from assay.base.numbers import is_number
+
 
 def check_share(cpus: float, gpus: float) -> None:
     """Raises ``ValueError`` where Ray is not installed, or where a run's share of a machine is out of its range."""
     if importlib.util.find_spec("ray") is None:
         raise ValueError("Ray is not installed: pip install 'assay[ray]'")
     for name, value, least in (("cpus", cpus, "above 0"), ("gpus", gpus, "at least 0")):
-        is_number = isinstance(value, int | float) and math.isfinite(value)
-        if not is_number or value < 0 or (value == 0 and least == "above 0"):
+        if not is_number(value) or not math.isfinite(value) or value < 0 or (value == 0 and least == "above 0"):
             raise ValueError(f"{name} of a run on Ray: {value!r} is not a number {least}")
 
 

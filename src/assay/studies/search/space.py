@@ -10,6 +10,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
+from assay.base.numbers import is_number
 from assay.base.registry import nearest
 from assay.recipe.recipe import Recipe, check_field, parse_value
 from assay.run.folder import WITHOUT_EFFECT
@@ -146,7 +147,7 @@ def _range(recipe: Recipe, name: str, limits: Limits, ends: tuple[str, str], sca
     if scale not in (None, "log", "linear"):
         raise ValueError(f"{text}: unknown scale {scale!r}: {nearest(scale, ['log', 'linear'])}")
     low, high = (parse_value(end) for end in ends)
-    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high)):
+    if not all(is_number(end) for end in (low, high)):
         raise ValueError(f"{text}: expected two numbers, as {name}=LOW..HIGH")
     low, high = (_checked(recipe, name, end) for end in (low, high))
     if low >= high:

@@ -1,0 +1,19 @@
+"""Numbers that are no bool: to Python True is an int, to somebody who wrote ``yes`` into a file it is not."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether the value is an int or a float, and no bool; infinities and NaN count.
+
+    >>> is_number(0.5), is_number(True)
+    (True, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether the value is an int, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
