@@ -151,8 +151,8 @@ MISTAKES = {
     "base: 3": "base: expected a recipe's name, file or sections, not 3",
     "base: simple-cn": "base: unknown recipe 'simple-cn': did you mean simple-cnn?",
     "base: {optin: {}}": "base: unknown field optin.: did you mean optim?",
-    "changes: {train.epoch: 5}": "changes: unknown field 'train.epoch': did you mean train.epochs?",
-    "changes: {train: 5}": "changes: unknown field 'train': did you mean train.ema?",
+    "changes: {train.epoch: 5}": "changes: unknown field train.epoch: did you mean train.epochs?",
+    "changes: {train: 5}": "changes: unknown field train: did you mean train.ema?",
     "changes: {train.epochs: 0}": "changes: train.epochs: 0 is not a whole number at least 1 and at most 100000",
     "changes: [1]": "changes: expected a mapping, not [1]",
     "changes: {train.seed: 1}": "changes: train.seed: a study runs every row with seeds of its own",
@@ -161,7 +161,7 @@ MISTAKES = {
     "design: [grid]": "design: expected text, not ['grid']",
     "factors: {}": "design grid needs factors",
     "factors: [optim.lr]": "factors: expected a mapping, not ['optim.lr']",
-    "factors: {optim.lrr: [1]}": "factors: unknown field 'optim.lrr': did you mean optim.lr?",
+    "factors: {optim.lrr: [1]}": "factors: unknown field optim.lrr: did you mean optim.lr?",
     "factors: {optim.lr: 1}": "factors: optim.lr: expected a list of values, not 1",
     "factors: {optim.lr: []}": "factors: optim.lr: expected a list of values, not []",
     "factors: {optim.lr: [1, 1.0]}": "factors: optim.lr: 1 stands there twice",
@@ -176,12 +176,13 @@ MISTAKES = {
     "at most 100",
     "quick: {epoch: 3}": "quick: unknown key 'epoch': did you mean epochs?",
     "quick: {epochs: few}": "quick: epochs must be a whole number of at least 1, got 'few'",
-    "quick: {changes: {data.sizes: 3}}": "quick: unknown field 'data.sizes': did you mean data.size?",
+    "quick: {changes: {data.sizes: 3}}": "quick: unknown field data.sizes: did you mean data.size?",
     "quick: {changes: {data.size: 1}}": "quick, row 'lr 0.01, cutout 0': data.size: 1 is not a whole number at least 4 "
     "and at most 2048",
     "published: {'lr 0.05, cutout 80': 50}": "published: unknown row 'lr 0.05, cutout 80': "
     "did you mean lr 0.05, cutout 8?",
-    "published: {'lr 0.01, cutout 0': yes}": "published: lr 0.01, cutout 0: True is not a number at least 0 and ",
+    "published: {'lr 0.01, cutout 0': yes}": "published: lr 0.01, cutout 0: True is not a number at least 0 and "
+    "at most 100",
     "published: {'lr 0.01, cutout 0': 101}": "published: lr 0.01, cutout 0: 101 is not a number at least 0 and "
     "at most 100",
     "purpose: 3": "purpose: expected text, not 3",
@@ -193,7 +194,7 @@ MISTAKES_IN_A_LIST = {
     "design: grid": "design grid takes factors, not rows",
     "rows: ": "design list needs rows",
     "rows: {one: 3}": "row 'one': expected a mapping, not 3",
-    "rows: {one: {optim.lrr: 1}}": "row 'one': unknown field 'optim.lrr': did you mean optim.lr?",
+    "rows: {one: {optim.lrr: 1}}": "row 'one': unknown field optim.lrr: did you mean optim.lr?",
     "rows: {one: {optim.lr: -1}}": "study my-study, row 'one': optim.lr: -1 is not a number above 0 and at most 100",
 }
 FILES = {
