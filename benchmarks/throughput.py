@@ -23,7 +23,7 @@ from assay.data.load import MemoryDataset
 from assay.models import build_model
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
-from assay.run.build import wire
+from assay.run.build import build
 from assay.run.progress import Silence
 from assay.run.run import run
 from plain import plain_epoch
@@ -58,7 +58,7 @@ def parse() -> argparse.Namespace:
 
 def images(recipe: Recipe) -> tuple[np.ndarray, list[int]]:
     """The training images as the plain loop wants them: uint8 [N, H, W, C], and labels."""
-    dataset = wire(recipe, torch.device("cpu")).batches.dataset
+    dataset = build(recipe, torch.device("cpu")).batches.dataset
     assert isinstance(dataset, MemoryDataset)
     return dataset.images.permute(0, 2, 3, 1).contiguous().numpy(), dataset.labels.tolist()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assay.base.device import reproducible
 from assay.recipe.recipe import Recipe, field_names
-from assay.run.build import wire
+from assay.run.build import build
 from assay.training.loop import train_epoch
 
 CPU = torch.device("cpu")
@@ -139,9 +139,13 @@ def test_any_choices_combine_or_are_refused_in_one_line(
 
 
 def two_steps(recipe: Recipe) -> list[float]:
-    parts = wire(recipe, CPU)
+    components = build(recipe, CPU)
     steps = train_epoch(
-        parts.network, parts.batches.epoch(0), parts.update, parts.loss_fn, parts=recipe.train.accumulate
+        components.network,
+        components.batches.epoch(0),
+        components.update,
+        components.loss_fn,
+        parts=recipe.train.accumulate,
     )
     return [step.loss.item() for step in islice(steps, 2)]
 

@@ -23,7 +23,7 @@ from assay.data.inputs import find_inputs
 from assay.data.sources import load_source
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
-from assay.run.build import wire
+from assay.run.build import build
 from assay.run.folder import free_folder
 from assay.run.progress import ProgressBar, Silence
 from assay.run.record import RunRecord
@@ -165,14 +165,14 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     wanted = find_recipe(recipe)[1].but(changes or {})
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
-        parts = wire(wanted, device)
-        parts.freeze(0)
-        endless = (batch for epoch in itertools.count() for batch in parts.batches.epoch(epoch))
+        components = build(wanted, device)
+        components.freeze(0)
+        endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
         return sweep_rates(
-            parts.network,
+            components.network,
             endless,
-            parts.update,
-            parts.loss_fn,
+            components.update,
+            components.loss_fn,
             lr=wanted.optim.lr,
             parts=wanted.train.accumulate,
             set_mode=train_what_learns,

@@ -14,7 +14,7 @@ from test_run import TINY, assert_same_run
 import assay
 from assay.classifier.classifier import load
 from assay.recipe.recipe import Recipe
-from assay.run.build import wire
+from assay.run.build import build
 from assay.run.progress import Silence
 from assay.run.record import read_scores
 from assay.run.run import InterruptedRunError, run
@@ -212,10 +212,10 @@ def test_a_longer_run_goes_on_at_the_rate_of_the_longer_schedule(tmp_path: Path)
     run(TINY.but({"train.epochs": 1}), tmp_path / "run")
     weights = load(tmp_path / "run").network.state_dict()
     longer = TINY.but({"train.epochs": 2})
-    parts = wire(longer, torch.device("cpu"))
-    parts.restore(torch.load(tmp_path / "run" / "last.ckpt", weights_only=True))
-    assert parts.update.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 * 0.5)
-    assert weights.keys() == parts.network.state_dict().keys()
+    components = build(longer, torch.device("cpu"))
+    components.restore(torch.load(tmp_path / "run" / "last.ckpt", weights_only=True))
+    assert components.update.optimizer.param_groups[0]["lr"] == pytest.approx(0.05 * 0.5)
+    assert weights.keys() == components.network.state_dict().keys()
 
 
 def test_find_lr_answers_in_the_recipes_own_terms() -> None:

@@ -1,4 +1,4 @@
-"""From a recipe to the parts of a run: the one file that opens every section and wires what it names."""
+"""From a recipe to the components of a run: the one file that opens every section and builds what it names."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from assay.training.transfer import Groups, build_learning, freeze_for, rate_fac
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A recipe's parts, ready to use.
+class Components:
+    """A recipe's components, ready to use.
 
     Attributes:
         data: the images by split.
@@ -107,11 +107,11 @@ class Parts:
         return f"{counts} images in {len(self.data.classes)} classes, train mean {mean}"
 
 
-def wire(recipe: Recipe, device: torch.device, previous: State | None = None) -> Parts:
+def build(recipe: Recipe, device: torch.device, previous: State | None = None) -> Components:
     """Build everything that the recipe names.
 
     Args:
-        recipe: names the parts.
+        recipe: names the components.
         device: where they are to be.
         previous: the state that will be restored; then pretrained weights are not looked for again.
 
@@ -134,16 +134,16 @@ def wire(recipe: Recipe, device: torch.device, previous: State | None = None) ->
     if recipe.train.compile:
         network.compile()
     freeze = _freezing(recipe, network, groups)
-    return Parts(
+    return Components(
         data, network, feed.train, feed.splits, loss_fn, update, freeze, count_parameters(network), notes, device
     )
 
 
-def check(recipe: Recipe, data: Data) -> None:
-    """Raise what ``wire`` would, without memory for a network; what pretrained weights decide is not looked at.
+def check_recipe(recipe: Recipe, data: Data) -> None:
+    """Raise what ``build`` would, without memory for a network; what pretrained weights decide is not looked at.
 
     Args:
-        recipe: names the parts.
+        recipe: names the components.
         data: what ``recipe.data`` names.
 
     Raises:

@@ -17,7 +17,7 @@ from assay.data.sources import full_name
 from assay.data.views import VIEWS
 from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
-from assay.run.build import Parts, architecture
+from assay.run.build import Components, architecture
 from assay.run.folder import RunFolder
 from assay.run.selection import SELECTION
 from assay.run.tracking import Tracker
@@ -26,23 +26,23 @@ from assay.training.position import Position
 _ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
 
 
-def as_classifier(recipe: Recipe, parts: Parts, metrics: JsonObject) -> Classifier:
+def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -> Classifier:
     """The network as it stands, with all that goes into its file."""
-    data = parts.data
+    data = components.data
     origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
     origin["images"] = {split: digest(dataset.names) for split, dataset in data.splits.items()}
-    return Classifier(parts.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
+    return Classifier(components.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 
 
-def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, tracker: Tracker) -> None:
+def finish(recipe: Recipe, folder: RunFolder, components: Components, position: Position, tracker: Tracker) -> None:
     """Measure the selected weights, on the test split for the first and only time, and sum up."""
     path = folder.path / MODEL_FILE
-    classifier = ready(load(path), parts.device)
+    classifier = ready(load(path), components.device)
     views = VIEWS[recipe.test.views]
     evaluations = {
         name.replace("-", "_"): evaluate_batches(classifier.network, batches, classifier.classes, views=views)
-        for name, batches in parts.splits.items()
+        for name, batches in components.splits.items()
     }
     replace_file(folder.scores, as_scores(evaluations))
     measured = {name: _short(evaluation) for name, evaluation in evaluations.items()}
@@ -60,14 +60,14 @@ def finish(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, 
         **metrics,
         "seed": recipe.train.seed,
         "epochs": position.epoch,
-        "parameters": parts.parameters,
-        "flops": count_flops(classifier.network, form.channels, form.size, parts.device),
-        "train_images": len(parts.data.splits["train"]),
+        "parameters": components.parameters,
+        "flops": count_flops(classifier.network, form.channels, form.size, components.device),
+        "train_images": len(components.data.splits["train"]),
         "seconds": position.seconds,
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
-        "left_out": [str(error) for error in parts.data.bad],
+        "left_out": [str(error) for error in components.data.bad],
     }
-    tracker.end(recipe, evaluations, position.epoch * len(parts.batches))
+    tracker.end(recipe, evaluations, position.epoch * len(components.batches))
     write_json(folder.summary, summary)
 
 

@@ -16,7 +16,7 @@ from assay.base.signals import StopRequest
 from assay.classifier.classifier import MODEL_FILE
 from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.recipe.recipe import Recipe
-from assay.run.build import Parts, learning_rate, wire
+from assay.run.build import Components, build, learning_rate
 from assay.run.finish import as_classifier, finish
 from assay.run.folder import RunFolder
 from assay.run.probing.probe import NoProbe, Probe, SurfaceProbe
@@ -48,7 +48,7 @@ class Run:
 
     recipe: Recipe
     folder: RunFolder
-    parts: Parts
+    components: Components
     position: Position
     tracker: Tracker
     watcher: Watcher
@@ -66,7 +66,7 @@ class Run:
             "threads": torch.get_num_threads(),
             "probe": self.probe.state(),
             "tracker": self.tracker.state(),
-            **self.parts.state(),
+            **self.components.state(),
         }
         save_checkpoint(self.folder.checkpoint, state)
         self.saved = time.monotonic()
@@ -118,28 +118,30 @@ def _do(
     """The run from its previous state on; the folder is claimed once nothing can be wrong with recipe or data."""
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
-        parts = wire(recipe, device, previous)
-        for remark in [*(f"left out: {error}" for error in parts.data.bad), *parts.notes]:
+        components = build(recipe, device, previous)
+        for remark in [*(f"left out: {error}" for error in components.data.bad), *components.notes]:
             watcher.say(remark)
-        position = _go_back_to(previous, parts) if previous else Position.start(device)
+        position = _go_back_to(previous, components) if previous else Position.start(device)
         with claim:
-            folder.begin(recipe, str(device), {"parameters": parts.parameters})
+            folder.begin(recipe, str(device), {"parameters": components.parameters})
             folder.metrics.cut(position.metrics_size)
             folder.timings.cut(position.timings_size)
-            with closing(_tracker(recipe, folder, parts, position, previous)) as tracker:
-                probe = _probe(recipe, parts, folder.path, previous)
-                _train(Run(recipe, folder, parts, position, tracker, watcher, stop, probe))
-                finish(recipe, folder, parts, position, tracker)
+            with closing(_tracker(recipe, folder, components, position, previous)) as tracker:
+                probe = _probe(recipe, components, folder.path, previous)
+                _train(Run(recipe, folder, components, position, tracker, watcher, stop, probe))
+                finish(recipe, folder, components, position, tracker)
     return RunRecord.read(folder.path)
 
 
-def _tracker(recipe: Recipe, folder: RunFolder, parts: Parts, position: Position, previous: State | None) -> Tracker:
+def _tracker(
+    recipe: Recipe, folder: RunFolder, components: Components, position: Position, previous: State | None
+) -> Tracker:
     return open_tracker(
         folder.path / "tb",
-        parts.network,
+        components.network,
         wanted=recipe.train.tensorboard,
-        steps=len(parts.batches),
-        done=position.epoch * len(parts.batches) + position.step,
+        steps=len(components.batches),
+        done=position.epoch * len(components.batches) + position.step,
         state=previous.get("tracker") if previous else {},
     )
 
@@ -154,25 +156,25 @@ def _threads(recipe: Recipe, previous: State | None) -> int:
     return recipe.train.threads or before
 
 
-def _go_back_to(state: State, parts: Parts) -> Position:
-    parts.restore(state)
+def _go_back_to(state: State, components: Components) -> Position:
+    components.restore(state)
     values = dict(state["position"])
-    tensors = {name: values.pop(name).to(parts.device) for name in ("loss", "correct")}
+    tensors = {name: values.pop(name).to(components.device) for name in ("loss", "correct")}
     return Position(**tensors, **{**values, "best": tuple(values["best"])})
 
 
-def _probe(recipe: Recipe, parts: Parts, folder: Path, previous: State | None) -> Probe:
+def _probe(recipe: Recipe, components: Components, folder: Path, previous: State | None) -> Probe:
     """What the recipe wants to be measured on the way."""
     if recipe.probe.every is None:
         return NoProbe()
     options = recipe.probe.model_dump(exclude_none=True)
     before = previous["probe"] if previous else None
-    return SurfaceProbe(parts.network, parts.loss_fn, folder, **options, before=before)
+    return SurfaceProbe(components.network, components.loss_fn, folder, **options, before=before)
 
 
 def _train(run: Run) -> None:
     position, epochs = run.position, run.recipe.train.epochs
-    steps = len(run.parts.batches)
+    steps = len(run.components.batches)
     run.watcher.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
     try:
         while not is_over(run.recipe.train, position.epoch, position.best_epoch):
@@ -191,16 +193,16 @@ def _train(run: Run) -> None:
 
 def _train_epoch(run: Run, epoch: int) -> None:
     """The steps of an epoch that are not done yet, with a checkpoint when it is due."""
-    parts, position = run.parts, run.position
-    done = epoch * len(parts.batches) + position.step
-    batches = run.probe.watch(parts.batches.epoch(epoch, position.step), done)
+    components, position = run.components, run.position
+    done = epoch * len(components.batches) + position.step
+    batches = run.probe.watch(components.batches.epoch(epoch, position.step), done)
     before, began = position.epoch_seconds, time.monotonic()
-    parts.freeze(epoch)
+    components.freeze(epoch)
     for step in train_epoch(
-        parts.network,
+        components.network,
         batches,
-        parts.update,
-        parts.loss_fn,
+        components.update,
+        components.loss_fn,
         parts=run.recipe.train.accumulate,
         set_mode=train_what_learns,
     ):
@@ -214,8 +216,8 @@ def _train_epoch(run: Run, epoch: int) -> None:
         if run.stop.requested:
             message = f"stopped in epoch {epoch + 1}, after step {position.step}; all of it is saved"
             raise InterruptedRunError(message, run.folder.path)
-    if parts.device.type == "cuda":
-        torch.cuda.synchronize(parts.device)
+    if components.device.type == "cuda":
+        torch.cuda.synchronize(components.device)
     position.epoch_seconds = before + time.monotonic() - began
 
 
@@ -234,14 +236,14 @@ def _end_epoch(run: Run, epoch: int) -> None:
     reached = score(row, run.recipe.train.select)
     if reached > position.best:
         position.best, position.best_epoch = reached, row["epoch"]
-        as_classifier(run.recipe, run.parts, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
+        as_classifier(run.recipe, run.components, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
     position.metrics_size, position.timings_size = run.folder.metrics.size(), run.folder.timings.size()
     position.next_epoch()
 
 
 def _measure_epoch(run: Run, epoch: int) -> tuple[JsonObject, JsonObject, dict[str, Evaluation]]:
-    parts, position = run.parts, run.position
-    steps = len(parts.batches)
+    components, position = run.components, run.position
+    steps = len(components.batches)
     images = steps * run.recipe.train.batch_size
     row = {
         "epoch": epoch + 1,
@@ -252,9 +254,9 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[JsonObject, JsonObject, dict[s
     }
     watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
     evaluations = {
-        split.replace("-", "_"): evaluate_batches(parts.judged, parts.splits[split], parts.data.classes)
+        split.replace("-", "_"): evaluate_batches(components.judged, components.splits[split], components.data.classes)
         for split in watched
-        if split in parts.splits
+        if split in components.splits
     }
     for name, evaluation in evaluations.items():
         row |= {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}

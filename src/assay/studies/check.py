@@ -10,7 +10,7 @@ from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.recipe.sections import DataSection
 from assay.run.batches import open_data
-from assay.run.build import check
+from assay.run.build import check_recipe
 from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 
@@ -31,7 +31,7 @@ def check_rows(plan: Plan, store: Store) -> None:
         if job.after or any(store.outcome(one) for one in jobs.values()):
             continue
         try:
-            check(job.recipe, images(job.recipe.data))
+            check_recipe(job.recipe, images(job.recipe.data))
         except ValueError as error:
             raise ValueError(f"study {plan.study.name}, row {name!r}: {error}") from None
         except (NotImplementedError, RuntimeError):  # a library's network that cannot be built without memory

@@ -11,7 +11,7 @@ import torch
 import assay.run.run as module
 from assay.base.device import reproducible
 from assay.recipe.recipe import Recipe
-from assay.run.build import wire
+from assay.run.build import build
 from assay.run.probing.probe import STEPS_FILE, SURFACE_FILE
 from assay.run.probing.surface import look_along_gradient
 from assay.run.probing.traces import read_traces
@@ -70,21 +70,21 @@ def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
     assert traces is not None
     device = torch.device("cpu")
     with reproducible(0, device, 1):
-        parts = wire(PLAIN, device)
-        last = parts.network.get_submodule("fc")
-        batches = iter(list(parts.batches.epoch(0))[:5])
+        components = build(PLAIN, device)
+        last = components.network.get_submodule("fc")
+        batches = iter(list(components.batches.epoch(0))[:5])
 
         def looked_at():  # type: ignore[no-untyped-def]
             for number, pair in enumerate(batches):
                 if number == 4:
-                    found = look_along_gradient(parts.network, parts.loss_fn, *pair, [0.1, 0.3])
+                    found = look_along_gradient(components.network, components.loss_fn, *pair, [0.1, 0.3])
                     np.testing.assert_array_equal(traces.surface[1], found.losses.numpy())
                     np.testing.assert_array_equal(traces.output_changes[1], found.output_changes.numpy())
                 yield pair
 
         gradients = [
             torch.cat([value.grad.flatten() for value in last.parameters() if value.grad is not None])
-            for _ in train_epoch(parts.network, looked_at(), parts.update, parts.loss_fn)
+            for _ in train_epoch(components.network, looked_at(), components.update, components.loss_fn)
         ]
     changes = [(one - other).norm().item() for one, other in zip(gradients[1:], gradients, strict=False)]
     np.testing.assert_allclose(traces.output_gradient_changes[1:5], changes, rtol=1e-6)
@@ -114,7 +114,7 @@ def test_what_led_to_divergence_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "train_epoch", _diverging)
     with pytest.raises(ArithmeticError):
         run(PROBED, tmp_path / "run")
-    assert (tmp_path / "run" / STEPS_FILE).read_text().count("\n") == len(wire(PROBED, torch.device("cpu")).batches)
+    assert (tmp_path / "run" / STEPS_FILE).read_text().count("\n") == len(build(PROBED, torch.device("cpu")).batches)
 
 
 def _diverging(*arguments: object, **options: object) -> object:
