@@ -1,7 +1,8 @@
 """From a fresh clone to a trained classifier, or to passed tests; needs Python 3.11 or later and nothing else.
 
-python3 start.py        makes .venv, installs assay, trains on the embedded digits and draws the results
-python3 start.py test   makes .venv, installs assay with its development tools, and runs the tests
+python3 start.py              makes .venv, installs assay, trains on the embedded digits and draws the results
+python3 start.py test         makes .venv, installs assay with its development tools, and runs the tests
+python3 start.py test --all   runs the slow tests too
 """
 
 from __future__ import annotations
@@ -46,9 +47,14 @@ def demo() -> None:
 
 
 def test(*arguments: str) -> None:
-    """Run the tests; further arguments go to pytest."""
+    """Run the tests on all cores; ``--all`` adds the slow ones, further arguments go to pytest."""
     install("[dev]")
-    run("python", "-m", "pytest", *arguments)
+    # A test runs as soon as a worker is free, but for groups (Ray, the browser), whose start only one worker pays for.
+    # At most 8 workers: each imports torch, which takes some 0.7 GB of memory.
+    workers = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
+    chosen = [] if "--all" in arguments else ["-m", "not slow"]
+    others = [argument for argument in arguments if argument != "--all"]
+    run("python", "-m", "pytest", *workers, *chosen, *others)
 
 
 if __name__ == "__main__":

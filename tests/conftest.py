@@ -1,4 +1,4 @@
-"""What every test has: a cache of its own, and small sets of images to read."""
+"""What every test has: a cache of its own, one finished run for all, and small sets of images to read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
+from hypothesis import settings
 from PIL import Image
 
 # Before torch is imported, and for the processes that tests start: steps as small as theirs gain nothing
 # from a second thread, and wait long for it where the machine is busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples in each worker and in each run: a failure is the change's, never the day's.
+settings.register_profile("the same each time", derandomize=True, database=None, deadline=None)
+settings.load_profile("the same each time")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs on digits, trained once for all workers; copy it to change it."""
+    import assay
+
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # which the workers share
+    folder = root / "finished" / "digits"
+    with FileLock(root / "finished.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSAY_CACHE", str(root / "finished-cache"))
+        if not (folder / "summary.json").exists():  # the last file that a run writes
+            assay.train("digits", {"train.epochs": 2, "train.threads": 1}, out=folder, progress=False)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ SMALL: list[tuple[str, Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "constructor", "options"), SMALL, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("name", "constructor", "options"), SMALL, ids=[name for name, *_ in SMALL])
 def test_a_seed_gives_the_librarys_own_network(name: str, constructor: Any, options: dict[str, Any]) -> None:
     torch.manual_seed(3)
     theirs = constructor(**options)

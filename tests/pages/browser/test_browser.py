@@ -18,7 +18,7 @@ else:
     expect.set_options(timeout=60_000)
 Open = Callable[..., AbstractContextManager[Any]]
 WIDTHS = (1280, 390)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]  # one worker starts it
 
 
 def does_not_scroll_sideways(page: Any) -> bool:

@@ -24,6 +24,7 @@ from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.results import StudyResults
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = pytest.mark.xdist_group("ray")  # one worker starts it
 
 Undisturbed = tuple[Store, StudyResults]
 Processes = Callable[..., dict[int, int]]

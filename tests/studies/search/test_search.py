@@ -278,6 +278,7 @@ on_a_ray = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Future
 
 @pytest.mark.slow
 @on_a_ray
+@pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("local_ray")
 def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
     found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, each=on_ray())
@@ -287,6 +288,7 @@ def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -
 
 @pytest.mark.slow
 @on_a_ray
+@pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("local_ray")
 def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, pretend: Make) -> None:
     def die_once(recipe: Recipe) -> list[float]:
@@ -303,6 +305,7 @@ def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, preten
 
 @pytest.mark.slow
 @on_a_ray
+@pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("local_ray")
 def test_an_error_comes_back_from_ray_as_it_was() -> None:
     def fail() -> End:
