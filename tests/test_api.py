@@ -50,6 +50,20 @@ def test_unknown_names_are_attribute_errors() -> None:
     assert set(dir(assay)) == set(assay.__all__)
 
 
+def test_there_is_one_front_door() -> None:
+    for name in set(assay.__all__) - {"__version__"}:
+        assert getattr(assay, name) is getattr(assay.api, name)
+
+
+def test_search_without_optuna_is_refused_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("assay.studies.search")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert hasattr(assay, "search")
+    with pytest.raises(ValueError, match=r"^Optuna is not installed: pip install 'assay\[search\]'$"):
+        assay.search("digits", ["optim.lr"], out="nowhere")
+
+
 def test_importing_is_quick_because_torch_waits() -> None:
     code = "import sys, assay; print('torch' in sys.modules, 'numpy' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False False\n"

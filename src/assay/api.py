@@ -1,19 +1,27 @@
-"""The library's front door: train, evaluate, predict, check; the commands call these too."""
+"""The library's front door: every function of ``import assay``. The commands call these too.
+
+Those that need matplotlib, pandas or Optuna live in their own packages, and are imported when they are first used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
 
 from assay.base.device import pick_device, reproducible
 from assay.base.registry import choose
-from assay.classifier.classifier import Classifier, load, ready
-from assay.classifier.evaluation import Evaluation
+from assay.classifier.classifier import Classifier as Classifier
+from assay.classifier.classifier import load as load
+from assay.classifier.classifier import ready
+from assay.classifier.evaluation import Evaluation as Evaluation
+from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import ON_BAD_IMAGE, SplitRequest
 from assay.data.check import Check, check_source
@@ -22,14 +30,49 @@ from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
 from assay.data.sources import load_source
 from assay.recipe.named import find_recipe
-from assay.recipe.recipe import Recipe
+from assay.recipe.recipe import Recipe as Recipe
 from assay.run.build import build
 from assay.run.folder import free_folder
 from assay.run.progress import ProgressBar, Silence
-from assay.run.record import RunRecord
+from assay.run.record import RunRecord as RunRecord
 from assay.run.run import run
-from assay.training.lr_finder import Sweep, sweep_rates
+from assay.training.lr_finder import Sweep as Sweep
+from assay.training.lr_finder import sweep_rates
 from assay.training.transfer import train_what_learns
+
+if TYPE_CHECKING:
+    from assay.analysis.errors.api import find_errors as find_errors
+    from assay.analysis.inspection.api import Inspection as Inspection
+    from assay.analysis.inspection.api import inspect as inspect
+    from assay.pages.report.api import report as report
+    from assay.studies.api import StudyReport as StudyReport
+    from assay.studies.api import run_study as run_study
+    from assay.studies.api import show_study as show_study
+    from assay.studies.search.search import search as search
+
+_LAZY = {
+    "Inspection": "assay.analysis.inspection.api",
+    "StudyReport": "assay.studies.api",
+    "find_errors": "assay.analysis.errors.api",
+    "inspect": "assay.analysis.inspection.api",
+    "report": "assay.pages.report.api",
+    "run_study": "assay.studies.api",
+    "search": "assay.studies.search.search",
+    "show_study": "assay.studies.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'assay.api' has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    except ValueError as error:  # Optuna is not installed: the call says so, while hasattr(assay, "search") holds
+        return partial(_refuse, error)
+
+
+def _refuse(error: ValueError, *_arguments: Any, **_options: Any) -> None:
+    raise error
 
 
 def train(

@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write it, and say where it is."""
-    from assay.pages.report.api import write_report
+    from assay.api import report
 
     command = shlex.join(["assay", *options.given])
-    file = write_report(options.paths, options.out, title=options.title, command=command, root=options.root)
+    file = report(options.paths, options.out, title=options.title, command=command, root=options.root)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0

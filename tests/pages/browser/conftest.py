@@ -17,7 +17,6 @@ import uvicorn
 from PIL import Image
 
 import assay
-from assay.pages.report.api import write_report
 from assay.pages.server.app import build_app
 from assay.pages.server.serve import address, listen
 
@@ -92,7 +91,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a report of two runs."""
-    return write_report([runs / "first", runs / "second"], tmp_path_factory.mktemp("report") / "report.html").as_uri()
+    return assay.report([runs / "first", runs / "second"], tmp_path_factory.mktemp("report") / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")

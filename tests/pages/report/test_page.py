@@ -14,8 +14,9 @@ import pytest
 from reading import Page
 from safetensors.numpy import save_file
 
+import assay
 from assay.pages.report import grids
-from assay.pages.report.api import build_page, write_report
+from assay.pages.report.api import build_page
 from assay.pages.report.collect import RunPart, collect
 from assay.pages.report.page import json_script, render, runtime
 from assay.run.record import RunRecord, read_scores
@@ -209,7 +210,7 @@ def test_names_that_are_not_utf_8_are_written_with_question_marks(copy_run: Copy
     folder = copy_run("plain")
     odd = folder.rename(folder.with_name(os.fsdecode(b"caf\xe9")))
     (odd / "env.json").write_text(json.dumps({"command": ["python", os.fsdecode(b"\xff.py")]}))
-    file = write_report([odd], tmp_path / "page.html", command=f"assay report {odd}")
+    file = assay.report([odd], tmp_path / "page.html", command=f"assay report {odd}")
     page = Page(file.read_text(encoding="utf-8"))
     check_structure(page)
     assert page.by_id("run-1").all("h3")[0].text == "caf?"
@@ -333,13 +334,13 @@ def test_a_study_of_another_version_is_named_with_the_reason(tmp_path: Path) -> 
 
 
 def test_what_is_written_is_whole_or_not_there(trained: Path, tmp_path: Path) -> None:
-    file = write_report([trained], tmp_path / "page.html", title="A title")
+    file = assay.report([trained], tmp_path / "page.html", title="A title")
     assert Page(file.read_text()).all("h1")[0].text == "A title"
     with pytest.raises(ValueError, match="no such folder"):
-        write_report([trained], tmp_path / "nowhere" / "page.html")
+        assay.report([trained], tmp_path / "nowhere" / "page.html")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds neither a run"):
-        write_report([tmp_path / "empty"], tmp_path / "other.html")
+        assay.report([tmp_path / "empty"], tmp_path / "other.html")
     assert not (tmp_path / "other.html").exists()
 
 

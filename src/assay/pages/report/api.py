@@ -32,7 +32,7 @@ def build_page(
     return render(collect(paths, title=title, command=command, root=root))
 
 
-def write_report(
+def report(
     paths: Sequence[str | Path],
     out: str | Path = "report.html",
     *,
