@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from assay.studies.conduct import Execute, InterruptedStudyError
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.search.confirm import BEFORE, BEST, plan_confirmation
-from assay.studies.search.found import Found
-from assay.studies.search.search import on_ray, search
-from assay.studies.search.trials import End
+from assay.studies.search.result import SearchResult
+from assay.studies.search.search import Budget, search
+from assay.studies.search.trials import TrialEnd
+from assay.studies.search.workers import Workers, on_ray
 
 BASE = Recipe().but({"train.epochs": 4, "optim.lr": 0.01})
 OVER = ["optim.lr=0.001..1", "augment.cutout=0..8"]
@@ -40,12 +42,27 @@ def by_rate(recipe: Recipe) -> list[float]:
     return [best * epoch / 4 for epoch in range(1, 5)]
 
 
-def look(tmp_path: Path, execute: Execute, over: Sequence[str] = OVER, **options: Any) -> Found:
-    given: dict[str, Any] = {"trials": 12, "confirm_seeds": (), "progress": False, **options}
-    return search(BASE, over, out=tmp_path / "studies" / "search", execute=execute, **given)
+def look(
+    tmp_path: Path,
+    execute: Execute,
+    over: Sequence[str] = OVER,
+    *,
+    storage: str | None = None,
+    workers: Workers | None = None,
+    **budget: Any,
+) -> SearchResult:
+    return search(
+        BASE,
+        over,
+        out=tmp_path / "studies" / "search",
+        storage=storage,
+        budget=Budget(**{"trials": 12, "confirm_seeds": (), **budget}),
+        workers=replace(workers or Workers(), execute=execute),
+        progress=False,
+    )
 
 
-def drawn(found: Found) -> list[tuple[str, dict[str, Any]]]:
+def drawn(found: SearchResult) -> list[tuple[str, dict[str, Any]]]:
     return [(trial.state, dict(trial.values)) for trial in found.trials]
 
 
@@ -281,7 +298,7 @@ on_a_ray = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Future
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("local_ray")
 def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
-    found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, each=on_ray())
+    found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, workers=on_ray())
     assert len(found.of_state("finished", "pruned")) == 4
     assert len(set(begun())) == len(begun()) == 4
 
@@ -297,7 +314,7 @@ def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, preten
             os._exit(1)
         return [recipe.optim.lr / 100] * 4
 
-    found = look(tmp_path, pretend(die_once), trials=3, each=on_ray())
+    found = look(tmp_path, pretend(die_once), trials=3, workers=on_ray())
     assert len(found.of_state("finished", "pruned")) == 3
     assert not found.of_state("running")
     assert (tmp_path / "died").exists()
@@ -308,20 +325,20 @@ def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, preten
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("local_ray")
 def test_an_error_comes_back_from_ray_as_it_was() -> None:
-    def fail() -> End:
+    def fail() -> TrialEnd:
         raise ValueError("no such luck")
 
     with pytest.raises(ValueError, match=r"^no such luck$"):
-        list(on_ray()(fail, 1))
+        list(on_ray().repeat(fail, 1))
 
 
 def test_another_process_that_does_not_see_the_search_says_so(tmp_path: Path, pretend: Make) -> None:
-    def elsewhere(task: Callable[[], End], _times: int) -> Generator[End, None, None]:
+    def elsewhere(task: Callable[[], TrialEnd], _times: int) -> Generator[TrialEnd, None, None]:
         (tmp_path / "studies" / "search" / "trials.journal").unlink()
         yield task()
 
     with pytest.raises(ValueError, match=r"trials\.journal: the search is not there: this process has"):
-        look(tmp_path, pretend(by_rate), each=elsewhere)
+        look(tmp_path, pretend(by_rate), workers=Workers(elsewhere))
 
 
 @pytest.mark.parametrize("cpus", [0, "many", None, math.nan])
@@ -345,12 +362,18 @@ def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> N
         ({}, {"confirm_seeds": (0, 1)}, "seed 0 is the search's own"),
         ({}, {"confirm_seeds": (5, 5)}, "are not different numbers"),
         ({}, {"confirm_seeds": (5, -1)}, "train.seed"),
-        ({}, {"storage": "here.txt"}, "expected a file that ends in"),
+        ({}, {"trials": True}, "trials: True is not at least 1"),
+        ({}, {"seed": -1}, "seed of the drawing: -1 is not a whole number of at least 0"),
     ],
 )
 def test_mistakes(tmp_path: Path, changes: dict[str, Any], options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=re.escape(complaint)):
-        search(BASE, OVER, changes, out=tmp_path / "search", **{"confirm_seeds": (), "trials": 3, **options})
+        search(BASE, OVER, changes, out=tmp_path, budget=Budget(**{"confirm_seeds": (), "trials": 3, **options}))
+
+
+def test_an_unknown_storage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a file that ends in"):
+        search(BASE, OVER, out=tmp_path, storage="here.txt")
 
 
 def test_the_confirmation_has_fresh_seeds_and_only_what_differs(tmp_path: Path, pretend: Make) -> None:
@@ -373,7 +396,7 @@ def test_the_confirmation_runs_where_it_is_told(tmp_path: Path, pretend: Make) -
             store.note(job, Outcome("failed", "far away"))
             yield job, Outcome("failed", "far away")
 
-    found = look(tmp_path, pretend(by_rate), trials=3, confirm_seeds=(7, 8), confirm=elsewhere)
+    found = look(tmp_path, pretend(by_rate), trials=3, confirm_seeds=(7, 8), workers=Workers(confirm=elsewhere))
     assert found.confirmation
     assert {*seeds} == {7, 8}
     assert len(found.of_state("finished")) == 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from optuna.storages import JournalStorage
 
-from assay.studies.search.storage import full_address, open_storage, turn
+from assay.studies.search.storage import exclusive, full_address, open_storage
 
 
 def test_a_journal(tmp_path: Path) -> None:
@@ -47,6 +47,6 @@ def test_files_are_named_by_their_whole_path(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_files_take_turns(tmp_path: Path) -> None:
     address = full_address(str(tmp_path / "new" / "trials.db"))
-    with turn(address):
+    with exclusive(address):
         assert (tmp_path / "new" / "trials.db.turn").exists()
-    assert isinstance(turn("postgresql://host/db"), nullcontext)
+    assert isinstance(exclusive("postgresql://host/db"), nullcontext)

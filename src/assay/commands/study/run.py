@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay.commands.fields import add_fields
 from assay.commands.study.show import add_wanted, print_report
-from assay.commands.study.where import add_where, changes_of, executor
+from assay.commands.study.where import add_where, changes_of, executor_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +39,17 @@ def execute(options: argparse.Namespace) -> int:
 
     if options.seeds < 1:
         raise ValueError(f"--seeds: {options.seeds} is not at least 1")
-    command, changes = shlex.join(["assay", *options.given]), changes_of(options)
+    command = shlex.join(["assay", *options.given])
     try:
         report = run_study(
             options.study,
-            changes,
+            changes_of(options),
             budget=options.budget,
             seeds=options.seeds,
             selection=options.protocol,
             out=options.out,
             wanted=options.want,
-            execute=executor(options, changes),
+            execute=executor_of(options),
             command=command,
         )
     except InterruptedStudyError as stopped:

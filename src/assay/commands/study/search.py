@@ -2,7 +2,7 @@
 
 assay study search digits --over optim.lr --over augment.crop=0..4 --trials 20 --out studies/search-digits
 
-The same command goes on where it stopped. Started again elsewhere with a shared --storage, it takes part.
+The same command continues a search that stopped. Started on another host with a shared --storage, it takes part.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.commands.fields import add_recipe
-from assay.commands.study.where import add_where, changes_of, executor, is_on_ray
+from assay.commands.study.where import add_where, changes_of, workers_of
 
 if TYPE_CHECKING:
-    from assay.studies.search.found import Found
-    from assay.studies.search.search import Each
+    from assay.studies.search.result import SearchResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RECIPE, what to search over, for how long and where, and a flag for every field."""
+    """Add RECIPE, what to search over, for how long and where, and a flag for every field."""
     parser.add_argument(
         "--over",
         action="append",
@@ -54,59 +52,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Search, and print what was found; 1 where nothing was, 130 where the search was interrupted."""
+    """Search, and print the result; return 1 if no trial finished, 130 if the search was interrupted."""
     from assay.studies.conduct import InterruptedStudyError
-    from assay.studies.search.search import search
+    from assay.studies.search.search import Budget, search
 
-    command, changes = shlex.join(["assay", *options.given]), changes_of(options)
+    command = shlex.join(["assay", *options.given])
     out = options.out or Path("studies") / f"search-{Path(options.recipe).stem}"
     try:
-        found = search(
+        result = search(
             options.recipe,
             options.over,
-            changes,
+            changes_of(options),
             out=out,
-            trials=options.trials,
             storage=options.storage,
-            confirm_seeds=_seeds(options.confirm_seeds),
-            seed=options.search_seed,
-            each=_each(options, changes),
-            confirm=executor(options, changes),
+            budget=Budget(options.trials, read_seeds(options.confirm_seeds), options.search_seed),
+            workers=workers_of(options),
             command=command,
         )
     except InterruptedStudyError as stopped:
         print(f"{stopped}: {command}", file=sys.stderr)
         return 130
-    print_found(found, out)
-    return 0 if found.best else 1
+    print_result(result, out)
+    return 0 if result.best else 1
 
 
-def print_found(found: Found, folder: Path) -> None:
-    """The summary; the table with fresh seeds; where all of it lies."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    from assay.studies.forms.terminal import as_rich
-    from assay.studies.search.report import BEST, in_short
-    from assay.studies.table import make_table
-
-    console = Console()
-    console.print(Markdown(in_short(found)))
-    if found.confirmation:
-        console.print(as_rich(make_table(found.confirmation)))
-    console.print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
-    if found.best:
-        console.print(f"next: assay train {shlex.quote(str(folder / BEST))}", highlight=False, soft_wrap=True)
-
-
-def _seeds(text: str) -> tuple[int, ...]:
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Read ``--confirm-seeds``."""
     try:
         return () if text == "none" else tuple(int(seed) for seed in text.split(","))
     except ValueError:
         raise ValueError(f"--confirm-seeds: expected numbers between commas, or none, not {text!r}") from None
 
 
-def _each(options: argparse.Namespace, changes: Mapping[str, Any]) -> Each:
-    from assay.studies.search.search import on_ray, one_by_one
+def print_result(result: SearchResult, folder: Path) -> None:
+    """Print the summary, the table of the runs with fresh seeds, and the names of the files."""
+    from rich.console import Console
+    from rich.markdown import Markdown
 
-    return on_ray(options.address, changes["train.threads"], options.gpus) if is_on_ray(options) else one_by_one
+    from assay.studies.forms.terminal import as_rich
+    from assay.studies.search.report import BEST, summary
+    from assay.studies.table import make_table
+
+    console = Console()
+    console.print(Markdown(summary(result)))
+    if result.confirmation:
+        console.print(as_rich(make_table(result.confirmation)))
+    console.print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
+    if result.best:
+        console.print(f"next: assay train {shlex.quote(str(folder / BEST))}", highlight=False, soft_wrap=True)

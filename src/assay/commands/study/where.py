@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from assay.commands.fields import given_fields
 
 if TYPE_CHECKING:
     from assay.studies.conduct import Execute
+    from assay.studies.search.workers import Workers
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """``--on``, ``--address``, ``--cpus`` and ``--gpus``."""
+    """Add ``--on``, ``--address``, ``--cpus`` and ``--gpus``."""
     parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the runs run (default: here)")
     parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
     parser.add_argument(
@@ -23,7 +23,7 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def changes_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The given fields, and the threads: another number of them may round otherwise, so it belongs to the runs."""
+    """Return the given fields, and the number of threads, on which a run's rounding depends."""
     changes = given_fields(options)
     if options.cpus is None and (options.on == "here" or "train.threads" in changes):
         return changes
@@ -32,19 +32,26 @@ def changes_of(options: argparse.Namespace) -> dict[str, Any]:
     return {**changes, "train.threads": 1 if options.cpus is None else options.cpus}
 
 
-def is_on_ray(options: argparse.Namespace) -> bool:
-    """Whether Ray is asked for; raises ``ValueError`` where its options are given without it."""
+def executor_of(options: argparse.Namespace) -> Execute:
+    """Return what does a study's runs: this machine, one after another, or Ray."""
+    from assay.studies.execution.local import run_here
+    from assay.studies.execution.on_ray import Ray
+
+    return Ray(**_share(options)) if _is_on_ray(options) else run_here
+
+
+def workers_of(options: argparse.Namespace) -> Workers:
+    """Return who does a search's trials: this machine, one after another, or Ray."""
+    from assay.studies.search.workers import Workers, on_ray
+
+    return on_ray(**_share(options)) if _is_on_ray(options) else Workers()
+
+
+def _is_on_ray(options: argparse.Namespace) -> bool:
     if options.on == "here" and (options.address or options.gpus):
         raise ValueError("--address and --gpus are for --on ray")
     return bool(options.on == "ray")
 
 
-def executor(options: argparse.Namespace, changes: Mapping[str, Any]) -> Execute:
-    """What does the runs: here, one after another, or on Ray; ``changes`` are those of ``changes_of``."""
-    from assay.studies.execution.local import run_here
-
-    if not is_on_ray(options):
-        return run_here
-    from assay.studies.execution.on_ray import Ray
-
-    return Ray(address=options.address, cpus=changes["train.threads"], gpus=options.gpus)
+def _share(options: argparse.Namespace) -> dict[str, Any]:
+    return {"address": options.address, "cpus": changes_of(options)["train.threads"], "gpus": options.gpus}

@@ -1,34 +1,33 @@
-"""What the best recipe of a search is worth: it and the one before it, trained again with seeds that chose nothing."""
+"""The confirmation of a search: the given and the best recipe, trained again with seeds that chose nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from assay.studies.plan import Plan, plan_study
-from assay.studies.search.found import Found
+from assay.studies.search.result import SearchResult
 from assay.studies.study import Row, Study
 
 BEFORE, BEST = "as given", "best of the search"
 
 
-def plan_confirmation(found: Found, seeds: Sequence[int], command: str = "") -> Plan:
-    """A study of two rows, or of one where the search found nothing better than the recipe that it began with.
+def plan_confirmation(result: SearchResult, seeds: Sequence[int], command: str = "") -> Plan:
+    """Plan a study of two rows, or of one if the search found nothing better than the recipe that it began with.
 
     Args:
-        found: with a best trial.
-        seeds: none of them the search's.
-        command: what runs it again; stated with the results.
+        result: of a search that has a best trial.
+        seeds: of the runs; none of them is the search's.
+        command: repeats the search; stated with the results.
 
     Raises:
-        ValueError: the seeds are not one or more different numbers.
+        ValueError: there is no seed, or two are equal.
     """
-    assert found.best
-    assert found.best_recipe
-    changes = {name: best for name, (_, best) in found.base.differences(found.best_recipe).items()}
+    assert result.best_recipe
+    changes = {name: best for name, (_, best) in result.base.differences(result.best_recipe).items()}
     study = Study(
         "search",
         "Is the best recipe of the search better than the one that it began with, on seeds that chose nothing?",
-        found.base,
+        result.base,
         (Row(BEFORE), *([Row(BEST, changes)] if changes else [])),
         control=BEFORE,
     )

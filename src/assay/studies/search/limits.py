@@ -1,4 +1,4 @@
-"""What a field of a recipe can hold, read from the same schema that checks it."""
+"""The values that a field of a recipe can hold, read from the schema that also checks it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from assay.recipe.recipe import field_schema
 
-_DIGITS = 4  # significant ones of a number that is tried: more cannot matter, and nobody wants to read them
-_MARGIN = 1e-3  # of a narrow field's span, between a limit that is out of it and a search's range
+_DIGITS = 4  # significant digits of a number that is tried; more make no difference and are hard to read
+_MARGIN = 1e-3  # distance from a limit that is itself excluded, as a share of the field's span
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a field can hold.
+    """The values that a field can hold.
 
     Attributes:
         kind: ``integer``, ``number``, ``boolean``, ``string`` or ``array``.
         low: the lower limit, or minus infinity.
         high: the upper limit, or infinity.
-        open_low: whether ``low`` itself is out.
-        open_high: whether ``high`` itself is out.
-        options: the texts of all its values, where these are few.
+        open_low: whether ``low`` itself is excluded.
+        open_high: whether ``high`` itself is excluded.
+        options: all its values as texts, if they are few; else empty.
     """
 
     kind: str
@@ -33,28 +33,28 @@ class Limits:
 
     @property
     def is_number(self) -> bool:
-        """Whether it holds numbers."""
+        """Whether the field holds numbers."""
         return self.kind in ("integer", "number")
 
     @property
     def is_narrow(self) -> bool:
-        """Whether its limits are at most 1 apart, as those of a probability are."""
+        """Whether the limits are at most 1 apart, as those of a probability are."""
         return self.high - self.low <= 1
 
     def within(self) -> tuple[float, float]:
-        """A narrow field's whole range."""
+        """Return a narrow field's whole range, from low to high."""
         margin = _MARGIN * (self.high - self.low)
         return self.low + margin * self.open_low, self.high - margin * self.open_high
 
     def around(self, value: float, factor: float) -> tuple[float, float]:
-        """From a positive ``value / factor`` to ``value * factor``, in round numbers, as far as the limits allow."""
+        """Return ``value / factor`` and ``value * factor``, rounded and within the limits; for a value above 0."""
         low, high = max(rounded(value / factor), self.low), min(rounded(value * factor), self.high)
         return (math.ceil(low), math.floor(high)) if self.kind == "integer" else (low, high)
 
 
 def limits_of(name: str) -> Limits:
-    """The limits of the field of that dotted name."""
-    [part] = field_schema(name)
+    """Return the limits of the field with that dotted name."""
+    [part] = field_schema(name)  # every field has one type, besides null
     kind = part["type"]
     options = ("true", "false") if kind == "boolean" else tuple(part.get("enum", ()))
     return Limits(
@@ -68,5 +68,5 @@ def limits_of(name: str) -> Limits:
 
 
 def rounded(number: float) -> float:
-    """The number as a search tries it."""
+    """Round a number as a search tries it."""
     return float(f"{number:.{_DIGITS}g}")

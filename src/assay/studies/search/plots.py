@@ -1,4 +1,4 @@
-"""A search's figure: how the best accuracy rose, and which fields mattered."""
+"""The figure of a search: how the best accuracy rose, and which fields mattered."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from assay.studies.search.found import Found
+from assay.studies.search.result import SearchResult
 
 _PLAIN, _GREY = "#2f6fb0", "#9aa3ab"
 
 
-def plot_search(found: Found) -> Figure:
-    """Left the finished trials and the best so far, right the fields' importances; at least one trial has finished."""
+def plot_search(result: SearchResult) -> Figure:
+    """Plot the finished trials, of which there is at least one, beside the fields' importances."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     figure.suptitle("Search on the held-out split: the best figure is optimistic, for it was chosen")
     history, importances = figure.subplots(1, 2, width_ratios=[3, 2])
-    _plot_history(history, found)
-    _plot_importances(importances, found)
+    _plot_history(history, result)
+    _plot_importances(importances, result)
     for axes in (history, importances):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def _plot_history(axes: Axes, found: Found) -> None:
-    points = [(trial.number, trial.accuracy) for trial in found.trials if trial.accuracy is not None]
+def _plot_history(axes: Axes, result: SearchResult) -> None:
+    points = [(trial.number, trial.accuracy) for trial in result.trials if trial.accuracy is not None]
     numbers, accuracies = zip(*points, strict=True)
     axes.plot(numbers, accuracies, "o", color=_GREY, markersize=4, label="finished trials")
     axes.step(numbers, list(accumulate(accuracies, max)), where="post", color=_PLAIN, label="best so far")
@@ -36,10 +36,10 @@ def _plot_history(axes: Axes, found: Found) -> None:
     axes.legend(frameon=False, loc="lower right")
 
 
-def _plot_importances(axes: Axes, found: Found) -> None:
+def _plot_importances(axes: Axes, result: SearchResult) -> None:
     axes.set(xlabel="share of the spread (%)", xlim=(0, 100))
-    axes.barh(list(found.importances), [100 * share for share in found.importances.values()], color=_PLAIN)
+    axes.barh(list(result.importances), [100 * share for share in result.importances.values()], color=_PLAIN)
     axes.invert_yaxis()
-    if found.no_importances:
+    if result.no_importances:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, found.no_importances, transform=axes.transAxes, ha="center", va="center", wrap=True)
+        axes.text(0.5, 0.5, result.no_importances, transform=axes.transAxes, ha="center", va="center", wrap=True)

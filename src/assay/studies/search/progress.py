@@ -1,49 +1,47 @@
-"""A line for each trial that ends, whichever process did it."""
+"""The progress of a search on the terminal: a line for each trial that ends, whichever process ran it."""
 
 from __future__ import annotations
 
-from optuna import Study
+import optuna
 from rich.console import Console
 from rich.markup import escape
 
 from assay.studies.factors import in_words
-from assay.studies.search.found import Found, TrialResult, results_of
+from assay.studies.search.result import SearchResult, TrialResult, read_trials
 from assay.studies.search.trials import COUNTED, Search
 
 
 class Lines:
-    """Prints the trials that have ended since it last looked."""
+    """Prints the trials that have ended since the last call."""
 
-    def __init__(self, console: Console, study: Study, search: Search) -> None:
-        self._console, self._study, self._search = console, study, search
-        found = self._found()
-        self._shown = {trial.number for trial in _ended(found)}
-        self._say(f"search: {len(found.of_state(*COUNTED))} of {search.trials} trials done before")
+    def __init__(self, console: Console, optuna_study: optuna.Study, search: Search) -> None:
+        self._console, self._optuna_study, self._search = console, optuna_study, search
+        result = self._read()
+        self._shown = {trial.number for trial in _ended(result)}
+        self._print(f"search: {len(result.of_state(*COUNTED))} of {search.trials} trials done before")
 
-    def look(self) -> None:
-        """Print what is new."""
-        found = self._found()
-        for trial in _ended(found):
+    def update(self) -> None:
+        """Print the trials that have ended."""
+        result = self._read()
+        best = "" if result.best is None else f"  (best: {result.best.accuracy:.2f} % of trial {result.best.number})"
+        for trial in _ended(result):
             if trial.number not in self._shown:
-                self._say(f"trial {trial.number}: {_in_words(trial)}{_best(found)}")
-        self._shown |= {trial.number for trial in _ended(found)}
+                self._print(f"trial {trial.number}: {_in_words(trial)}{best}")
+                self._shown.add(trial.number)
 
-    def _found(self) -> Found:
-        trials = self._study.get_trials(deepcopy=False)
-        return Found(self._search.base, self._search.space, results_of(trials, self._search.space))
+    def _read(self) -> SearchResult:
+        # Without the importances, which take longer than all else.
+        trials = read_trials(self._optuna_study.get_trials(deepcopy=False), self._search.space)
+        return SearchResult(self._search.base, self._search.space, trials)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(escape(text), highlight=False, soft_wrap=True)
 
 
-def _ended(found: Found) -> list[TrialResult]:
-    return [trial for trial in found.trials if trial.state not in ("running", "waiting")]
+def _ended(result: SearchResult) -> list[TrialResult]:
+    return [trial for trial in result.trials if trial.state not in ("running", "waiting")]
 
 
 def _in_words(trial: TrialResult) -> str:
-    result = f"{trial.accuracy:.2f} %" if trial.accuracy is not None else f"{trial.state} ({trial.reason})"
-    return f"{result}  {in_words(trial.values)}"
-
-
-def _best(found: Found) -> str:
-    return "" if found.best is None else f"  (best: {found.best.accuracy:.2f} % of trial {found.best.number})"
+    outcome = f"{trial.accuracy:.2f} %" if trial.accuracy is not None else f"{trial.state} ({trial.reason})"
+    return f"{outcome}  {in_words(trial.values)}"

@@ -1,4 +1,4 @@
-"""How the next values are drawn: a Parzen estimator that depends on the seed and on the trials before, and no more."""
+"""The sampler: a Parzen estimator that depends only on the seed and on the trials before."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from assay.studies.search.claims import INSTEAD_OF
+from assay.studies.search.reservations import INSTEAD_OF
 
 
 class SeededByTrial(BaseSampler):
-    """A new tree-structured Parzen estimator for each trial; its seed is made of the search's and the trial's place.
+    """A new tree-structured Parzen estimator for each trial, seeded by the search's seed and the trial's place.
 
-    A trial that was put back takes no place of its own.
-    So a search that was stopped draws on as it would have, and processes that share one draw different values.
-    All fields are drawn together, and trials that still run count as bad ones ("constant liar"), lest several
-    processes try the same.
+    A search that was stopped so draws the same values as one that was not, and processes that share a search draw
+    different ones. All fields are drawn together. Trials that still run count as bad ones ("constant liar"), so that
+    several processes do not try the same values.
 
     References:
         Bergstra et al. 2011, Algorithms for Hyper-Parameter Optimization, section 4.
@@ -34,19 +33,20 @@ class SeededByTrial(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the trial's own sampler."""
+        # A trial that was put back is there twice, and takes one place.
         repeated = sum(INSTEAD_OF in one.user_attrs for one in study.get_trials(deepcopy=False)[: trial.number])
-        drawn = trial.number - repeated  # a trial that was put back is there twice, and draws only once
-        self._own = _parzen(int(np.random.SeedSequence([self._seed, drawn]).generate_state(1)[0]))
+        place = trial.number - repeated
+        self._own = _parzen(int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0]))
         self._own.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The fields that are drawn together."""
+        """Return the fields that are drawn together."""
         return self._own.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Draw those."""
+        """Draw the fields that are drawn together."""
         return self._own.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -59,5 +59,5 @@ class SeededByTrial(BaseSampler):
 def _parzen(seed: int) -> TPESampler:
     options: Mapping[str, Any] = {"multivariate": True, "constant_liar": True}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # both were called so before Optuna 5
+        warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna 4 calls both options experimental
         return TPESampler(seed=seed, **options)

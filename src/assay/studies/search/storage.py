@@ -1,4 +1,4 @@
-"""Where a search's trials are kept, so that it can go on later and several hosts can share it."""
+"""The storage of a search's trials, with which it can go on later and be shared by several hosts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _JOURNAL_ENDINGS, _SQLITE_ENDINGS = (".journal", ".log"), (".db", ".sqlite", ".sqlite3")
 _SQLITE = "sqlite:///"
-_WAIT_SECONDS = 60  # for another process to have written
+_WAIT_SECONDS = 60  # for other processes that are writing
 
 
 def full_address(text: str) -> str:
-    """A storage's address as it holds in any folder, and on any host that sees its file.
+    """Return a storage's address in a form that is valid in any folder, and on any host that sees its file.
 
     Args:
-        text: a file that ends in .journal or .log (a journal, which network file systems bear too), one that ends
+        text: a file that ends in .journal or .log (a journal, safe on network file systems too), one that ends
             in .db, .sqlite or .sqlite3, or a database's address (``postgresql://user@host/name``, ``sqlite:///...``).
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text is none of these.
     """
     if "://" in text and not text.startswith(_SQLITE):
         return text
@@ -39,15 +39,18 @@ def full_address(text: str) -> str:
 
 
 def open_storage(address: str) -> BaseStorage:
-    """Open a storage at its full address, or create it; raises ``ValueError`` where that fails or lacks a driver."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it reports every step otherwise
+    """Open or create the storage at a full address; raise ``ValueError`` if that fails or a driver is missing."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise it reports every step
     if "://" in address:
-        return _database(address)
+        return _open_database(address)
     return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
 
 
-def turn(address: str) -> AbstractContextManager[object]:
-    """Entered by one process at a time: SQLite would give a queued trial to two; PostgreSQL locks it by itself."""
+def exclusive(address: str) -> AbstractContextManager[object]:
+    """Return a context that one process at a time can enter.
+
+    Without it SQLite and a journal could give a queued trial to two processes; PostgreSQL locks it by itself.
+    """
     file = address.removeprefix(_SQLITE)
     if "://" in file:
         return nullcontext()
@@ -55,7 +58,7 @@ def turn(address: str) -> AbstractContextManager[object]:
     return FileLock(f"{file}.turn")
 
 
-def _database(address: str) -> BaseStorage:
+def _open_database(address: str) -> BaseStorage:
     shown = re.sub(r"//[^/@]*@", "//", address)  # without the password
     options = {"connect_args": {"timeout": _WAIT_SECONDS}} if address.startswith(_SQLITE) else {}
     try:

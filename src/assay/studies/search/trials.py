@@ -1,4 +1,4 @@
-"""One trial of a search: ask for values, run them, watch the epochs, tell what came of it."""
+"""One trial of a search: ask Optuna for values, run them, report each epoch to the pruner, tell Optuna the result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna import Study, Trial
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
@@ -21,13 +20,13 @@ from assay.run.build import learning_rate
 from assay.run.folder import RunFolder
 from assay.studies.conduct import Execute
 from assay.studies.execution.store import Job, Outcome, Store
-from assay.studies.search.claims import Claim, put_back, put_back_abandoned
+from assay.studies.search.reservations import Reservation, put_back, put_back_abandoned
 from assay.studies.search.sampler import SeededByTrial
 from assay.studies.search.space import Space, drawn_of, values_of
-from assay.studies.search.storage import open_storage, turn
+from assay.studies.search.storage import exclusive, open_storage
 
 Kind = Literal["finished", "pruned", "diverged", "refused", "failed", "stopped", "enough"]
-END, REASON, EPOCHS, RUN = "end", "reason", "epochs", "run"
+END, REASON, EPOCHS, RUN = "end", "reason", "epochs", "run"  # keys of a trial's notes, in storages that exist
 _STATES = {
     "finished": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -35,19 +34,19 @@ _STATES = {
     "refused": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-"""Pruned trials teach the sampler what is worse than any finished one, and so do diverged and refused ones;
-a failed run says more of the machine than of the values."""
+"""The sampler takes pruned trials for worse than every finished one, which holds for diverged and refused ones too.
+It ignores failed ones, which say more about the machine than about the values."""
 COUNTED = ("finished", "pruned", "diverged")
 
 
 @dataclass(frozen=True)
-class End:
-    """What came of a trial.
+class TrialEnd:
+    """How a trial ended.
 
     Attributes:
-        kind: ``enough`` says that no trial was left to begin; ``stopped`` that a signal arrived.
-        reason: in a line, where the trial gave nothing.
-        accuracy: of the selected epoch on the held-out split, in percent, where it finished.
+        kind: ``enough`` if no trial was left to begin, ``stopped`` if a signal arrived.
+        reason: why the trial gave no accuracy, in a line.
+        accuracy: of the selected epoch on the held-out split, in percent, if it finished.
     """
 
     kind: Kind
@@ -66,7 +65,7 @@ class Search:
         runs: the folder of run folders.
         trials: how many trials are wanted, pruned and diverged ones included.
         seed: of the drawing.
-        pruner: decides after each epoch whether a run is worth going on.
+        pruner: decides after each epoch whether a run goes on.
         execute: does runs.
     """
 
@@ -81,21 +80,22 @@ class Search:
 
     @property
     def name(self) -> str:
-        """In the storage: another recipe, other code or another space make another search."""
+        """The name of Optuna's study: another recipe, other code or another space make another search."""
         kinds = {field: [type(kind).__name__, str(kind)] for field, kind in self.space.items()}
         text = json.dumps([Job(self.base).key, kinds])
         return f"assay-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
-    def begin(self) -> None:
-        """Make the search in its storage, where it is not there yet; the recipe's own values are tried first."""
-        with turn(self.storage), suppress(DuplicatedStudyError):
-            study = optuna.create_study(storage=open_storage(self.storage), study_name=self.name, direction="maximize")
+    def create(self) -> None:
+        """Create the search in its storage unless it exists; the recipe's own values are tried first."""
+        with exclusive(self.storage), suppress(DuplicatedStudyError):
+            storage = open_storage(self.storage)
+            optuna_study = optuna.create_study(storage=storage, study_name=self.name, direction="maximize")
             own = drawn_of(self.space, self.base)
             if own is not None:
-                study.enqueue_trial(own)
+                optuna_study.enqueue_trial(own)
 
-    def open(self) -> Study:
-        """The search in its storage, once it has begun; raises ``ValueError`` where it is not there."""
+    def open(self) -> optuna.Study:
+        """Open the search in its storage; raise ``ValueError`` if it is not there."""
         sampler, storage = SeededByTrial(self.seed), open_storage(self.storage)
         try:
             return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=self.pruner)
@@ -104,96 +104,92 @@ class Search:
             raise ValueError(f"{self.storage}: the search is not there: {why}") from None
 
     def recipe(self, drawn: dict[str, Any]) -> Recipe:
-        """The recipe of what was drawn; raises ``ValueError`` where the values do not go together."""
+        """Return the recipe of what was drawn; raise ``ValueError`` if the values cannot be combined."""
         recipe = self.base.but(values_of(self.space, drawn))
-        learning_rate(recipe)
+        learning_rate(recipe)  # raises if the schedule lacks an option that is given
         return recipe
 
 
-def missing(study: Study, wanted: int) -> int:
-    """How many trials are neither done nor being done; those whose process is gone are put back first."""
-    put_back_abandoned(study)
-    trials = study.get_trials(deepcopy=False)
-    there = sum(trial.user_attrs.get(END) in COUNTED or trial.state == TrialState.RUNNING for trial in trials)
-    return max(0, wanted - there)
+def count_missing(optuna_study: optuna.Study, wanted: int) -> int:
+    """Return how many trials are neither done nor running, after putting back those of dead processes."""
+    put_back_abandoned(optuna_study)
+    trials = optuna_study.get_trials(deepcopy=False)
+    present = sum(trial.user_attrs.get(END) in COUNTED or trial.state == TrialState.RUNNING for trial in trials)
+    return max(0, wanted - present)
 
 
-def run_trial(search: Search) -> End:
-    """Take the next trial of a search, and do it; several processes may do so at once.
+def run_trial(search: Search) -> TrialEnd:
+    """Take the next trial of a search and run it; several processes may do so at once.
 
     Returns:
-        What came of it; the storage holds it by then. A trial that was stopped is queued again.
+        How the trial ended, which the storage holds by then. The values of a trial that was stopped are queued again.
     """
-    study = search.open()
-    with turn(search.storage):
-        if not missing(study, search.trials):
-            return End("enough")
-        trial = study.ask({name: kind.distribution() for name, kind in search.space.items()})
-        claim = Claim(trial)
+    optuna_study = search.open()
+    with exclusive(search.storage):
+        if not count_missing(optuna_study, search.trials):
+            return TrialEnd("enough")
+        trial = optuna_study.ask({name: kind.distribution() for name, kind in search.space.items()})
+        reservation = Reservation(trial)
     try:
-        end = _run(trial, claim, search)
+        end = _run(trial, reservation, search)
         if end.kind == "stopped":
-            put_back(study, trial.number, end.reason)
+            put_back(optuna_study, trial.number, end.reason)
         else:
-            _tell(study, trial, end)
+            trial.set_user_attr(END, end.kind)
+            trial.set_user_attr(REASON, end.reason)
+            optuna_study.tell(trial, end.accuracy, _STATES[end.kind])
     except UpdateFinishedTrialError:
-        return End("failed", f"trial {trial.number} was taken over by another process")
-    except BaseException:
-        put_back(study, trial.number, "its process had to stop")
+        return TrialEnd("failed", f"trial {trial.number} was taken over by another process")
+    except BaseException:  # Ray cancels by KeyboardInterrupt, and others must not wait for the reservation's expiry
+        put_back(optuna_study, trial.number, "its process had to stop")
         raise
     return end
 
 
-def _run(trial: Trial, claim: Claim, search: Search) -> End:
+def _run(trial: optuna.Trial, reservation: Reservation, search: Search) -> TrialEnd:
     try:
         job = Job(search.recipe(trial.params))
     except ValueError as error:
-        return End("refused", str(error))
+        return TrialEnd("refused", str(error))
     trial.set_user_attr(RUN, job.key)
     store = Store(search.runs)
-    curve = _Curve(trial, claim, RunFolder(store.folder(job)), job.recipe.train.epochs)
+    curve = _Curve(trial, reservation, RunFolder(store.folder(job)), job.recipe.train.epochs)
     outcome = store.outcome(job)
     if not curve.watch(job) and (outcome is None or outcome.status == "failed"):
         [(_, outcome)] = search.execute([job], store, curve.watch)
-        curve.watch(job)
-    trial.set_user_attr(EPOCHS, curve.told)
-    return _end(curve, outcome or Outcome("interrupted"))
+        curve.watch(job)  # reports the epochs that ended after the last look
+    trial.set_user_attr(EPOCHS, curve.reported)
+    return _end_of(curve, outcome or Outcome("interrupted"))
 
 
 @dataclass
 class _Curve:
-    """A run's epochs, told to the pruner one after another, so that its verdict does not depend on when one looks."""
+    """A run's epochs. Each is reported to the pruner in turn, so pruning does not depend on how often one looks."""
 
-    trial: Trial
-    claim: Claim
+    trial: optuna.Trial
+    reservation: Reservation
     folder: RunFolder
     epochs: int
-    told: int = 0
-    pruned: bool = False
+    reported: int = 0
+    is_pruned: bool = False
 
     def watch(self, _job: Job) -> bool:
-        """Tell the epochs that have ended since; true once the run is not worth going on."""
-        self.claim.renew()
-        for row in self.folder.metrics.rows()[self.told :]:
-            if self.pruned:
+        """Report the epochs that have ended since the last call; return true once the run is pruned."""
+        self.reservation.renew()
+        for row in self.folder.metrics.rows()[self.reported :]:
+            if self.is_pruned:
                 break
-            self.told = row["epoch"]
-            self.trial.report(100 * row["held_out_accuracy"], self.told)
-            self.pruned = self.told < self.epochs and self.trial.should_prune()
-        return self.pruned
+            self.reported = row["epoch"]
+            self.trial.report(100 * row["held_out_accuracy"], self.reported)
+            self.is_pruned = self.reported < self.epochs and self.trial.should_prune()
+        return self.is_pruned
 
 
-def _end(curve: _Curve, outcome: Outcome) -> End:
-    if curve.pruned:
-        return End("pruned", f"after epoch {curve.told} of {curve.epochs}")
+def _end_of(curve: _Curve, outcome: Outcome) -> TrialEnd:
+    if curve.is_pruned:
+        return TrialEnd("pruned", f"after epoch {curve.reported} of {curve.epochs}")
     if outcome.status == "interrupted":
-        return End("stopped", "a signal arrived")
+        return TrialEnd("stopped", "a signal arrived")
     if outcome.status == "finished":
-        return End("finished", accuracy=100 * read_json(curve.folder.summary)["held_out"]["accuracy"])
-    return End(outcome.status, outcome.reason)
-
-
-def _tell(study: Study, trial: Trial, end: End) -> None:
-    trial.set_user_attr(END, end.kind)
-    trial.set_user_attr(REASON, end.reason)
-    study.tell(trial, end.accuracy, _STATES[end.kind])
+        return TrialEnd("finished", accuracy=100 * read_json(curve.folder.summary)["held_out"]["accuracy"])
+    return TrialEnd(outcome.status, outcome.reason)

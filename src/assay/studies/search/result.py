@@ -1,0 +1,118 @@
+"""The result of a search: its trials, the best recipe, and which fields mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+
+from assay.recipe.recipe import Recipe
+from assay.studies.results import StudyResults
+from assay.studies.search.space import Space, values_of
+from assay.studies.search.trials import END, EPOCHS, REASON, RUN, Search
+
+_FEWEST = 8  # finished trials; importances from fewer are little more than chance
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One trial.
+
+    Attributes:
+        number: from 0, in the order of drawing.
+        values: the searched fields' values, by dotted name.
+        state: ``finished``, ``pruned``, ``diverged``, ``refused``, ``failed``, ``put back`` (a later trial with the
+            same values continues its run), ``running`` or ``waiting``.
+        accuracy: of the selected epoch on the held-out split, in percent; None unless it finished.
+        epochs: how many it ran.
+        reason: why it did not finish, in a line.
+        run: the name of its run folder; empty if no run was begun.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    state: str
+    accuracy: float | None
+    epochs: int
+    reason: str
+    run: str
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The result of a search.
+
+    Attributes:
+        base: the recipe that it began with.
+        space: the values that it could try.
+        trials: in the order of drawing.
+        importances: the share of each field in the variance of the finished trials' accuracies, the largest first;
+            they add up to 1.
+        no_importances: why there are no importances; empty if there are.
+        confirmation: the base and the best recipe, trained again with fresh seeds; None if that was not done.
+    """
+
+    base: Recipe
+    space: Space
+    trials: Sequence[TrialResult]
+    importances: Mapping[str, float] = field(default_factory=dict)
+    no_importances: str = ""
+    confirmation: StudyResults | None = None
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The finished trial with the highest accuracy, the first of equals; None before any has finished.
+
+        The accuracy is optimistic, because the trial was chosen for it.
+        """
+        finished = [trial for trial in self.trials if trial.accuracy is not None]
+        return max(finished, key=lambda trial: trial.accuracy or 0.0, default=None)
+
+    @property
+    def best_recipe(self) -> Recipe | None:
+        """The base with the best trial's values."""
+        return None if self.best is None else self.base.but(self.best.values)
+
+    def of_state(self, *states: str) -> list[TrialResult]:
+        """The trials in any of these states."""
+        return [trial for trial in self.trials if trial.state in states]
+
+
+def read_result(optuna_study: optuna.Study, search: Search) -> SearchResult:
+    """Return what a search's storage holds of it, without a confirmation."""
+    trials = optuna_study.get_trials(deepcopy=False)
+    importances, reason = _importances(optuna_study, trials)
+    return SearchResult(search.base, search.space, read_trials(trials, search.space), importances, reason)
+
+
+def read_trials(trials: Sequence[FrozenTrial], space: Space) -> tuple[TrialResult, ...]:
+    """Translate Optuna's trials into values of the recipe's fields."""
+    return tuple(_read_trial(trial, space) for trial in trials)
+
+
+def _read_trial(trial: FrozenTrial, space: Space) -> TrialResult:
+    notes = trial.user_attrs  # written by search/trials.py
+    unfinished = "put back" if trial.state == TrialState.FAIL else trial.state.name.lower()
+    return TrialResult(
+        number=trial.number,
+        values=values_of(space, trial.params),
+        state=notes.get(END, unfinished),
+        accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+        epochs=notes.get(EPOCHS, len(trial.intermediate_values)),
+        reason=notes.get(REASON, ""),
+        run=notes.get(RUN, ""),
+    )
+
+
+def _importances(optuna_study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[dict[str, float], str]:
+    """Return the importances by functional analysis of variance (Hutter et al. 2014), or why there are none."""
+    accuracies = [trial.value for trial in trials if trial.state == TrialState.COMPLETE]
+    if len(accuracies) < _FEWEST:
+        return {}, f"{len(accuracies)} trials have finished; importances take {_FEWEST} or more"
+    if len(set(accuracies)) == 1:
+        return {}, "all finished trials are equally good"
+    return get_param_importances(optuna_study, evaluator=FanovaImportanceEvaluator(seed=0)), ""

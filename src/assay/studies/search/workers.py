@@ -1,0 +1,94 @@
+"""Who does the work of a search: this process, or the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from assay.base.signals import StopRequest
+from assay.studies.conduct import Execute
+from assay.studies.execution.local import run_here
+from assay.studies.execution.on_ray import Ray
+from assay.studies.execution.ray_connection import connected
+from assay.studies.execution.ray_task import only_given_gpus
+from assay.studies.search.trials import TrialEnd
+
+Trial = Callable[[], TrialEnd]
+Repeat = Callable[[Trial, int], Generator[TrialEnd, None, None]]
+"""Calls a function that does a trial a number of times, and yields what the calls return."""
+
+
+def one_by_one(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
+    """Do trials in this process, one after another; none begins after a signal to stop."""
+    with StopRequest() as stop:
+        for _ in range(times):
+            yield trial()
+            if stop.requested:
+                yield TrialEnd("stopped", "a signal arrived")
+                return
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work of a search; by default this machine does all of it, one run after another.
+
+    Attributes:
+        repeat: does trials; ``one_by_one``, or one that shares them among machines.
+        execute: does the run of a trial, on the machine that does the trial.
+        confirm: does the runs with fresh seeds.
+    """
+
+    repeat: Repeat = one_by_one
+    execute: Execute = run_here
+    confirm: Execute = run_here
+
+
+def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Workers:
+    """Return the workers of a Ray cluster; all its machines must see the storage and the run folders.
+
+    Args:
+        address: of the cluster; by default Ray starts on this machine alone.
+        cpus: of one run, above 0.
+        gpus: of one run, at least 0.
+
+    Raises:
+        ValueError: Ray is not installed, or a number is out of its range.
+    """
+    confirm = Ray(address, cpus, gpus)  # checks the arguments
+
+    def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
+        import ray
+
+        with connected(address, cpus, gpus):
+            # A lost worker's trial is put back by the others, so Ray must not repeat the task too.
+            task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: _do_at_worker(trial, gpus))
+            pending = [task.remote() for _ in range(times)]
+            try:
+                while pending:
+                    [done], pending = ray.wait(pending)
+                    yield _fetch(done)
+            finally:
+                for left in pending:
+                    ray.cancel(left)
+
+    return Workers(repeat=repeat, confirm=confirm)
+
+
+def _do_at_worker(trial: Trial, gpus: float) -> TrialEnd:
+    with only_given_gpus(gpus):
+        return trial()
+
+
+def _fetch(done: Any) -> TrialEnd:
+    """Return what the call returned, or a failure if Ray lost its process; raise what the call raised."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        end: TrialEnd = ray.get(done)
+    except RayTaskError as error:
+        raise error.cause from None
+    except RayError as error:
+        return TrialEnd("failed", f"Ray lost its process: {' '.join(str(error).split())}")
+    return end
