@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from assay.data.load import MemoryDataset
+from assay.data.dataset import MemoryDataset
 from assay.models import build_model
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe

@@ -25,7 +25,7 @@ from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import ON_BAD_IMAGE, SplitRequest
 from assay.data.check import Check, check_source
-from assay.data.dataset import default_workers
+from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
 from assay.data.sources import load_source

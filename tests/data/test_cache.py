@@ -14,18 +14,16 @@ from assay.data.cache import Arrays, cache_folder, cached
 class Maker:
     """Counts how often it is asked for its arrays."""
 
-    def __init__(self, value: int = 1, *, nothing: bool = False) -> None:
+    def __init__(self, value: int = 1) -> None:
         self.calls = 0
-        self.arrays = None if nothing else {"x": np.full((2, 3), value, dtype=np.uint8), "y": np.zeros((0, 4))}
+        self.arrays = {"x": np.full((2, 3), value, dtype=np.uint8), "y": np.zeros((0, 4))}
 
-    def __call__(self) -> Arrays | None:
+    def __call__(self) -> Arrays:
         self.calls += 1
         return self.arrays
 
 
-def same(first: Arrays | None, second: Arrays | None) -> bool:
-    assert first is not None
-    assert second is not None
+def same(first: Arrays, second: Arrays) -> bool:
     return first.keys() == second.keys() and all(
         np.array_equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first
     )
@@ -57,10 +55,10 @@ def test_no_key_keeps_nothing(cache: Path) -> None:
     assert not list(cache.iterdir())
 
 
-def test_no_result_keeps_nothing(cache: Path) -> None:
-    make = Maker(nothing=True)
-    assert cached("key", make) is None
-    assert cached("key", make) is None
+def test_a_refused_result_is_not_kept(cache: Path) -> None:
+    make = Maker()
+    for _ in range(2):
+        assert same(cached("key", make, keep=lambda _: False), make.arrays)
     assert make.calls == 2
     assert not list(cache.iterdir())
 

@@ -14,18 +14,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-import assay.data.dataset as module
-from assay.data.dataset import (
-    Dataset,
-    MemoryDataset,
-    StreamedDataset,
-    Transform,
-    decode,
-    decode_all,
-    default_workers,
-    measure,
-    without,
-)
+from assay.data import dataset as dataset_module
+from assay.data import decode as decode_module
+from assay.data.bad_images import without
+from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset, measure
+from assay.data.decode import Transform, decode, decode_all, default_workers
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages, BadImageError, FileImages
 from assay.data.preprocess import Preprocessing
@@ -80,7 +73,7 @@ def test_pixels_are_those_of_the_files(split: Split, workers: int, picture: Call
 def test_many_chunks_and_workers_give_the_same(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     how = Preprocessing(3, 12, 12)
     whole, _ = decode_all(split.images, how, 0)
-    monkeypatch.setattr(module, "_DECODE_CHUNK", 2)
+    monkeypatch.setattr(decode_module, "DECODE_CHUNK", 2)
     for workers in (0, 2):
         assert np.array_equal(decode_all(split.images, how, workers)[0], whole)
 
@@ -121,7 +114,7 @@ def test_bad_images_are_collected_and_left_black(
     split: Split, workers: int, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., np.ndarray]
 ) -> None:
     names = [damage(split, row) for row in (2, 9)]
-    monkeypatch.setattr(module, "_DECODE_CHUNK", 4)
+    monkeypatch.setattr(decode_module, "DECODE_CHUNK", 4)
     pixels, bad = decode_all(split.images, Preprocessing(3, 12, 12), workers)
     assert [error.name for error in bad] == names
     assert not pixels[[2, 9]].any()
@@ -182,7 +175,7 @@ def test_channel_without_change_has_the_deviation_one() -> None:
 
 
 def test_large_stream_is_measured_by_a_sample(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PICTURES_OF_STATISTICS", 3)
+    monkeypatch.setattr(dataset_module, "_SAMPLE", 3)
     singles = [measure(streamed(split.take(np.array([row]))), 0)[0] for row in range(12)]
     sampled = [measure(streamed(split), seed)[0] for seed in range(4)]
     assert measure(streamed(split), 2)[0] == sampled[2]
@@ -198,7 +191,7 @@ def all_triples(count: int) -> list[tuple[int, int, int]]:
 
 def test_set_in_memory_is_measured_whole(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = measure(in_memory(split), 0)
-    monkeypatch.setattr(module, "_PICTURES_OF_STATISTICS", 3)
+    monkeypatch.setattr(dataset_module, "_SAMPLE", 3)
     assert measure(in_memory(split), 0) == whole
 
 

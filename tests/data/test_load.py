@@ -16,9 +16,10 @@ import assay.data.preprocess as preprocess
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages, BadImageError
-from assay.data.load import Cut, Data, Storage, load_data, open_splits, plan
+from assay.data.load import Data, load_data, plan
 from assay.data.preprocess import Preprocessing, Wanted
-from assay.data.split import Source, Split
+from assay.data.split import Cut, Source, Split, cut_splits
+from assay.data.storage import DecodedImages, Storage, decode_source, to_dataset
 from assay.data.survey import Survey, survey
 
 CPU = torch.device("cpu")
@@ -29,13 +30,12 @@ MakeFolder = Callable[..., Path]
 
 def load(folder: Path, *, size: int | None = None, memory: float = MEMORY, bad: str = "error", **cut: Any) -> Data:
     storage = Storage(CPU, memory=memory, workers=0)
-    return load_data(read_folder(folder), size=size, cut=Cut(**cut), storage=storage, on_bad_image=bad)
+    return load_data(read_folder(folder), Wanted(size), cut=Cut(**cut), storage=storage, on_bad_image=bad)
 
 
-def load_as(folder: Path, memory: float = MEMORY, **asked: Any) -> Data:
-    """As the preprocessing that is asked for says."""
+def load_as(folder: Path, wanted: Wanted, memory: float = MEMORY) -> Data:
     storage = Storage(CPU, memory=memory, workers=0)
-    return load_data(read_folder(folder), **{"size": None, **asked}, cut=Cut(0.0), storage=storage)
+    return load_data(read_folder(folder), wanted, cut=Cut(0.0), storage=storage)
 
 
 def surveyed(*sizes: tuple[int, int], gray: bool = False) -> Survey:
@@ -291,7 +291,7 @@ def test_sets_in_arrays(picture: Callable[..., np.ndarray], memory: float) -> No
     pixels = np.stack([picture(row, channels=1) for row in range(20)])
     split = Split(ArrayImages(pixels, [str(row) for row in range(20)]), np.arange(20) % 2)
     storage = Storage(CPU, memory=memory, workers=0)
-    data = load_data(Source({"train": split}, ("a", "b")), size=16, cut=Cut(), storage=storage)
+    data = load_data(Source({"train": split}, ("a", "b")), Wanted(16), cut=Cut(), storage=storage)
     assert shape(data.preprocessing) == (1, 8, 16)
     train = data.splits["train"]
     (read,) = train.read([torch.arange(len(train))])
@@ -301,10 +301,22 @@ def test_sets_in_arrays(picture: Callable[..., np.ndarray], memory: float) -> No
 def test_known_preprocessing_is_kept(tmp_path: Path, make_folder: MakeFolder) -> None:
     how = Preprocessing(1, 6, 12, (0.5,), (0.2,))
     source = read_folder(make_folder(tmp_path, {"a": 10, "b": 10}))
-    data = open_splits(source, how, cut=Cut(), storage=Storage(CPU, workers=0), on_bad_image="error")
-    assert data.preprocessing == how
-    (pixels,) = data.splits["test"].read([torch.arange(4)])
+    storage = Storage(CPU, workers=0)
+    decoded = decode_source(source, how, storage, "error")
+    test = to_dataset(cut_splits(decoded.source, Cut()).splits["test"], how, storage)
+    (pixels,) = test.read([torch.arange(4)])
     assert pixels.shape == (4, 1, 6, 6)
+
+
+def test_decoded_images_open_as_what_they_are(tmp_path: Path, make_folder: MakeFolder) -> None:
+    for channels, mode in ((1, "L"), (3, "RGB")):
+        source = read_folder(make_folder(tmp_path / mode, {"a": 2}))
+        decoded = decode_source(source, Preprocessing(channels, 8, 8), Storage(CPU, workers=0), "error")
+        stored, _ = decoded.source.splits["train"].stored()
+        assert isinstance(stored, DecodedImages)
+        assert np.array_equal(
+            np.asarray(stored.open(1)), np.asarray(source.splits["train"].images.open(1).convert(mode))
+        )
 
 
 @in_memory_and_streamed
@@ -312,7 +324,7 @@ def test_crop_and_interpolation_are_torchvisions(
     tmp_path: Path, make_folder: MakeFolder, picture: Callable[..., np.ndarray], memory: float
 ) -> None:
     make_folder(tmp_path, {"train/a": 4, "train/b": 4, "test/a": 1}, side=20)
-    data = load_as(tmp_path, memory, size=14, crop_pct=0.875, interpolation="bicubic")
+    data = load_as(tmp_path, Wanted(14, 0.875, "bicubic"), memory)
     assert shape(data.preprocessing) == (3, 14, 14)
     torchvisions = v2.Compose([v2.Resize(16, v2.InterpolationMode.BICUBIC), v2.CenterCrop(14), v2.PILToTensor()])
     (pixels,) = data.splits["test"].read([torch.tensor([0])])
@@ -321,16 +333,16 @@ def test_crop_and_interpolation_are_torchvisions(
 
 def test_other_crops_are_decoded_anew(tmp_path: Path, make_folder: MakeFolder) -> None:
     make_folder(tmp_path, {"a": 10, "b": 10}, side=20)
-    asked = [{}, {"crop_pct": 0.875}, {"crop_pct": 0.875, "interpolation": "bicubic"}, {"crop_pct": 0.5}]
+    wanted = [Wanted(14), Wanted(14, 0.875), Wanted(14, 0.875, "bicubic"), Wanted(14, 0.5)]
     for _ in range(2):
-        assert len({tuple(pixels_of(load_as(tmp_path, size=14, **some))) for some in asked}) == 4
+        assert len({tuple(pixels_of(load_as(tmp_path, one))) for one in wanted}) == 4
 
 
 def test_small_squares_are_kept_whole_and_cropped_later(tmp_path: Path, make_folder: MakeFolder) -> None:
     make_folder(tmp_path, {"a": 10, "b": 10})
-    cropped = load_as(tmp_path, size=16, crop_pct=0.875)
+    cropped = load_as(tmp_path, Wanted(16, 0.875))
     assert (shape(cropped.preprocessing), cropped.preprocessing.crop_pct) == ((3, 8, 16), 0.875)
-    assert pixels_of(cropped) == pixels_of(load_as(tmp_path, size=16))
+    assert pixels_of(cropped) == pixels_of(load_as(tmp_path, Wanted(16)))
 
 
 WEIGHTS = Wanted(12, 0.75, "bicubic", (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), channels=3)
@@ -342,9 +354,9 @@ def test_weights_decide_where_nothing_else_is_asked_for(
 ) -> None:
     make_folder(tmp_path, {"a": 10, "b": 10}, channels=1, side=20)
     monkeypatch.setattr("assay.data.load.measure", lambda *_: pytest.fail("nothing is to be measured"))
-    how = load_as(tmp_path, memory, wanted=WEIGHTS).preprocessing
+    how = load_as(tmp_path, WEIGHTS, memory).preprocessing
     assert how == Preprocessing(3, 12, 12, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 0.75, "bicubic")
-    how = load_as(tmp_path, memory, wanted=WEIGHTS, size=8, crop_pct=1.0, interpolation="bilinear").preprocessing
+    how = load_as(tmp_path, WEIGHTS.but(size=8, crop_pct=1.0, interpolation="bilinear"), memory).preprocessing
     assert how == Preprocessing(3, 8, 8, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 1.0, "bilinear")
 
 
@@ -352,11 +364,11 @@ def test_gray_images_become_colour_for_colour_weights(
     tmp_path: Path, make_folder: MakeFolder, picture: Callable[..., np.ndarray]
 ) -> None:
     make_folder(tmp_path, {"train/a": 4, "train/b": 4, "test/a": 1}, channels=1)
-    (pixels,) = load_as(tmp_path, wanted=Wanted(channels=3)).splits["test"].read([torch.tensor([0])])
+    (pixels,) = load_as(tmp_path, Wanted(channels=3)).splits["test"].read([torch.tensor([0])])
     assert np.array_equal(pixels[0].numpy(), np.stack([picture(8, channels=1)] * 3))
 
 
 def test_mean_of_other_channels_is_refused(tmp_path: Path, make_folder: MakeFolder) -> None:
     make_folder(tmp_path, {"a": 10, "b": 10}, channels=1)
     with pytest.raises(ValueError, match=r"^the images have 1 channels, but the weights' mean 3 and std 3$"):
-        load_as(tmp_path, wanted=Wanted(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)))
+        load_as(tmp_path, Wanted(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)))

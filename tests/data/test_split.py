@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from assay.data.images import ArrayImages
-from assay.data.split import SomeImages, Source, Split, cut, relabel, with_all_splits, with_fewer_to_train
+from assay.data.split import Cut, SomeImages, Source, Split, cut_splits, relabel, stratified_split
 
 
 def labels_of(counts: Sequence[int]) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_every_class_keeps_its_share_to_one_image(counts: list[int], fraction: f
     labels = labels_of(counts)
     size = ceil(fraction * len(labels))
     assume(len(counts) <= size <= len(labels) - len(counts))
-    first, second = cut(labels, fraction, seed)
+    first, second = stratified_split(labels, fraction, seed)
     assert np.array_equal(np.sort(np.concatenate([first, second])), np.arange(len(labels)))
     assert np.all(np.diff(first) > 0)
     assert np.all(np.diff(second) > 0)
@@ -44,24 +44,24 @@ def test_every_class_keeps_its_share_to_one_image(counts: list[int], fraction: f
 
 def test_equal_classes_are_cut_equally() -> None:
     labels = labels_of([50] * 10)
-    first, second = cut(labels, 0.1, 3)
+    first, second = stratified_split(labels, 0.1, 3)
     assert np.bincount(labels[first]).tolist() == [45] * 10
     assert np.bincount(labels[second]).tolist() == [5] * 10
 
 
 def test_seed_decides() -> None:
     labels = labels_of([100, 100])
-    first, again, other = (cut(labels, 0.2, seed)[1].tolist() for seed in (1, 1, 2))
+    first, again, other = (stratified_split(labels, 0.2, seed)[1].tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_seed_beyond_32_bits_is_taken() -> None:
-    assert len(cut(labels_of([10, 10]), 0.5, 2**63)[0]) == 10
+    assert len(stratified_split(labels_of([10, 10]), 0.5, 2**63)[0]) == 10
 
 
 def test_fraction_zero_takes_nothing() -> None:
-    first, second = cut(labels_of([3, 1]), 0.0, 0)
+    first, second = stratified_split(labels_of([3, 1]), 0.0, 0)
     assert first.tolist() == [0, 1, 2, 3]
     assert second.tolist() == []
 
@@ -73,15 +73,15 @@ def test_fraction_zero_takes_nothing() -> None:
 )
 def test_impossible_cut_is_refused(counts: list[int], fraction: float) -> None:
     with pytest.raises(ValueError, match=rf"^cannot cut off {fraction} of {sum(counts)} images: ") as caught:
-        cut(labels_of(counts), fraction, 0)
+        stratified_split(labels_of(counts), fraction, 0)
     assert "\n" not in str(caught.value)
 
 
 def test_no_class_vanishes_from_the_first_part() -> None:
     labels = labels_of([990, 2])
     with pytest.raises(ValueError, match="a class would have none left"):
-        cut(labels, 0.9, 0)
-    first, second = cut(labels, 0.1, 0)
+        stratified_split(labels, 0.9, 0)
+    first, second = stratified_split(labels, 0.1, 0)
     assert set(labels[first]) == {0, 1}
     assert set(labels[second]) == {0}  # a tenth of two images is none
 
@@ -123,7 +123,7 @@ def test_selection_is_not_cached() -> None:
 
 
 def test_missing_splits_are_cut_from_train() -> None:
-    source = with_all_splits(Source({"train": split_of([50, 50])}, ("a", "b")), held_out=0.25, test=0.2, seed=0)
+    source = cut_splits(Source({"train": split_of([50, 50])}, ("a", "b")), Cut(0.25, 0.2, 0))
     assert list(source.splits) == ["train", "held-out", "test"]
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 60, "held-out": 20, "test": 20}
     names = [name for split in source.splits.values() for name in split.images.names]
@@ -136,24 +136,24 @@ def test_missing_splits_are_cut_from_train() -> None:
 
 def test_own_splits_are_kept_whole() -> None:
     own = {"train": split_of([10, 10]), "test": split_of([3, 2]), "held-out": split_of([2, 2])}
-    assert dict(with_all_splits(Source(own, ("a", "b")), held_out=0.5, test=0.5, seed=0).splits) == own
+    assert dict(cut_splits(Source(own, ("a", "b")), Cut(0.5, 0.5, 0)).splits) == own
 
 
 def test_held_out_zero_is_empty() -> None:
-    source = with_all_splits(Source({"train": split_of([10, 10])}, ("a", "b")), held_out=0, test=0.2, seed=0)
+    source = cut_splits(Source({"train": split_of([10, 10])}, ("a", "b")), Cut(0, 0.2, 0))
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 16, "held-out": 0, "test": 4}
 
 
 def test_test_split_does_not_depend_on_what_is_held_out() -> None:
     source = Source({"train": split_of([50, 50])}, ("a", "b"))
-    tests = [with_all_splits(source, held_out=part, test=0.2, seed=4).splits["test"] for part in (0.0, 0.1, 0.3)]
+    tests = [cut_splits(source, Cut(part, 0.2, 4)).splits["test"] for part in (0.0, 0.1, 0.3)]
     assert list(tests[0].images.names) == list(tests[1].images.names) == list(tests[2].images.names)
 
 
 @pytest.mark.parametrize(("most", "expected"), [(None, 60), (60, 60), (100, 60), (20, 20), (31, 31)])
 def test_fewer_images_to_train_by_keep_their_classes_shares(most: int | None, expected: int) -> None:
     source = Source({"train": split_of([40, 20]), "test": split_of([5, 5])}, ("a", "b"))
-    fewer = with_fewer_to_train(source, most=most, seed=0)
+    fewer = cut_splits(source, Cut(0.0, 0.0, 0, most))
     counts = np.bincount(fewer.splits["train"].labels)
     assert counts.sum() == expected
     assert abs(counts[0] - expected * 2 / 3) < 1
@@ -163,7 +163,7 @@ def test_fewer_images_to_train_by_keep_their_classes_shares(most: int | None, ex
 
 def test_too_few_images_to_train_by_are_refused() -> None:
     with pytest.raises(ValueError, match="1 leave a class without an image"):
-        with_fewer_to_train(Source({"train": split_of([40, 20])}, ("a", "b")), most=1, seed=0)
+        cut_splits(Source({"train": split_of([40, 20])}, ("a", "b")), Cut(0.0, 0.0, 0, 1))
 
 
 def test_relabel_renumbers_by_name() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import batch_size, predict_scores
-from assay.data.dataset import Decoded, decode
+from assay.data.decode import DecodedBatch, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
 from assay.data.views import VIEWS, Views
@@ -87,7 +87,7 @@ def predict_images(
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
     busy = workers if len(chunks) > 1 else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
-    decoded = cast("Generator[Decoded]", decode(images, classifier.preprocessing, chunks, busy))
+    decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
     with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
         good = _GoodImages(decoded, size, skip_bad=skip_bad)
         scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
@@ -102,7 +102,7 @@ class _GoodImages:
     batches give the same answers to the last digit.
     """
 
-    def __init__(self, decoded: Iterable[Decoded], size: int, *, skip_bad: bool) -> None:
+    def __init__(self, decoded: Iterable[DecodedBatch], size: int, *, skip_bad: bool) -> None:
         self._decoded, self._size, self._skip_bad = decoded, size, skip_bad
         self.bad: dict[int, BadImageError] = {}
 

@@ -16,10 +16,10 @@ from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
-from assay.data.load import Cut, Storage, open_splits
 from assay.data.preprocess import Normalize
 from assay.data.sources import full_name, load_source
-from assay.data.split import SPLITS, Source, relabel
+from assay.data.split import SPLITS, Cut, Source, cut_splits, relabel
+from assay.data.storage import Storage, decode_source, to_dataset
 
 ON_BAD_IMAGE = ("error", "skip")
 
@@ -82,13 +82,13 @@ class SplitRequest:
         chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
         on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
         how, storage = classifier.preprocessing, Storage(device)
-        opened = open_splits(chosen, how, cut=cut, storage=storage, on_bad_image=on_bad_image)
-        dataset = opened.splits[self.split]
+        decoded = decode_source(chosen, how, storage, on_bad_image)
+        dataset = to_dataset(cut_splits(decoded.source, cut).splits[self.split], how, storage)
         if not len(dataset):
             raise ValueError(f"{name}: there are no {self.split} images")
         if self.split not in source.splits or self.split == "train":
             _check_cut(dataset, self.split, usual)
-        return Labelled(dataset, tuple(opened.bad))
+        return Labelled(dataset, tuple(decoded.bad))
 
     def evaluate(self, classifier: Classifier, device: torch.device, views: str | None = None) -> Evaluation:
         """The classifier's answers for the images; it must be ready on the device. Raises as ``open`` does.

@@ -22,13 +22,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("ASSAY_CACHE") or platformdirs.user_cache_path("assay")).expanduser()
 
 
-def cached(
-    key: str | None, compute: Callable[[], Arrays | None], keep: Callable[[Arrays], bool] = lambda _: True
-) -> Arrays | None:
+def cached(key: str | None, compute: Callable[[], Arrays], keep: Callable[[Arrays], bool] = lambda _: True) -> Arrays:
     """The arrays kept under ``key``, or those computed now and kept for the next time.
 
-    Nothing is kept where the key or the result is None, where ``keep`` says so of the result, and where the folder
-    cannot be written.
+    Nothing is kept if the key is None, if ``keep`` is false of the result, or if the folder cannot be written.
     """
     if key is None:
         return compute()
@@ -38,9 +35,9 @@ def cached(
     path = cache_folder() / "decoded" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
     try:
         return dict(load_file(path))
-    except (OSError, SafetensorError):  # absent, or cut off: then it is made again
+    except (OSError, SafetensorError):  # absent, or cut off by a kill
         arrays = compute()
-    if arrays is not None and keep(arrays):
+    if keep(arrays):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))

@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from assay.data import duplicates
+from assay.data.decode import chunks, map_in_workers, worth
 from assay.data.duplicates import NEAR, Group, Leak, Place
 from assay.data.images import BadImageError, Images, quiet, to_pixels
 from assay.data.split import SPLITS, Source
@@ -165,13 +163,13 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
     )
 
 
-class _Looker(TorchDataset[list[_Look | BadImageError]]):
+class _Looker:
     """What runs in a worker: a range of row numbers to what is kept of their images."""
 
     def __init__(self, images: Images) -> None:
         self._images, self._names = images, images.names
 
-    def __getitem__(self, rows: range) -> list[_Look | BadImageError]:
+    def __call__(self, rows: range) -> list[_Look | BadImageError]:
         with quiet():
             return [self._look(row) for row in rows]
 
@@ -201,18 +199,9 @@ def _look_at(name: str, source: Source, workers: int) -> tuple[list[_Seen], list
 
 
 def _decode(images: Images, workers: int) -> Iterator[_Look | BadImageError]:
-    count = len(images.names)
-    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    loader = DataLoader(
-        _Looker(images),
-        sampler=chunks,
-        batch_size=None,
-        collate_fn=list,
-        num_workers=workers if len(chunks) > workers else 0,  # starting processes costs more than a few chunks
-        generator=torch.Generator(),  # or it would draw from the state that a caller may have seeded
-    )
-    for part in loader:
-        yield from part
+    parts = chunks(len(images.names), _CHUNK)
+    for looks in map_in_workers(_Looker(images), parts, worth(workers, parts)):
+        yield from looks
 
 
 def _summary(images: int, looks: Sequence[_Seen], classes: Sequence[str]) -> SplitCheck:

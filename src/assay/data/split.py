@@ -28,7 +28,14 @@ class Split:
 
     def take(self, rows: NDArray[np.int64]) -> Split:
         """The given rows, in the given order."""
-        return Split(SomeImages(self.images, rows), self.labels[rows])
+        stored, kept = self.stored()
+        return Split(SomeImages(stored, kept[rows]), self.labels[rows])
+
+    def stored(self) -> tuple[Images, NDArray[np.int64]]:
+        """The whole collection that the images are stored in, and the rows of it that are in the split."""
+        if isinstance(self.images, SomeImages):
+            return self.images.images, self.images.rows
+        return self.images, np.arange(len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,23 @@ class Source:
     classes: tuple[str, ...]
     odd: Sequence[str] = field(default=())
     """remarks on what was found beside the images, one line each"""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How missing splits are cut from train.
+
+    Attributes:
+        held_out: the fraction held out, where there is no such split.
+        test: the fraction taken as test split, where there is none.
+        seed: of the choice.
+        train_images: how many of the rest are used at most; None is all of them.
+    """
+
+    held_out: float = 0.1
+    test: float = 0.2
+    seed: int = 0
+    train_images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +83,33 @@ class SomeImages:
         return self.images.open(int(self.rows[index]))
 
     def fingerprint(self) -> str | None:
-        """None: what is cached is the whole, before it is cut."""
+        """None: the whole collection is cached, not selections of it."""
         return None
 
 
-def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def cut_splits(source: Source, cut: Cut) -> Source:
+    """The source with its missing splits cut from train: first test, then held-out; then fewer images to train by.
+
+    A set that brings a split of its own keeps it whole. ``held_out`` 0 leaves the held-out
+    split empty. Every class keeps its share in what is cut.
+
+    Raises:
+        ValueError: a split cannot be cut, or a class would have no training image left.
+    """
+    splits = dict(source.splits)
+    for name, fraction in (("test", cut.test), ("held-out", cut.held_out)):
+        if name not in splits and "train" in splits:
+            rest, part = stratified_split(splits["train"].labels, fraction, cut.seed)
+            splits[name] = splits["train"].take(part)
+            splits["train"] = splits["train"].take(rest)
+    if "train" in splits and cut.train_images is not None:
+        splits["train"] = _with_fewer(splits["train"], cut.train_images, cut.seed)
+    return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})
+
+
+def stratified_split(
+    labels: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut rows in two so that every class keeps its share in both, as nearly as whole images allow.
 
     Args:
@@ -93,6 +139,26 @@ def cut(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[
     return np.sort(first), np.sort(second)
 
 
+def _with_fewer(train: Split, most: int, seed: int) -> Split:
+    """At most so many of the images, of which each class keeps its share."""
+    if len(train) <= most:
+        return train
+    kept = _stratified(train.labels, most, np.random.default_rng(seed))
+    if set(train.labels[kept]) != set(train.labels):
+        raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
+    return train.take(kept)
+
+
+def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """``most`` rows, ascending, of which each class has its share but for the rounding."""
+    order = generator.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    sizes = np.bincount(labels)[labels[by_class]]
+    places = np.concatenate([np.arange(size) for size in np.bincount(labels)])
+    shares = (places + 0.5) / sizes  # the same for all classes at the same depth
+    return np.sort(by_class[np.argsort(shares, kind="stable")[:most]])
+
+
 def relabel(source: Source, classes: tuple[str, ...]) -> Source:
     """The source with its labels numbered as in ``classes``, which may be in another order, or more.
 
@@ -107,43 +173,3 @@ def relabel(source: Source, classes: tuple[str, ...]) -> Source:
     number = np.array([classes.index(name) for name in source.classes], dtype=np.int64)
     splits = {name: Split(split.images, number[split.labels]) for name, split in source.splits.items()}
     return replace(source, splits=splits, classes=classes)
-
-
-def with_all_splits(source: Source, *, held_out: float, test: float, seed: int) -> Source:
-    """The source with its missing splits cut from train: first test, then held-out.
-
-    A set that brings a split of its own keeps it whole. ``held_out`` 0 leaves the held-out
-    split empty.
-    """
-    splits = dict(source.splits)
-    for name, fraction in (("test", test), ("held-out", held_out)):
-        if name not in splits and "train" in splits:
-            rest, part = cut(splits["train"].labels, fraction, seed)
-            splits[name] = splits["train"].take(part)
-            splits["train"] = splits["train"].take(rest)
-    return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})
-
-
-def with_fewer_to_train(source: Source, *, most: int | None, seed: int) -> Source:
-    """The source with at most so many training images, of which each class keeps its share.
-
-    Raises:
-        ValueError: a class would have no training image left.
-    """
-    if most is None or "train" not in source.splits or len(source.splits["train"]) <= most:
-        return source
-    train = source.splits["train"]
-    kept = _stratified(train.labels, most, np.random.default_rng(seed))
-    if set(train.labels[kept]) != set(train.labels):
-        raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
-    return replace(source, splits={**source.splits, "train": train.take(kept)})
-
-
-def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """So many rows, ascending, of which each class has its share but for the rounding."""
-    order = generator.permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    sizes = np.bincount(labels)[labels[by_class]]
-    places = np.concatenate([np.arange(size) for size in np.bincount(labels)])
-    shares = (places + 0.5) / sizes  # the same for all classes at the same depth
-    return np.sort(by_class[np.argsort(shares, kind="stable")[:most]])

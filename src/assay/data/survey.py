@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.data.bad_images import leave_out
 from assay.data.cache import cached
 from assay.data.images import ArrayImages, BadImageError, Images, orientation, quiet
+from assay.data.split import Source
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -36,22 +38,45 @@ class Survey:
         return [BadImageError(images.names[int(row)], self.reasons[int(row)]) for row in np.flatnonzero(~self.readable)]
 
 
+@dataclass(frozen=True)
+class Surveyed:
+    """A source after a look at every header.
+
+    Attributes:
+        source: without the images that have no readable header.
+        surveys: of each split as it was, those images included.
+        bad: the images that were left out.
+    """
+
+    source: Source
+    surveys: Sequence[Survey]
+    bad: Sequence[BadImageError]
+
+
+def survey_source(source: Source, on_bad_image: str) -> Surveyed:
+    """Survey every split, and leave out the images that have no readable header.
+
+    Raises:
+        BadImageError: the first of them, where ``on_bad_image`` is ``"error"``.
+        ValueError: a class has no image left in train.
+    """
+    surveys = {name: survey(split.images) for name, split in source.splits.items()}
+    errors = {name: part.errors(source.splits[name].images) for name, part in surveys.items()}
+    readable, bad = leave_out(source, errors, on_bad_image)
+    return Surveyed(readable, list(surveys.values()), bad)
+
+
 def survey(images: Images) -> Survey:
     """Read every header (once: the result is cached). Bad images are noted, not raised."""
     if isinstance(images, ArrayImages):
-        return _of_arrays(images)
+        count, height, width = images.pixels.shape[:3]
+        gray = np.full(count, images.pixels.ndim == 3)
+        return Survey(np.full(count, width), np.full(count, height), gray, [""] * count)
     fingerprint = images.fingerprint()
     key = fingerprint and f"survey {fingerprint}"
     arrays = cached(key, lambda: _read_headers(images), keep=lambda found: not found["passing"].any())
-    assert arrays is not None
     reasons = json.loads(arrays["reasons"].tobytes().decode())
     return Survey(arrays["widths"], arrays["heights"], arrays["gray"].astype(bool), reasons)
-
-
-def _of_arrays(images: ArrayImages) -> Survey:
-    count, height, width = images.pixels.shape[:3]
-    gray = np.full(count, images.pixels.ndim == 3)
-    return Survey(np.full(count, width), np.full(count, height), gray, [""] * count)
 
 
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
@@ -68,18 +93,18 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
 
 
 def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
-    """Width, height, whether it is gray; or why it cannot be read, and whether that may pass (a right, a network)."""
+    """Width, height, whether it is gray; or why it cannot be read, and whether a retry may succeed.
+
+    A retry may where the system refused to read (a permission, a network): such errors have a number of the
+    system's, and damaged bytes do not. What may pass is not cached.
+    """
     try:
         with images.open(row) as image:
             turned = orientation(image) in (5, 6, 7, 8)  # EXIF orientations on their side
             width, height = image.size[::-1] if turned else image.size
             return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, "", False
-    except BadImageError as error:
-        return 0, 0, True, error.reason, _may_pass(error.__context__)
     except Exception as error:
-        return 0, 0, True, " ".join(str(error).split()) or type(error).__name__, _may_pass(error)
-
-
-def _may_pass(error: BaseException | None) -> bool:
-    """Whether the system refused to read; what is wrong with the bytes has no number of the system's."""
-    return isinstance(error, OSError) and error.errno is not None
+        cause = error.__context__ if isinstance(error, BadImageError) else error
+        may_pass = isinstance(cause, OSError) and cause.errno is not None
+        reason = error.reason if isinstance(error, BadImageError) else " ".join(str(error).split())
+        return 0, 0, True, reason or type(error).__name__, may_pass

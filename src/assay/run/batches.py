@@ -12,9 +12,11 @@ from assay.data.augment import Augmentation, Strengths, build_augmentations, bui
 from assay.data.augment.streamed import build_transform
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.dataset import Dataset, StreamedDataset
-from assay.data.load import Cut, Data, Storage, load_data
+from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
 from assay.data.sources import load_source
+from assay.data.split import Cut
+from assay.data.storage import Storage
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import AugmentSection, DataSection
 
@@ -37,13 +39,10 @@ def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Dat
     source = load_source(section.name, root=section.root, label=section.label)
     return load_data(
         source,
-        size=section.size,
+        wanted.but(size=section.size, crop_pct=section.crop_pct, interpolation=section.interpolation),
         cut=Cut(section.held_out, section.test, section.split_seed, section.train_images),
         storage=Storage(device, section.memory, section.workers),
         on_bad_image=section.on_bad_image,
-        crop_pct=section.crop_pct,
-        interpolation=section.interpolation,
-        wanted=wanted,
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import Evaluation
-from assay.data.dataset import decode
+from assay.data.decode import decode
 from assay.data.inputs import find_inputs
 from assay.data.preprocess import Normalize
 

@@ -1,0 +1,158 @@
+"""Images to pixels, in batches and ahead of their use, in worker processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from assay.data.images import ArrayImages, BadImageError, Images, quiet, to_plain
+from assay.data.preprocess import Preprocessing
+
+DECODE_CHUNK = 256  # images that a worker decodes and sends at a time
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+Transform = Callable[[Image.Image], Tensor]
+"""From an upright ``L`` or ``RGB`` image of any size to uint8 ``[C, S, S]``, the same S for all images. It draws from
+torch's global generator on the CPU alone, and can be pickled where workers are not forked."""
+
+DecodedBatch = tuple[NDArray[np.uint8], dict[int, BadImageError]]
+"""pixels of a batch, and the errors of its bad images by their place in it"""
+
+
+def decode(
+    images: Images,
+    how: Preprocessing,
+    batches: Iterable[Sequence[int]],
+    workers: int,
+    *,
+    transform: Transform | None = None,
+    seeds: Iterable[int] | None = None,
+) -> Iterator[DecodedBatch]:
+    """Decode batches of rows, in order, ahead of their use.
+
+    Args:
+        images: where they are stored.
+        how: decodes them.
+        batches: row numbers.
+        workers: processes; the result does not depend on their number.
+        transform: takes each image in place of ``how``.
+        seeds: for each batch, that of the transform's draws.
+
+    Yields:
+        uint8 ``[B, C, stored, stored]``, or of the transform's size; zeros where an image is bad; and
+        the errors of the bad ones.
+    """
+    requests = zip(batches, repeat(0) if seeds is None else seeds, strict=False)
+    in_arrays = isinstance(images, ArrayImages)  # nothing to decode, so that sending would cost more than it saves
+    yield from map_in_workers(_Decoder(images, how, transform), requests, 0 if in_arrays else workers)
+
+
+def decode_all(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
+    """Every image, uint8 ``[N, C, stored, stored]``, and the errors of the bad ones."""
+    count = len(images.names)
+    parts = chunks(count, DECODE_CHUNK)
+    pixels = np.empty((count, how.channels, how.stored, how.stored), dtype=np.uint8)
+    bad: list[BadImageError] = []
+    for rows, (part, errors) in zip(parts, decode(images, how, parts, worth(workers, parts)), strict=True):
+        pixels[rows.start : rows.stop] = part
+        bad += errors.values()
+    return pixels, bad
+
+
+def map_in_workers(
+    function: Callable[[Request], Result], requests: Iterable[Request], workers: int
+) -> Iterator[Result]:
+    """Call the function for each request in order, ahead of use in worker processes; with 0 workers in this one."""
+    if workers == 0:
+        yield from map(function, requests)
+        return
+    yield from DataLoader(
+        _Mapped(function),
+        sampler=list(requests),
+        batch_size=None,
+        collate_fn=_unchanged,
+        num_workers=workers,
+        prefetch_factor=4,
+        generator=torch.Generator(),  # the default would draw from the state that dropout draws from
+    )
+
+
+class _Mapped(TorchDataset[Any]):
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __getitem__(self, request: Any) -> Any:
+        return self._function(request)
+
+
+def _unchanged(value: Any) -> Any:  # a lambda cannot be sent to a worker that is not forked
+    return value
+
+
+class _Decoder:
+    """What runs in a worker: row numbers and a seed to the rows' pixels and the errors of the bad ones."""
+
+    def __init__(self, images: Images, how: Preprocessing, transform: Transform | None) -> None:
+        self._images, self._how, self._transform = images, how, transform
+
+    def __call__(self, request: tuple[Sequence[int], int]) -> DecodedBatch:
+        rows, seed = request
+        good, bad = {}, {}
+        with quiet(), _seeded(seed):
+            for place, row in enumerate(rows):
+                try:
+                    with self._images.open(row) as image:  # closed at once: an error keeps its frames alive
+                        good[place] = self._read(image, self._images.names[row])
+                except BadImageError as error:
+                    bad[place] = error
+        black = (self._how.channels, self._how.stored, self._how.stored)
+        shape = next(iter(good.values())).shape if good else black
+        pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
+        for place, image_pixels in good.items():
+            pixels[place] = image_pixels
+        return pixels, bad
+
+    def _read(self, image: Image.Image, name: str) -> NDArray[np.uint8]:
+        if self._transform is None:
+            return self._how.decode(image, name)
+        pixels: NDArray[np.uint8] = self._transform(to_plain(image, name, channels=self._how.channels)).numpy()
+        return pixels
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generator on the CPU, and put it back at the end; those of devices are left alone."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def chunks(count: int, size: int) -> list[range]:
+    """The rows from 0 to ``count`` in ranges of ``size``; the last may be shorter."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def worth(workers: int, chunks: Sequence[range]) -> int:
+    """The number of workers, or 0 for so few chunks that starting processes would cost more than decoding them."""
+    return workers if len(chunks) > workers else 0
+
+
+def default_workers() -> int:
+    """One decoding process per core, at most 8."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)

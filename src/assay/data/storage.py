@@ -1,0 +1,126 @@
+"""Where decoded images live: in memory where they fit, else they are decoded anew whenever they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from assay.data.bad_images import leave_out
+from assay.data.cache import cached
+from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
+from assay.data.decode import chunks, decode, decode_all, default_workers
+from assay.data.images import BadImageError, Images
+from assay.data.preprocess import Preprocessing
+from assay.data.split import SomeImages, Source, Split
+
+_GIB = 2**30
+_STREAM_CHUNK = 64  # images that a worker decodes at a time; 10 MB of pixels at 224x224
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where decoded images live: in memory on ``device`` up to ``memory`` GiB, else streamed by ``workers``."""
+
+    device: torch.device
+    memory: float = 4.0
+    workers: int | None = None
+
+    @property
+    def processes(self) -> int:
+        """The number of decoding processes."""
+        return default_workers() if self.workers is None else self.workers
+
+
+@dataclass(frozen=True)
+class DecodedImages:
+    """Images whose pixels are in memory: uint8 ``[N, C, S, S]``."""
+
+    pixels: NDArray[np.uint8]
+    names: Sequence[str]
+
+    def open(self, index: int) -> Image.Image:
+        """The decoded image at ``index``."""
+        return Image.fromarray(np.moveaxis(self.pixels[index], 0, -1).squeeze())
+
+    def fingerprint(self) -> None:
+        """None: there is nothing to decode."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A source whose images can all be decoded, as far as was looked.
+
+    Attributes:
+        source: its images are ``DecodedImages``, or the stored ones where they will stream.
+        bad: the images that were left out.
+    """
+
+    source: Source
+    bad: Sequence[BadImageError]
+
+
+def decode_source(source: Source, how: Preprocessing, storage: Storage, on_bad_image: str) -> Decoded:
+    """Decode all images into memory if they fit; otherwise only find the bad ones if they are to be skipped.
+
+    This comes before the splits are cut: a bad image must not count among those that are cut, and pixels that are
+    cached for the whole set serve any cut of it.
+
+    Raises:
+        BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``. (Images that
+            stream are not looked at here.)
+        ValueError: a class has no image left in train.
+    """
+    total = sum(len(split) for split in source.splits.values()) * how.channels * how.stored**2
+    if total <= storage.memory * _GIB:
+        return _decode_into_memory(source, how, storage.processes, on_bad_image)
+    if on_bad_image == "error":
+        return Decoded(source, [])  # the stream raises when the image is due
+    errors = {name: _find_bad(split.images, how, storage.processes) for name, split in source.splits.items()}
+    return Decoded(*leave_out(source, errors, on_bad_image))
+
+
+def to_dataset(split: Split, how: Preprocessing, storage: Storage) -> Dataset:
+    """The split on the storage's device: in memory if its images are decoded, else streamed."""
+    labels = torch.tensor(split.labels, device=storage.device)
+    stored, rows = split.stored()
+    if isinstance(stored, DecodedImages):
+        pixels = torch.from_numpy(stored.pixels[rows])
+        return MemoryDataset(pixels.to(storage.device), labels, split.images.names)
+    return StreamedDataset(split.images, labels, how, storage.device, storage.processes)
+
+
+def _decode_into_memory(source: Source, how: Preprocessing, workers: int, on_bad_image: str) -> Decoded:
+    splits: dict[str, Split] = {}
+    errors: dict[str, list[BadImageError]] = {}
+    for name, split in source.splits.items():
+        stored, rows = split.stored()
+        pixels, bad = _decode_cached(stored, how, workers)
+        splits[name] = Split(SomeImages(DecodedImages(pixels, stored.names), rows), split.labels)
+        left = set(split.images.names)  # what the survey left out is not reported again
+        errors[name] = [error for error in bad if error.name in left]
+    return Decoded(*leave_out(replace(source, splits=splits), errors, on_bad_image))
+
+
+def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
+    """All pixels and the errors of the bad images; kept for the next time only if no image is bad."""
+    bad: list[BadImageError] = []
+
+    def compute() -> dict[str, NDArray[np.uint8]]:
+        pixels, errors = decode_all(images, how, workers)
+        bad.extend(errors)
+        return {"pixels": pixels}
+
+    fingerprint = images.fingerprint()
+    key = fingerprint and f"pixels {how.decoding} {fingerprint}"
+    return cached(key, compute, keep=lambda _: not bad)["pixels"], bad
+
+
+def _find_bad(images: Images, how: Preprocessing, workers: int) -> list[BadImageError]:
+    """The errors of the images that cannot be decoded, so that none stops a stream in the middle of an epoch."""
+    batches = decode(images, how, chunks(len(images.names), _STREAM_CHUNK), workers)
+    return [error for _, bad in batches for error in bad.values()]
