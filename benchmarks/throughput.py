@@ -24,7 +24,7 @@ from assay.models import build_model
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.run.build import build
-from assay.run.progress import Silence
+from assay.run.observer import Observer
 from assay.run.run import run
 from plain import plain_epoch
 
@@ -83,7 +83,7 @@ class EnoughError(Exception):
     """The steps to be timed are done."""
 
 
-class StopWatch(Silence):
+class StopWatch(Observer):
     """Ends a run after some steps and keeps the time of those; compiling is not counted."""
 
     def __init__(self, steps: int) -> None:
@@ -103,7 +103,7 @@ def ours(recipe: Recipe, steps: int) -> float:
     """Images per second of a real run, from the first step to the last."""
     watch = StopWatch(steps)
     with TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
-        run(recipe, Path(folder) / "run", watcher=watch)
+        run(recipe, Path(folder) / "run", observers=[watch])
     return steps * recipe.train.batch_size / watch.seconds
 
 

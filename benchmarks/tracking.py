@@ -15,7 +15,7 @@ import argparse
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,8 +24,8 @@ import torch
 
 import assay.run.run
 from assay.recipe.named import RECIPES
-from assay.run.progress import Silence
-from assay.run.tracking import Tracker, open_tracker
+from assay.run.observer import Observer
+from assay.run.tracking import TensorBoard
 
 HELD_OUT = 0.02
 WHOLE = 49_000  # what is left to train on
@@ -36,9 +36,9 @@ def main() -> None:
     changes = {"data.held_out": HELD_OUT, "data.train_images": options.images, "train.epochs": 2}
     recipe = RECIPES["resnet18-cifar"].recipe.but({**changes, "train.device": options.device})
     watch = Watch()
-    assay.run.run.open_tracker = watch.open
+    assay.run.run.TensorBoard = watch.open
     with TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
-        assay.run.run.run(recipe, Path(folder) / "run", watcher=watch)
+        assay.run.run.run(recipe, Path(folder) / "run", observers=[watch])
     batch = recipe.train.batch_size
     steps = options.images // batch
     report(watch, steps, WHOLE // batch)
@@ -55,7 +55,7 @@ class EnoughError(Exception):
     """The epochs to be timed are done."""
 
 
-class Watch(Silence):
+class Watch(Observer):
     """Times the second epoch, and every call of its log by name."""
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class Watch(Silence):
         self.calls: dict[str, list[float]] = defaultdict(list)
 
     def open(self, *arguments: Any, **options: Any) -> Timed:
-        return Timed(open_tracker(*arguments, **options), self)
+        return Timed(TensorBoard(*arguments, **options), self)
 
-    def epoch(self, row: object, timing: Mapping[str, float]) -> None:  # noqa: ARG002
+    def epoch(self, row: object, timing: Mapping[str, float], evaluations: object) -> None:  # noqa: ARG002
         self.epochs += 1
         if self.epochs == 2:
             self.seconds, self.training = time.perf_counter() - self.began, timing["seconds"]
@@ -77,18 +77,20 @@ class Watch(Silence):
 class Timed:
     """A log whose calls are timed; what the device still has to do of the steps before does not count."""
 
-    def __init__(self, tracker: Tracker, watch: Watch) -> None:
-        self._tracker, self._watch = tracker, watch
+    def __init__(self, log: TensorBoard, watch: Watch) -> None:
+        self._log, self._watch = log, watch
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._tracker, name)
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._log, name)
+        if not callable(method):
+            return method
 
-        def timed(*arguments: Any) -> Any:
+        def timed(*arguments: Any, **options: Any) -> Any:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             began = time.perf_counter()
             try:
-                return method(*arguments)
+                return method(*arguments, **options)
             finally:
                 self._watch.calls[name].append(time.perf_counter() - began)
 

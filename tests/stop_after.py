@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from assay.run.progress import Silence
+from assay.run.observer import Observer
 from assay.training.loop import Step
 
 
-class StopAfter(Silence):
+class StopAfter(Observer):
     """Sends the process SIGINT after so many steps, as Ctrl-C does."""
 
     def __init__(self, steps: int) -> None:

@@ -145,7 +145,7 @@ def two_steps(recipe: Recipe) -> list[float]:
         components.batches.epoch(0),
         components.update,
         components.loss_fn,
-        parts=recipe.train.accumulate,
+        microbatches=recipe.train.accumulate,
     )
     return [step.loss.item() for step in islice(steps, 2)]
 

@@ -33,7 +33,7 @@ from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
 from assay.run.build import build
 from assay.run.folder import free_folder
-from assay.run.progress import ProgressBar, Silence
+from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord as RunRecord
 from assay.run.run import run
 from assay.training.lr_finder import Sweep as Sweep
@@ -105,8 +105,8 @@ def train(
     """
     name, base = find_recipe(recipe)
     wanted = base.but(changes or {})
-    watcher = ProgressBar(Console()) if progress else Silence()
-    return run(wanted, _out(recipe, name, out, resume), resume=resume, watcher=watcher)
+    observers = [ProgressBar(Console())] if progress else []
+    return run(wanted, _out(recipe, name, out, resume), resume=resume, observers=observers)
 
 
 def evaluate(
@@ -217,7 +217,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
             components.update,
             components.loss_fn,
             lr=wanted.optim.lr,
-            parts=wanted.train.accumulate,
+            microbatches=wanted.train.accumulate,
             set_mode=train_what_learns,
         )
 

@@ -136,7 +136,7 @@ def test_a_run_leaves_the_random_state_of_the_process_alone(tmp_path: Path) -> N
 @pytest.mark.parametrize("steps", [1, 12, 17])
 def test_an_interrupted_run_goes_on_to_the_same_end(recipe: Recipe, steps: int, tmp_path: Path) -> None:
     with pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "run", watcher=StopAfter(steps))
+        run(recipe, tmp_path / "run", observers=[StopAfter(steps)])
     assert not (tmp_path / "run" / "summary.json").exists()
     run(recipe, tmp_path / "run", resume=True)
     run(recipe, tmp_path / "undisturbed")
@@ -154,7 +154,7 @@ def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     in_memory = run(recipe, tmp_path / "memory")
     streamed = recipe.but({"data.memory": 0.0, "data.workers": 2})
     with pytest.raises(InterruptedRunError):
-        run(streamed, tmp_path / "streamed", watcher=StopAfter(2))
+        run(streamed, tmp_path / "streamed", observers=[StopAfter(2)])
     run(streamed, tmp_path / "streamed", resume=True)
     assert essence(tmp_path / "streamed")[0] == essence(in_memory.folder)[0]
     assert essence(tmp_path / "streamed")[1] == essence(in_memory.folder)[1]
@@ -166,7 +166,7 @@ def test_a_streamed_and_augmented_run_resumes_exactly(make_folder: Callable[...,
     stream = {"data.name": f"folder:{photos}", "data.size": 16, "data.memory": 0.0, "data.workers": 2}
     recipe = DROPOUT.but({"train.batch_size": 16, **stream, **random})
     with pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "parts", watcher=StopAfter(2))
+        run(recipe, tmp_path / "parts", observers=[StopAfter(2)])
     run(recipe, tmp_path / "parts", resume=True)
     run(recipe.but({"data.workers": 1}), tmp_path / "whole")
     assert essence(tmp_path / "parts")[:2] == essence(tmp_path / "whole")[:2]
@@ -177,7 +177,7 @@ def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path) -> None:
     try:
         torch.set_num_threads(2)
         with pytest.raises(InterruptedRunError):
-            run(TINY, tmp_path / "run", watcher=StopAfter(5))
+            run(TINY, tmp_path / "run", observers=[StopAfter(5)])
         run(TINY, tmp_path / "undisturbed")
         torch.set_num_threads(1)
         run(TINY, tmp_path / "run", resume=True)
@@ -313,7 +313,7 @@ def test_a_run_does_not_go_on_with_other_data(make_folder: Callable[..., Path], 
     photos = make_folder(tmp_path / "photos", {"a": 30, "b": 30}, side=16)
     recipe = TINY.but({"data.name": f"folder:{photos}", "train.batch_size": 16})
     with pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "run", watcher=StopAfter(1))
+        run(recipe, tmp_path / "run", observers=[StopAfter(1)])
     (photos / "a" / "000.png").unlink()
     with pytest.raises(ValueError, match="the data have changed"):
         run(recipe, tmp_path / "run", resume=True)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from test_run import TINY, assert_same_run
+from test_run import TINY, assert_same_run, assert_same_tree, essence
 
 import assay
 from assay.classifier.classifier import load
 from assay.recipe.recipe import Recipe
 from assay.run.build import build
-from assay.run.progress import Silence
+from assay.run.observer import Batch, Evaluations, Observer
 from assay.run.record import read_scores
 from assay.run.run import InterruptedRunError, run
+from assay.training.loop import Step
 from stop_after import StopAfter
 
 EVERYTHING = {
@@ -29,7 +30,7 @@ EVERYTHING = {
 }
 
 
-class Remarks(Silence):
+class Remarks(Observer):
     """Keeps what is said."""
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ def test_a_run_goes_on_exactly(name: str, tmp_path: Path) -> None:
     recipe = TINY.but(EVERYTHING[name])
     run(recipe, tmp_path / "whole")
     with pytest.raises(InterruptedRunError):
-        run(recipe, tmp_path / "parts", watcher=StopAfter(17))
+        run(recipe, tmp_path / "parts", observers=[StopAfter(17)])
     run(recipe, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -64,19 +65,19 @@ def stalls(**changes: Any) -> Recipe:
 
 
 def test_patience_ends_a_run_that_stalls(tmp_path: Path) -> None:
-    watcher = Remarks()
-    record = run(stalls(), tmp_path / "run", watcher=watcher)
+    remarks = Remarks()
+    record = run(stalls(), tmp_path / "run", observers=[remarks])
     best = record.summary["epoch"]
     assert record.summary["epochs"] == len(record.metrics) == best + 2 < 9
-    assert watcher.said == [f"stopped after epoch {best + 2}: none has been better than epoch {best}"]
+    assert remarks.said == [f"stopped after epoch {best + 2}: none has been better than epoch {best}"]
 
 
 def test_a_run_that_has_stalled_is_finished(tmp_path: Path) -> None:
     first = run(stalls(), tmp_path / "run")
-    watcher = Remarks()
-    again = run(stalls(), tmp_path / "run", resume=True, watcher=watcher)
+    remarks = Remarks()
+    again = run(stalls(), tmp_path / "run", resume=True, observers=[remarks])
     assert again == first
-    assert "finished" in watcher.said[0]
+    assert "finished" in remarks.said[0]
 
 
 def test_patience_without_selection_is_refused() -> None:
@@ -106,10 +107,10 @@ def test_fine_tuning_takes_the_body_and_resumes_in_any_phase(tmp_path: Path) -> 
     first = run(TINY, tmp_path / "first").folder
     tuned = TINY.but({"model.pretrained": str(first), "transfer.freeze": "gradual", "transfer.layer_decay": 0.5})
     remarks = Remarks()
-    run(tuned, tmp_path / "whole", watcher=remarks)
+    run(tuned, tmp_path / "whole", observers=[remarks])
     assert any(str(first) in text for text in remarks.said)
     with pytest.raises(InterruptedRunError):
-        run(tuned, tmp_path / "parts", watcher=StopAfter(17))  # in the second epoch, where two groups learn
+        run(tuned, tmp_path / "parts", observers=[StopAfter(17)])  # in the second epoch, where two groups learn
     run(tuned, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -200,7 +201,7 @@ def test_a_run_goes_on_without_the_weights_that_it_began_with(tmp_path: Path) ->
     first = run(TINY, tmp_path / "first").folder
     tuned = TINY.but({"model.pretrained": str(first)})
     with pytest.raises(InterruptedRunError):
-        run(tuned, tmp_path / "parts", watcher=StopAfter(5))
+        run(tuned, tmp_path / "parts", observers=[StopAfter(5)])
     run(tuned, tmp_path / "whole")
     first.rename(tmp_path / "elsewhere")
     run(tuned, tmp_path / "parts", resume=True)
@@ -258,3 +259,67 @@ def test_scores_of_the_test_images_are_left_for_later(tmp_path: Path) -> None:
         read_scores(record.folder, "train")
     with pytest.raises(ValueError, match="no scores of a finished run"):
         read_scores(tmp_path)
+
+
+class Diary(Observer):
+    """Keeps the names of the calls, and has a state of its own."""
+
+    key = "diary"
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def start(self, *, epochs: int, steps: int, done: int) -> None:
+        self.calls.append(f"start {epochs} {steps} {done}")
+
+    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
+        for batch in batches:
+            self.calls.append(f"batch {done}")
+            yield batch
+
+    def step(self, step: Step) -> None:
+        self.calls.append(f"step {step.images}")
+
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
+        self.calls.append(f"epoch {row['epoch']} {timing['epoch']} {list(evaluations)}")
+
+    def state(self) -> dict[str, int]:
+        return {"calls": len(self.calls)}
+
+    def flush(self) -> None:
+        self.calls.append("flush")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
+        self.calls.append(f"end {list(evaluations)} {step} {recipe.train.epochs}")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_an_observer_follows_the_run_in_order_and_changes_nothing(tmp_path: Path) -> None:
+    diary, recipe = Diary(), TINY.but({"train.epochs": 1, "train.batch_size": 600})
+    run(recipe, tmp_path / "observed", observers=[diary])
+    assert diary.calls == [
+        *("start 1 2 0", "batch 0", "step 600", "batch 0", "step 600", "epoch 1 1 ['held_out']"),
+        *("flush", "stop", "end ['held_out', 'test'] 2 1", "close"),
+    ]
+    run(recipe, tmp_path / "alone")
+    (model, metrics, state), (model2, metrics2, state2) = essence(tmp_path / "observed"), essence(tmp_path / "alone")
+    assert state.pop("diary") == {"calls": 7}
+    assert (model, metrics) == (model2, metrics2)
+    assert_same_tree(state, state2)
+
+
+def test_an_observer_is_closed_after_an_error(tmp_path: Path) -> None:
+    class Fails(Diary):
+        def step(self, step: Step) -> None:
+            raise RuntimeError(step)
+
+    first, second = Diary(), Fails()
+    with pytest.raises(RuntimeError):
+        run(TINY, tmp_path / "run", observers=[first, second])
+    for diary in (first, second):
+        assert diary.calls[-2:] == ["stop", "close"]

@@ -47,8 +47,8 @@ def update_of(model: nn.Module, *, name: str = "fp32", clip: float | None = None
     return Update(optimizer, scheduler, Precision.named(name, CPU), clip, average_of(model, ema))
 
 
-def train(model: nn.Module, update: Update, *, parts: int = 1) -> list[Step]:
-    return list(train_epoch(model, batches(), update, build_loss("cross-entropy"), parts=parts))
+def train(model: nn.Module, update: Update, *, microbatches: int = 1) -> list[Step]:
+    return list(train_epoch(model, batches(), update, build_loss("cross-entropy"), microbatches=microbatches))
 
 
 def by_hand(model: nn.Sequential, *, clip: float | None = None) -> list[list[Tensor]]:
@@ -73,10 +73,10 @@ def test_steps_by_hand(network: Network, clip: float | None) -> None:
     assert_close([weight.detach() for weight in ours.parameters()], by_hand(theirs, clip=clip)[-1])
 
 
-@pytest.mark.parametrize("parts", [2, 3, 10])
-def test_parts_of_a_batch_add_up_to_it(network: Network, parts: int) -> None:
+@pytest.mark.parametrize("microbatches", [2, 3, 10])
+def test_microbatches_add_up_to_the_batch(network: Network, microbatches: int) -> None:
     whole, parted = network(), network()
-    expected, taken = train(whole, update_of(whole)), train(parted, update_of(parted), parts=parts)
+    expected, taken = train(whole, update_of(whole)), train(parted, update_of(parted), microbatches=microbatches)
     assert_close(list(parted.parameters()), list(whole.parameters()))
     assert_close([step.loss for step in taken], [step.loss for step in expected])
     assert [step.correct.item() for step in taken] == [step.correct.item() for step in expected]

@@ -189,6 +189,6 @@ def test_clipping_and_parts_are_the_trainings() -> None:
         return (weight**2 / 2).sum()
 
     batches = itertools.repeat((torch.zeros(4), torch.zeros(4, dtype=torch.int64)))
-    sweep = sweep_rates(point, batches, update, loss_fn, lr=1.0, low=0.1, high=0.2, steps=2, parts=2)
+    sweep = sweep_rates(point, batches, update, loss_fn, lr=1.0, low=0.1, high=0.2, steps=2, microbatches=2)
     assert sizes == [2, 2, 2, 2]
     np.testing.assert_allclose(sweep.losses, [9 / 2, (3 - 0.05) ** 2 / 2], rtol=1e-5)

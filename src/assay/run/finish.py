@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from safetensors.torch import save
@@ -19,8 +19,8 @@ from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
 from assay.run.build import Components, architecture
 from assay.run.folder import RunFolder
+from assay.run.observer import Observer
 from assay.run.selection import SELECTION
-from assay.run.tracking import Tracker
 from assay.training.position import Position
 
 _ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
@@ -35,7 +35,9 @@ def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -
     return Classifier(components.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
 
 
-def finish(recipe: Recipe, folder: RunFolder, components: Components, position: Position, tracker: Tracker) -> None:
+def finish(
+    recipe: Recipe, folder: RunFolder, components: Components, position: Position, observers: Sequence[Observer]
+) -> None:
     """Measure the selected weights, on the test split for the first and only time, and sum up."""
     path = folder.path / MODEL_FILE
     classifier = ready(load(path), components.device)
@@ -67,7 +69,8 @@ def finish(recipe: Recipe, folder: RunFolder, components: Components, position: 
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
         "left_out": [str(error) for error in components.data.bad],
     }
-    tracker.end(recipe, evaluations, position.epoch * len(components.batches))
+    for observer in observers:
+        observer.end(recipe, evaluations, position.epoch * len(components.batches))
     write_json(folder.summary, summary)
 
 

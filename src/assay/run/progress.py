@@ -1,58 +1,21 @@
-"""What a training shows while it runs."""
+"""The observer that shows a run on a terminal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from assay.run.observer import Evaluations, Observer
 from assay.training.loop import Step
 
-_REFRESH_SECONDS = 0.5  # reading the loss makes an accelerator wait, so it is done this seldom
+_REFRESH_SECONDS = 0.5  # seldom, because the accelerator has to be waited for when the loss is read
 
 
-class Watcher(Protocol):
-    """Is told of a run's progress."""
-
-    def say(self, text: str) -> None:
-        """A remark, one line."""
-
-    def start(self, *, epochs: int, steps: int, done: int) -> None:
-        """The loop begins: ``epochs`` of ``steps`` steps, of which ``done`` are done."""
-
-    def step(self, step: Step) -> None:
-        """A step is done."""
-
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
-        """An epoch is done: its metrics and its times."""
-
-    def stop(self) -> None:
-        """The loop has ended, however it did."""
-
-
-class Silence:
-    """Shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def start(self, *, epochs: int, steps: int, done: int) -> None:
-        """Nothing."""
-
-    def step(self, step: Step) -> None:
-        """Nothing."""
-
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-
-class ProgressBar:
+class ProgressBar(Observer):
     """A bar with loss, accuracy, images per second and time left, and a line for each finished epoch."""
 
     def __init__(self, console: Console) -> None:
@@ -95,7 +58,7 @@ class ProgressBar:
             speed = self._images / passed
             self._update(f"loss {step.loss.item():.3f}  accuracy {accuracy:.1%}  {speed:,.0f} images/s")
 
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:  # noqa: ARG002
         """Print a line of the epoch's figures: loss and accuracy of each split."""
         watched = [
             f"{split.replace('_', '-')} {row[f'{split}_loss']:.4f} {row[f'{split}_accuracy']:.2%}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,19 +20,19 @@ from assay.recipe.recipe import Recipe
 from assay.run.build import Components, build, learning_rate
 from assay.run.finish import as_classifier, finish
 from assay.run.folder import RunFolder
-from assay.run.probing.probe import NoProbe, Probe, SurfaceProbe
-from assay.run.progress import Silence, Watcher
+from assay.run.observer import Observer
+from assay.run.probing.probe import SurfaceProbe
 from assay.run.record import RunRecord
 from assay.run.selection import is_over, score
-from assay.run.tracking import Tracker, open_tracker
+from assay.run.tracking import EventFiles, TensorBoard
 from assay.training.checkpoint import State, save_checkpoint
-from assay.training.loop import train_epoch
+from assay.training.loop import Step, train_epoch
 from assay.training.position import Position
 from assay.training.transfer import train_what_learns
 
 
 class InterruptedRunError(Exception):
-    """The run in ``folder`` was stopped by a signal, after it had saved where it stood."""
+    """A signal stopped the run in ``folder``, after it had saved a checkpoint."""
 
     def __init__(self, message: str, folder: Path) -> None:
         super().__init__(message)
@@ -50,41 +51,46 @@ class Run:
     folder: RunFolder
     components: Components
     position: Position
-    tracker: Tracker
-    watcher: Watcher
+    observers: Sequence[Observer]
     stop: StopRequest
-    probe: Probe
     saved: float = field(default_factory=time.monotonic)
 
     def save(self) -> None:
         """Write the checkpoint."""
-        self.tracker.flush()
-        self.probe.flush()
+        for observer in self.observers:
+            observer.flush()
         state = {
             "recipe": self.recipe.to_dict(),
             "position": vars(self.position),
             "threads": torch.get_num_threads(),
-            "probe": self.probe.state(),
-            "tracker": self.tracker.state(),
+            **{observer.key: observer.state() for observer in self.observers if observer.key},
             **self.components.state(),
         }
         save_checkpoint(self.folder.checkpoint, state)
         self.saved = time.monotonic()
 
-    @property
-    def is_save_due(self) -> bool:
-        """Whether the last checkpoint is older than the recipe allows."""
-        return time.monotonic() - self.saved >= 60 * self.recipe.train.checkpoint_minutes
+    def save_when_due(self) -> None:
+        """Write the checkpoint if the last one is older than the recipe allows, or if a signal asks to stop.
+
+        Raises:
+            InterruptedRunError: a signal asked to stop; the checkpoint is written.
+        """
+        is_stopping = self.stop.requested  # read once: a signal that comes now stops the run after the next step
+        if is_stopping or time.monotonic() - self.saved >= 60 * self.recipe.train.checkpoint_minutes:
+            self.save()
+        if is_stopping:
+            place = f"epoch {self.position.epoch + 1}, after step {self.position.step}"
+            raise InterruptedRunError(f"stopped in {place}; all of it is saved", self.folder.path)
 
 
-def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | None = None) -> RunRecord:
+def run(recipe: Recipe, out: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> RunRecord:
     """Train as the recipe says, and leave the record in ``out``.
 
     Args:
         recipe: everything that decides the result.
         out: the run folder; it must not exist, unless ``resume`` is set.
         resume: go on from the run's last checkpoint, exactly as if it had not stopped.
-        watcher: is told of the progress.
+        observers: follow the run, beside those that the recipe asks for.
 
     Returns:
         The record of the finished run.
@@ -92,167 +98,131 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, watcher: Watcher | N
     Raises:
         ValueError: a bad recipe, bad data, or a folder that cannot be used; nothing is written then.
         InterruptedRunError: SIGINT or SIGTERM arrived; the run can be resumed.
-        DivergedError: the loss is not finite any more.
+        DivergedError: the training loss is not finite any more.
     """
-    watcher = watcher or Silence()
     folder = RunFolder(out)
     if not resume:
         folder.check_new()
-        return _do(recipe, folder, None, folder.held_as_new(), watcher)
+        return _run_from(None, recipe, folder, folder.held_as_new(), observers)
     folder.check_there()
     with folder.held():
         previous = folder.previous_state(recipe)
-        if previous and folder.summary.exists() and _is_over(recipe, previous["position"]):
-            watcher.say(f"{out} is finished; ask for more with --train.epochs (or train.patience)")
-            return RunRecord.read(out)
-        return _do(recipe, folder, previous, nullcontext(), watcher)
+        if previous and folder.summary.exists():
+            position = previous["position"]
+            if is_over(recipe.train, position["epoch"], position["best_epoch"]):
+                _say(observers, f"{out} is finished; ask for more with --train.epochs (or train.patience)")
+                return RunRecord.read(out)
+        return _run_from(previous, recipe, folder, nullcontext(), observers)
 
 
-def _do(
+def _say(observers: Sequence[Observer], text: str) -> None:
+    for observer in observers:
+        observer.say(text)
+
+
+def _run_from(
+    previous: State | None,
     recipe: Recipe,
     folder: RunFolder,
-    previous: State | None,
     claim: AbstractContextManager[None],
-    watcher: Watcher,
+    observers: Sequence[Observer],
 ) -> RunRecord:
-    """The run from its previous state on; the folder is claimed once nothing can be wrong with recipe or data."""
+    """Do the rest of a run; ``claim`` makes and locks its folder, but only once recipe and data are known to work."""
     device = pick_device(recipe.train.device)
-    with reproducible(recipe.train.seed, device, _threads(recipe, previous)), StopRequest() as stop:
+    # Another number of threads rounds sums otherwise: a resumed run keeps that of its beginning.
+    threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
+    with reproducible(recipe.train.seed, device, threads), StopRequest() as stop:
         components = build(recipe, device, previous)
         for remark in [*(f"left out: {error}" for error in components.data.bad), *components.notes]:
-            watcher.say(remark)
-        position = _go_back_to(previous, components) if previous else Position.start(device)
-        with claim:
+            _say(observers, remark)
+        if previous:
+            components.restore(previous)
+        position = Position.restored(previous["position"], device) if previous else Position.start(device)
+        with claim, ExitStack() as at_the_end:
             folder.begin(recipe, str(device), {"parameters": components.parameters})
             folder.metrics.cut(position.metrics_size)
             folder.timings.cut(position.timings_size)
-            with closing(_tracker(recipe, folder, components, position, previous)) as tracker:
-                probe = _probe(recipe, components, folder.path, previous)
-                _train(Run(recipe, folder, components, position, tracker, watcher, stop, probe))
-                finish(recipe, folder, components, position, tracker)
+            observers = [*_observers_of(recipe, folder, components, position, previous), *observers]
+            for observer in observers:
+                at_the_end.callback(observer.close)
+            _train(Run(recipe, folder, components, position, observers, stop))
+            finish(recipe, folder, components, position, observers)
     return RunRecord.read(folder.path)
 
 
-def _tracker(
+def _observers_of(
     recipe: Recipe, folder: RunFolder, components: Components, position: Position, previous: State | None
-) -> Tracker:
-    return open_tracker(
-        folder.path / "tb",
-        components.network,
-        wanted=recipe.train.tensorboard,
-        steps=len(components.batches),
-        done=position.epoch * len(components.batches) + position.step,
-        state=previous.get("tracker") if previous else {},
-    )
-
-
-def _is_over(recipe: Recipe, position: State) -> bool:
-    return is_over(recipe.train, position["epoch"], position["best_epoch"])
-
-
-def _threads(recipe: Recipe, previous: State | None) -> int:
-    """As the recipe says; else as before the stop, whatever this process would choose; else torch's choice."""
-    before: int = previous["threads"] if previous else torch.get_num_threads()
-    return recipe.train.threads or before
-
-
-def _go_back_to(state: State, components: Components) -> Position:
-    components.restore(state)
-    values = dict(state["position"])
-    tensors = {name: values.pop(name).to(components.device) for name in ("loss", "correct")}
-    return Position(**tensors, **{**values, "best": tuple(values["best"])})
-
-
-def _probe(recipe: Recipe, components: Components, folder: Path, previous: State | None) -> Probe:
-    """What the recipe wants to be measured on the way."""
-    if recipe.probe.every is None:
-        return NoProbe()
-    options = recipe.probe.model_dump(exclude_none=True)
-    before = previous["probe"] if previous else None
-    return SurfaceProbe(components.network, components.loss_fn, folder, **options, before=before)
+) -> Iterator[Observer]:
+    """Make the observers that the recipe asks for; what they wrote after the checkpoint is cut away."""
+    log, steps = folder.path / "tb", len(components.batches)
+    yield EventFiles(log, previous.get("tracker") if previous else {})
+    if recipe.train.tensorboard:
+        yield TensorBoard(log, components.network, steps, position.epoch * steps + position.step)
+    if recipe.probe.every is not None:
+        options = recipe.probe.model_dump(exclude_none=True)
+        before = previous["probe"] if previous else None
+        yield SurfaceProbe(components.network, components.loss_fn, folder.path, **options, before=before)
 
 
 def _train(run: Run) -> None:
-    position, epochs = run.position, run.recipe.train.epochs
-    steps = len(run.components.batches)
-    run.watcher.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
+    position, epochs, steps = run.position, run.recipe.train.epochs, len(run.components.batches)
+    for observer in run.observers:
+        observer.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
     try:
         while not is_over(run.recipe.train, position.epoch, position.best_epoch):
-            began, epoch = time.monotonic() - position.epoch_seconds, position.epoch
-            _train_epoch(run, epoch)
-            _end_epoch(run, epoch)
+            began = time.monotonic() - position.epoch_seconds
+            for step in _train_epoch(run):
+                for observer in run.observers:
+                    observer.step(step)
+                run.save_when_due()
+            _end_epoch(run, *_evaluate_epoch(run))
             position.seconds += time.monotonic() - began
             run.save()
         if position.epoch < epochs:
-            run.watcher.say(
-                f"stopped after epoch {position.epoch}: none has been better than epoch {position.best_epoch}"
-            )
+            text = f"stopped after epoch {position.epoch}: none has been better than epoch {position.best_epoch}"
+            _say(run.observers, text)
     finally:
-        run.watcher.stop()
+        for observer in run.observers:
+            observer.stop()
 
 
-def _train_epoch(run: Run, epoch: int) -> None:
-    """The steps of an epoch that are not done yet, with a checkpoint when it is due."""
+def _train_epoch(run: Run) -> Iterator[Step]:
+    """Take the steps of the current epoch that are left, and keep the position and its clock."""
     components, position = run.components, run.position
-    done = epoch * len(components.batches) + position.step
-    batches = run.probe.watch(components.batches.epoch(epoch, position.step), done)
-    before, began = position.epoch_seconds, time.monotonic()
-    components.freeze(epoch)
+    batches = components.batches.epoch(position.epoch, position.step)
+    for observer in run.observers:
+        batches = observer.watch(batches, position.epoch * len(components.batches) + position.step)
+    began = time.monotonic() - position.epoch_seconds
+    components.freeze(position.epoch)
     for step in train_epoch(
         components.network,
         batches,
         components.update,
         components.loss_fn,
-        parts=run.recipe.train.accumulate,
+        microbatches=run.recipe.train.accumulate,
         set_mode=train_what_learns,
     ):
         position.add(step)
-        run.tracker.step(step.loss)
-        run.probe.step(step)
-        run.watcher.step(step)
-        position.epoch_seconds = before + time.monotonic() - began
-        if run.stop.requested or run.is_save_due:
-            run.save()
-        if run.stop.requested:
-            message = f"stopped in epoch {epoch + 1}, after step {position.step}; all of it is saved"
-            raise InterruptedRunError(message, run.folder.path)
-    if components.device.type == "cuda":
+        position.epoch_seconds = time.monotonic() - began
+        yield step
+    if components.device.type == "cuda":  # its queue may hold steps that are not computed yet
         torch.cuda.synchronize(components.device)
-    position.epoch_seconds = before + time.monotonic() - began
+    position.epoch_seconds = time.monotonic() - began
 
 
-def _end_epoch(run: Run, epoch: int) -> None:
-    """Evaluate, log, keep the weights if they are the best, and move on."""
-    row, timing, evaluations = _measure_epoch(run, epoch)
-    run.folder.metrics.append(row)
-    run.folder.timings.append(timing)
-    run.tracker.epoch(row, timing, evaluations)
-    run.watcher.epoch(row, timing)
-    if not math.isfinite(row["train_loss"]):
-        run.probe.flush()
-        write_json(run.folder.summary, {"status": "diverged", "epoch": row["epoch"]})
-        raise DivergedError(f"training diverged in epoch {row['epoch']}: the loss is not finite; try a lower optim.lr")
-    position = run.position
-    reached = score(row, run.recipe.train.select)
-    if reached > position.best:
-        position.best, position.best_epoch = reached, row["epoch"]
-        as_classifier(run.recipe, run.components, {"epoch": row["epoch"]}).save(run.folder.path / MODEL_FILE)
-    position.metrics_size, position.timings_size = run.folder.metrics.size(), run.folder.timings.size()
-    position.next_epoch()
-
-
-def _measure_epoch(run: Run, epoch: int) -> tuple[JsonObject, JsonObject, dict[str, Evaluation]]:
-    components, position = run.components, run.position
-    steps = len(components.batches)
-    images = steps * run.recipe.train.batch_size
+def _evaluate_epoch(run: Run) -> tuple[JsonObject, JsonObject, dict[str, Evaluation]]:
+    """Return the epoch's rows for ``metrics.jsonl`` and ``timings.jsonl``, and its evaluations by split."""
+    recipe, components, position = run.recipe, run.components, run.position
+    steps, number = len(components.batches), position.epoch + 1
+    images = steps * recipe.train.batch_size
     row = {
-        "epoch": epoch + 1,
-        "step": (epoch + 1) * steps,
-        "lr": learning_rate(run.recipe)(epoch + (steps - 1) / steps),
+        "epoch": number,
+        "step": number * steps,
+        "lr": learning_rate(recipe)(position.epoch + (steps - 1) / steps),
         "train_loss": position.loss.item() / steps,
         "train_accuracy": position.correct.item() / images,
     }
-    watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
+    watched = ["held-out", "test"] if recipe.train.select == "test" else ["held-out"]
     evaluations = {
         split.replace("-", "_"): evaluate_batches(components.judged, components.splits[split], components.data.classes)
         for split in watched
@@ -261,4 +231,24 @@ def _measure_epoch(run: Run, epoch: int) -> tuple[JsonObject, JsonObject, dict[s
     for name, evaluation in evaluations.items():
         row |= {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
-    return row, {"epoch": epoch + 1, "seconds": seconds, "images_per_second": images / seconds}, evaluations
+    return row, {"epoch": number, "seconds": seconds, "images_per_second": images / seconds}, evaluations
+
+
+def _end_epoch(run: Run, row: JsonObject, timing: JsonObject, evaluations: dict[str, Evaluation]) -> None:
+    """Log the epoch, keep its weights if they are the best so far, and move on to the next."""
+    folder, position, number = run.folder, run.position, row["epoch"]
+    folder.metrics.append(row)
+    folder.timings.append(timing)
+    for observer in run.observers:
+        observer.epoch(row, timing, evaluations)
+    if not math.isfinite(row["train_loss"]):
+        for observer in run.observers:
+            observer.flush()
+        write_json(folder.summary, {"status": "diverged", "epoch": number})
+        raise DivergedError(f"training diverged in epoch {number}: the loss is not finite; try a lower optim.lr")
+    reached = score(row, run.recipe.train.select)
+    if reached > position.best:
+        position.best, position.best_epoch = reached, number
+        as_classifier(run.recipe, run.components, {"epoch": number}).save(folder.path / MODEL_FILE)
+    position.metrics_size, position.timings_size = folder.metrics.size(), folder.timings.size()
+    position.next_epoch()

@@ -64,7 +64,7 @@ def train_epoch(
     update: Update,
     loss_fn: LossFunction,
     *,
-    parts: int = 1,
+    microbatches: int = 1,
     set_mode: Callable[[nn.Module], object] = nn.Module.train,
 ) -> Iterator[Step]:
     """Train on each batch in turn.
@@ -77,18 +77,18 @@ def train_epoch(
         batches: images and targets.
         update: from gradients to new weights.
         loss_fn: of scores, targets and images.
-        parts: a batch is computed in this many parts, and their gradients add up to that of its mean
-            loss; each part's norm layers see that part only.
+        microbatches: how many parts a batch is computed in, to save memory. Their gradients add up to that of
+            the batch's mean loss; batch norm sees each microbatch on its own.
         set_mode: puts the model into training mode.
     """
     set_mode(model)
     for images, targets in batches:
         update.optimizer.zero_grad()
         losses, correct = [], []
-        for some, wanted in zip(images.chunk(parts), targets.chunk(parts), strict=True):
+        for part, wanted in zip(images.chunk(microbatches), targets.chunk(microbatches), strict=True):
             with update.precision.autocast():
-                scores = model(some).float()
-                loss = loss_fn(scores, wanted, some) * (len(some) / len(images))
+                scores = model(part).float()
+                loss = loss_fn(scores, wanted, part) * (len(part) / len(images))
             update.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
             correct.append(_count_correct(scores.detach(), wanted))

@@ -69,7 +69,7 @@ def sweep_rates(
     high: float = 10.0,
     steps: int = 100,
     smoothing: float = 0.9,
-    parts: int = 1,
+    microbatches: int = 1,
     set_mode: Callable[[nn.Module], object] = nn.Module.train,
 ) -> Sweep:
     """Train a copy of the network while the learning rate rises exponentially from ``low`` to ``high``.
@@ -91,7 +91,7 @@ def sweep_rates(
         high: the rate of the last step, above ``low``.
         steps: at least 2.
         smoothing: weight of the past in the exponential average, in [0, 1).
-        parts: as in ``train_epoch``.
+        microbatches: as in ``train_epoch``.
         set_mode: puts the network into training mode.
 
     Raises:
@@ -109,7 +109,7 @@ def sweep_rates(
     devices = {parameter.device for parameter in network.parameters() if parameter.device.type == "cuda"}
     with torch.random.fork_rng(devices):
         some = itertools.islice(batches, steps)
-        for step in train_epoch(network, some, trial, loss_fn, parts=parts, set_mode=set_mode):
+        for step in train_epoch(network, some, trial, loss_fn, microbatches=microbatches, set_mode=set_mode):
             if not found.add(step.loss.item()):  # the end depends on the loss: each step waits for it
                 break
     if not found.losses:

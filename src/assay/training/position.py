@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -37,10 +39,16 @@ class Position:
     seconds: float = 0.0
 
     @classmethod
-    def start(cls, device: torch.device) -> Position:
-        """At the very beginning."""
+    def start(cls, device: torch.device) -> Self:
+        """The position before the first step."""
         zero = torch.zeros((), device=device)
-        return cls(zero.double() if device.type != "mps" else zero, zero.long())
+        return cls(zero if device.type == "mps" else zero.double(), zero.long())  # mps has no float64
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any], device: torch.device) -> Self:
+        """The position from the fields that a checkpoint holds."""
+        sums = {name: values[name].to(device) for name in ("loss", "correct")}
+        return cls(**{**values, **sums, "best": tuple(values["best"])})
 
     def add(self, step: Step) -> None:
         """Count a step, without waiting for the device."""

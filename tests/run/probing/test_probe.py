@@ -93,7 +93,7 @@ def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
 @pytest.mark.parametrize("steps", [6, 15])
 def test_a_probed_run_goes_on_to_the_same_lines(probed: Path, tmp_path: Path, steps: int) -> None:
     with pytest.raises(InterruptedRunError):
-        run(PROBED, tmp_path / "run", watcher=StopAfter(steps))
+        run(PROBED, tmp_path / "run", observers=[StopAfter(steps)])
     run(PROBED, tmp_path / "run", resume=True)
     for name in (*FILES, SURFACE_FILE, STEPS_FILE):
         assert (tmp_path / "run" / name).read_bytes() == (probed / name).read_bytes()
@@ -102,7 +102,7 @@ def test_a_probed_run_goes_on_to_the_same_lines(probed: Path, tmp_path: Path, st
 def test_lines_after_the_last_checkpoint_are_done_again(probed: Path, tmp_path: Path) -> None:
     """A kill between a line and the checkpoint that knows of it leaves lines too many."""
     with pytest.raises(InterruptedRunError):
-        run(PROBED, tmp_path / "run", watcher=StopAfter(6))
+        run(PROBED, tmp_path / "run", observers=[StopAfter(6)])
     for name in (SURFACE_FILE, STEPS_FILE):
         with (tmp_path / "run" / name).open("a") as file:
             file.write('{"step": 7}\n{"st')

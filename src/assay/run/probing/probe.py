@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from assay.base.json_files import JsonObject, LineLog
+from assay.run.observer import Batch, Observer
 from assay.run.probing.surface import STEP_SIZES, look_along_gradient, output_parameters
 from assay.training.checkpoint import State
 from assay.training.loop import Step
@@ -17,44 +18,9 @@ from assay.training.losses import LossFunction
 
 SURFACE_FILE = "surface.jsonl"
 STEPS_FILE = "steps.jsonl"
-Batch = tuple[Tensor, Tensor]
 
 
-class Probe(Protocol):
-    """Watches a training without changing it."""
-
-    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
-        """Pass the batches of an epoch on; ``done`` steps of the run come before them."""
-
-    def step(self, step: Step) -> None:
-        """A step has been taken; the network's ``.grad`` is that of the step."""
-
-    def flush(self) -> None:
-        """Write down what has been measured; only here an accelerator has to be waited for."""
-
-    def state(self) -> State:
-        """What a later process needs to go on from what is written."""
-
-
-class NoProbe:
-    """Sees nothing."""
-
-    def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:  # noqa: ARG002 - whichever they are
-        """The batches as they are."""
-        return batches
-
-    def step(self, step: Step) -> None:
-        """Nothing."""
-
-    def flush(self) -> None:
-        """Nothing."""
-
-    def state(self) -> State:
-        """Nothing."""
-        return {}
-
-
-class SurfaceProbe:
+class SurfaceProbe(Observer):
     """Looks along the gradient at every so many steps, and follows the output layer's gradient from step to step.
 
     Writes ``surface.jsonl``, a line for each look (``step``: the steps taken before it; ``loss``; and for each step
@@ -70,6 +36,8 @@ class SurfaceProbe:
         step_sizes: multiples of the gradient, above 0.
         before: the state of an earlier process's probe; what it wrote after that is cut away.
     """
+
+    key = "probe"
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 Nothing here changes a number of the run: no generator is drawn from, and the network is only read.
 """
 
-from assay.run.tracking.tracker import NoTracker, TensorBoard, Tracker, open_tracker
+from assay.run.tracking.event_files import EventFiles
+from assay.run.tracking.tensorboard import TensorBoard
 
-__all__ = ["NoTracker", "TensorBoard", "Tracker", "open_tracker"]
+__all__ = ["EventFiles", "TensorBoard"]

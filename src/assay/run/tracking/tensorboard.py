@@ -1,11 +1,11 @@
-"""What is told of a run's progress, and writes it down for TensorBoard."""
+"""The observer that writes a run down for TensorBoard."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,124 +14,45 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from assay.base.numbers import is_number
-from assay.classifier.evaluation import Evaluation
 from assay.recipe.recipe import Recipe
-from assay.run.tracking.event_files import cut_back, sizes_of, wait_for_new_name
+from assay.run.observer import Evaluations, Observer
+from assay.run.tracking.event_files import wait_for_new_name
 from assay.run.tracking.histograms import Histogram, histograms
 from assay.run.tracking.pictures import draw_kernels, draw_mistakes
-
-Evaluations = Mapping[str, Evaluation]
-"""answers by split, ``held_out`` or ``test``"""
+from assay.training.loop import Step
 
 
-class Tracker(Protocol):
-    """Is told what a run does."""
-
-    def step(self, loss: Tensor) -> None:
-        """A step is done, of that loss; the gradients are still the step's."""
-
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
-        """An epoch is done: its lines of the record, and the answers that they were measured on."""
-
-    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
-        """The run is done after that step, and these are the answers of the kept model."""
-
-    def flush(self) -> None:
-        """Write down everything so far."""
-
-    def state(self) -> dict[str, int]:
-        """What a checkpoint has to hold for the log to go on from it: call after ``flush``."""
-
-    def close(self) -> None:
-        """Nothing more will come."""
-
-
-def open_tracker(
-    folder: Path,
-    network: nn.Module,
-    *,
-    wanted: bool,
-    steps: int,
-    done: int,
-    state: Mapping[str, int] | None,
-) -> Tracker:
-    """The log of a run that begins or goes on.
-
-    Args:
-        folder: where the event files go.
-        network: that learns.
-        wanted: whether there is to be a log.
-        steps: of an epoch.
-        done: steps done in all.
-        state: of the checkpoint that the run goes on from, nothing for a run that begins. What an earlier process
-            wrote after it is dropped. None where the checkpoint has none: then everything stays.
-    """
-    if state is not None:
-        cut_back(folder, state)
-    return TensorBoard(folder, network, steps, done) if wanted else NoTracker(folder)
-
-
-class NoTracker:
-    """Writes nothing, and keeps what is there."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def step(self, loss: Tensor) -> None:
-        """Pass over it."""
-
-    def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
-        """Pass over it."""
-
-    def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
-        """Pass over it."""
-
-    def flush(self) -> None:
-        """There is nothing to write."""
-
-    def state(self) -> dict[str, int]:
-        """The files that an earlier process wrote stay."""
-        return sizes_of(self._folder)
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
-class TensorBoard:
+class TensorBoard(Observer):
     """Writes event files.
 
     Args:
         folder: where they go.
-        network: that learns.
-        steps: of an epoch; at its last one the weights and the gradients are looked at.
-        done: the steps that are done; a TensorBoard that looks on is told to forget later ones, for a
-            resumed run does those again.
+        network: the one that is trained.
+        steps: steps of an epoch; after its last one the weights and the gradients are written.
+        done: steps taken so far in the run; a TensorBoard that has the folder open forgets later ones, which a
+            resumed run takes again.
     """
 
     def __init__(self, folder: Path, network: nn.Module, steps: int, done: int) -> None:
-        self._folder, self._network, self._steps, self._done = folder, network, steps, done
+        self._network, self._steps, self._done = network, steps, done
         wait_for_new_name(folder)
         self._writer = SummaryWriter(str(folder), purge_step=done + 1)
         self._losses: list[Tensor] = []
 
-    def step(self, loss: Tensor) -> None:
+    def step(self, step: Step) -> None:
         """Keep the loss, on its device, until the next ``flush``; look into the network after an epoch's last step."""
-        self._losses.append(loss)
+        self._losses.append(step.loss)
         self._done += 1
         if self._done % self._steps == 0:
             self._look_inside()
 
     def flush(self) -> None:
-        """Write the kept losses; with an epoch's end the only moment at which an accelerator has to wait."""
+        """Write the losses that were kept."""
         values: Sequence[float] = torch.stack(self._losses).tolist() if self._losses else []
         for step, value in enumerate(values, self._done - len(values) + 1):
             self._writer.add_scalar("step/loss", value, step)
         self._losses = []
         self._writer.flush()
-
-    def state(self) -> dict[str, int]:
-        """How long each event file is."""
-        return sizes_of(self._folder)
 
     def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
         """Write ``loss/train``, ``accuracy/held_out``, ``lr``, ``images_per_second``..., and ``mistakes/held_out``."""

@@ -25,7 +25,7 @@ from assay.run.run import InterruptedRunError, run
 from assay.run.tracking import TensorBoard
 from assay.run.tracking.histograms import BUCKETS, histograms
 from assay.run.tracking.pictures import draw_kernels, draw_mistakes
-from assay.training.loop import Update, train_epoch
+from assay.training.loop import Step, Update, train_epoch
 from assay.training.precision import Precision
 from stop_after import StopAfter
 
@@ -178,7 +178,7 @@ def test_an_interrupted_run_shows_all_and_nothing_twice(
     steps: int, shown: dict[str, list[Any]], tmp_path: Path
 ) -> None:
     with pytest.raises(InterruptedRunError):
-        run(TINY, tmp_path / "run", watcher=StopAfter(steps))
+        run(TINY, tmp_path / "run", observers=[StopAfter(steps)])
     run(TINY, tmp_path / "run", resume=True)
     assert contents(tmp_path / "run") == shown
 
@@ -228,14 +228,14 @@ def test_switched_off_it_writes_nothing_and_changes_no_number(finished: RunRecor
 def test_switched_off_on_the_way_it_keeps_what_is_there(shown: dict[str, list[Any]], tmp_path: Path) -> None:
     for recipe, steps in ((TINY, 3), (TINY.but({"train.tensorboard": False}), 4)):
         with pytest.raises(InterruptedRunError):
-            run(recipe, tmp_path / "run", watcher=StopAfter(steps), resume=steps == 4)
+            run(recipe, tmp_path / "run", observers=[StopAfter(steps)], resume=steps == 4)
     run(TINY, tmp_path / "run", resume=True)
     assert contents(tmp_path / "run")["step/loss"] == [shown["step/loss"][step] for step in (0, 1, 2, *range(7, 24))]
 
 
 def test_a_checkpoint_of_before_leaves_the_files(tmp_path: Path) -> None:
     with pytest.raises(InterruptedRunError):
-        run(TINY, tmp_path / "run", watcher=StopAfter(5))
+        run(TINY, tmp_path / "run", observers=[StopAfter(5)])
     state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
     del state["tracker"]
     torch.save(state, tmp_path / "run" / "last.ckpt")
@@ -266,7 +266,7 @@ def one_step(precision: str, factor: float = 1.0) -> tuple[nn.Module, Update]:
 
 def log_of(model: nn.Module, folder: Path) -> EventAccumulator:
     tracker = TensorBoard(folder / "tb", model, 1, 0)
-    tracker.step(torch.tensor(1.0))
+    tracker.step(Step(torch.tensor(1.0), torch.tensor(1), 1))
     tracker.close()
     return events(folder)
 
