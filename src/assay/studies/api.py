@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from assay.studies.advice import advise, as_text
+from assay.studies.advice.advise import Advice, advise
+from assay.studies.advice.words import as_text
 from assay.studies.check import check_rows
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, Silence, conduct
@@ -27,25 +28,30 @@ from assay.studies.table import Table, make_table
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What a study gave.
+    """A study's results, and what can be concluded from them.
 
     Attributes:
-        folder: that holds all of it.
-        table: its table.
-        results: the runs behind it.
-        advice: what to try next, in Markdown; empty without results.
-        surface: what probed runs say of the loss's surface; None where none was probed.
+        folder: the study's folder.
+        table: each row's estimate, its comparison with the control, and its cost.
+        results: the runs behind the table.
+        next_steps: main effects, and what to try next; None without results.
+        surface: measures of the loss's surface and the published claims on them; None where no run was probed.
     """
 
     folder: Path
     table: Table
     results: StudyResults
-    advice: str
+    next_steps: Advice | None
     surface: SurfaceReport | None
 
     @property
+    def advice(self) -> str:
+        """The main effects and what to try next, in Markdown; empty without results."""
+        return as_text(self.next_steps) if self.next_steps else ""
+
+    @property
     def failures(self) -> int:
-        """How many of its runs failed."""
+        """The number of failed runs."""
         return sum(len(row.failures) for row in self.results.rows)
 
 
@@ -126,7 +132,7 @@ def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float 
 
 def _report(folder: Path, plan: Plan, store: Store, wanted: float) -> StudyReport:
     results = collect(plan, store)
-    advice = as_text(advise(results)) if any(row.results for row in results.rows) else ""
+    advice = advise(results) if any(row.results for row in results.rows) else None
     return StudyReport(folder, make_table(results, wanted), results, advice, look_at_surface(plan, results, store))
 
 

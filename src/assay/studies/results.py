@@ -73,6 +73,11 @@ class RowResults:
     results: tuple[Result, ...] = ()
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def mean(self) -> float:
+        """The mean accuracy of the finished runs, at least one, in percent."""
+        return float(np.mean([result.accuracy for result in self.results]))
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -6,27 +6,8 @@ import math
 
 import pytest
 
-from assay.pages.report.grid import MISSING, as_number, from_markdown, number, written
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("78.62 ± 0.41", 78.62),
-        ("-4.55 [-5.12, -3.98]", -4.55),
-        ("1.33 M", 1.33e6),
-        ("833 k", 833e3),
-        ("12,345", 12345.0),
-        ("± 1.18", 1.18),
-        ("2.1e-05", 2.1e-5),
-        ("2/3", 2.0),
-        ("0.5 Monate", 0.5),
-        ("control", None),
-        (MISSING, None),
-    ],
-)
-def test_a_written_number_is_read(text: str, value: float | None) -> None:
-    assert as_number(text) == value
+from assay.pages.report.grid import MISSING, from_listing, number
+from assay.studies.forms.columns import Column, Listing
 
 
 def test_numbers_are_sorted_by_more_than_is_shown() -> None:
@@ -36,14 +17,14 @@ def test_numbers_are_sorted_by_more_than_is_shown() -> None:
         assert (number(missing).text, number(missing).value) == (MISSING, None)
 
 
-def test_a_column_is_of_numbers_where_all_are() -> None:
-    grid = written("c", ["row", "a", "b", "c"], [["1", "1.5 k", "2", MISSING], ["x", MISSING, "two", MISSING]])
-    assert [head.numeric for head in grid.heads] == [False, True, False, False]
-    assert [cell.value for cell in grid.rows[0]] == [None, 1500.0, None, None]
-
-
-def test_a_markdown_table_is_taken_apart() -> None:
-    grid = from_markdown("| a \\| b | n |\n|---|---|\n| x | +1.5 |\n| y\\|z | -2 |", "t")
-    assert [head.title for head in grid.heads] == ["a | b", "n"]
-    assert [[cell.text for cell in row] for row in grid.rows] == [["x", "+1.5"], ["y|z", "-2"]]
-    assert grid.rows[1][1].value == -2
+def test_a_study_s_numbers_are_sorted_by_what_is_behind_their_text() -> None:
+    columns: list[Column[float]] = [
+        Column("row", lambda item: f"row {item}"),
+        Column("size", lambda item: f"{item / 1e6:.2f} M", lambda item: item),
+        Column("gain", lambda item: "—" if item > 2e6 else "+1.00", lambda item: math.nan if item > 2e6 else 1.0004),
+        Column("unknown", lambda _: "—", lambda _: None),
+    ]
+    grid = from_listing("c", Listing(columns, [1_330_000.0, 2_500_000.0]))
+    assert [(head.title, head.numeric) for head in grid.heads] == [("row", False), ("size", True), ("gain", True)]
+    assert [cell.text for cell in grid.rows[0]] == ["row 1330000.0", "1.33 M", "+1.00"]
+    assert [[cell.value for cell in row] for row in grid.rows] == [[None, 1.33e6, 1.0004], [None, 2.5e6, None]]

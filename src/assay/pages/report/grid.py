@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from assay.studies.forms.columns import Column, Listing
 
 MISSING = "—"
-_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 @dataclass(frozen=True)
@@ -60,31 +60,18 @@ def number(value: float | None, form: str = ",.0f", *, scale: int = 1, unit: str
     return Cell(f"{format(scale * value, form)}{unit}", scale * value, warning=warning)
 
 
-def as_number(text: str) -> float | None:
-    """The number that a written one begins with, its unit counted in: ``1.33 M`` is 1,330,000."""
-    found = re.match(r"[\s±]*([+-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)\s?([kMGT]?)\b", text)
-    return float(found[1].replace(",", "")) * _UNITS[found[2]] if found else None
-
-
-def from_markdown(block: str, caption: str) -> Grid:
-    """The table that a Markdown table writes down."""
-    titles, _, *lines = [_cells(line) for line in block.splitlines()]
-    return written(caption, titles, lines)
-
-
-def written(caption: str, titles: Iterable[str], lines: Iterable[Iterable[str]]) -> Grid:
-    """A table of written cells; a column is one of numbers where every cell that says anything begins with one."""
-    rows = [list(line) for line in lines]
-    heads = []
-    for place, title in enumerate(titles):
-        said = [row[place] for row in rows if row[place] not in ("", MISSING)]
-        heads.append(Head(title, bool(place and said) and all(as_number(text) is not None for text in said)))
-    cells = [
-        tuple(Cell(text, as_number(text) if head.numeric else None) for text, head in zip(row, heads, strict=True))
-        for row in rows
+def from_listing(caption: str, listing: Listing[Any]) -> Grid:
+    """A table of a study, its cells sorted by the numbers behind them; a column without any number is left out."""
+    columns = [
+        column
+        for column in listing.columns
+        if not column.value or any(_value(column, item) is not None for item in listing.items)
     ]
-    return Grid(caption, tuple(heads), tuple(cells))
+    cells = [[Cell(column.text(item), _value(column, item)) for column in columns] for item in listing.items]
+    heads = tuple(Head(column.title, numeric=column.value is not None) for column in columns)
+    return Grid(caption, heads, tuple(map(tuple, cells)))
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+def _value(column: Column[Any], item: Any) -> float | None:
+    value = column.value(item) if column.value else None
+    return None if value is None or not math.isfinite(value) else value

@@ -209,7 +209,7 @@ def _epoch(record: RunRecord) -> Cell:
 
 
 def _parameters(count: int | None) -> Cell:
-    return Cell(quantity(count), count)
+    return Cell(MISSING if count is None else quantity(count), count)
 
 
 def _percent(of_one: float | None, warning: str = "", *, share: bool = False) -> Cell:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from assay.pages.report.grid import MISSING, Grid, from_markdown, written
+from assay.pages.report.grid import Grid, from_listing
 from assay.pages.report.pictures import svg
+from assay.studies.advice.words import sections
 from assay.studies.api import StudyReport
-from assay.studies.forms.columns import all_columns
+from assay.studies.forms.columns import Listing, all_columns
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.forms.words import footnotes, header
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
-from assay.studies.surface.words import HEADERS, NOTES, cells
+from assay.studies.surface.words import COLUMNS, NOTES
 from assay.studies.table import Table
 
 
@@ -25,28 +27,15 @@ class Figure:
     seen: str
 
 
-@dataclass(frozen=True)
-class Advice:
-    """A heading of the advice, and what stands below it: paragraphs and tables."""
-
-    heading: str
-    parts: tuple[str | Grid, ...]
-
-
 def setting(report: StudyReport) -> dict[str, str]:
     """Under what the study was run, from a label to what it says."""
     return header(report.table.setting)
 
 
 def table(report: StudyReport) -> Grid:
-    """The table with its verdicts, as the study's own forms have it, without columns of which nothing is known."""
-    columns = [
-        column
-        for column in all_columns(report.table)
-        if column.words or any(column.cell(line) != MISSING for line in report.table.lines)
-    ]
-    lines = [[column.cell(line) for column in columns] for line in report.table.lines]
-    return written(f"{report.table.setting.study}: rows and verdicts", [column.title for column in columns], lines)
+    """The table with its verdicts."""
+    made = report.table
+    return from_listing(f"{made.setting.study}: rows and verdicts", Listing(all_columns(made), made.lines))
 
 
 def figures(report: StudyReport) -> list[Figure]:
@@ -64,8 +53,8 @@ def surface(report: StudyReport) -> Grid | None:
     """The claims on the loss's surface; None where no run was probed."""
     if report.surface is None:
         return None
-    lines = [cells(claim) for claim in report.surface.claims]
-    return written(f"{report.table.setting.study}: the loss's surface", HEADERS, lines)
+    caption = f"{report.table.setting.study}: the loss's surface"
+    return from_listing(caption, Listing(COLUMNS, report.surface.claims))
 
 
 def surface_figures(report: StudyReport) -> list[Figure]:
@@ -90,17 +79,18 @@ def surface_notes() -> Sequence[str]:
     return NOTES
 
 
-def advice(report: StudyReport) -> list[Advice]:
-    """The advice's sections, from its Markdown: headings, paragraphs and tables."""
-    sections: list[Advice] = []
-    for block in filter(None, report.advice.strip().split("\n\n")):
-        if block.startswith("### "):
-            sections.append(Advice(block.removeprefix("### "), ()))
-        else:
-            last = sections.pop()
-            part = from_markdown(block, last.heading) if block.startswith("|") else block
-            sections.append(Advice(last.heading, (*last.parts, part)))
-    return sections
+def advice(report: StudyReport) -> list[tuple[str, list[str | Grid]]]:
+    """The sections of the advice, each a heading with its paragraphs and tables; none without results."""
+    if report.next_steps is None:
+        return []
+    return [
+        (section.heading, [_part(section.heading, part) for part in section.parts])
+        for section in sections(report.next_steps)
+    ]
+
+
+def _part(heading: str, part: str | Listing[Any]) -> str | Grid:
+    return part if isinstance(part, str) else from_listing(heading, part)
 
 
 def _in_words(made: Table) -> str:

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from assay.base.statistics import Difference, Estimate
 from assay.studies.forms.words import points
 from assay.studies.table import Line, Table
 
 MISSING = "—"
-NARROW, NARROWEST = 80, 60  # columns of a terminal, below which less is shown
+NARROW, NARROWEST = 80, 60  # widths of a terminal in characters, below which less is shown
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A title, and the text of each line."""
+class Column(Generic[T]):
+    """A column of any table.
+
+    Attributes:
+        title: its heading.
+        text: writes an item's cell.
+        value: the number behind that text in full precision, None or nan where it is missing; left out where the
+            column holds words.
+    """
 
     title: str
-    cell: Callable[[Line], str]
-    words: bool = False  # not a number
+    text: Callable[[T], str]
+    value: Callable[[T], float | None] | None = None
+
+
+@dataclass(frozen=True)
+class Listing(Generic[T]):
+    """A table as data: items, and the columns that describe each of them."""
+
+    columns: Sequence[Column[T]]
+    items: Sequence[T]
 
 
 def accuracy(about: Estimate, between: str = " ") -> str:
@@ -32,89 +50,24 @@ def accuracy(about: Estimate, between: str = " ") -> str:
 
 
 def difference(about: Difference | None, between: str | None = " ") -> str:
-    """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where nothing stands between."""
+    """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where ``between`` is None."""
     if about is None:
         return MISSING
     limits = "" if between is None or math.isnan(about.low) else f"{between}[{about.low:z.2f}, {about.high:z.2f}]"
     return f"{about.mean:+z.2f}{limits}"
 
 
-def quantity(count: float | None) -> str:
+def quantity(count: float) -> str:
     """Three figures and a unit, as ``1.33 M``."""
-    if count is None:
-        return MISSING
     for size, unit in _UNITS:
-        if count >= 0.9995 * size:
+        if count >= 0.9995 * size:  # from here on it rounds to 1.00 of this unit
             return f"{f'{count / size:#.3g}'.rstrip('.')} {unit}"
     return f"{count:.0f}"
 
 
 def rate(number: float) -> str:
     """Whole, with commas; two figures below 10."""
-    if math.isnan(number):
-        return MISSING
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def all_columns(table: Table) -> list[Column]:
-    """All that a page has room for."""
-    planned = len(table.setting.seeds)
-    return [
-        Column("row", lambda line: line.name, words=True),
-        Column("published", lambda line: _number(line.published)),
-        Column("measured", lambda line: accuracy(line.estimate)),
-        *_held_out(table),
-        Column("published difference", lambda line: _number(line.published_difference, "+z.2f")),
-        Column("difference", lambda line: difference(line.difference)),
-        Column("p", lambda line: MISSING if math.isnan(line.p) else f"{line.p:.2g}"),
-        Column("verdict", marked_verdict, words=True),
-        Column("runs", lambda line: f"{line.runs}/{planned}"),
-        Column(f"seeds for {points(table.wanted)}", lambda line: _number(line.seeds_needed, "d")),
-        *costs()[1:],
-        *_published_seconds(table),
-    ]
-
-
-def conclusions(table: Table, width: int) -> list[Column]:
-    """Without what a footnote says or the verdict sums up; an interval stands below its difference."""
-    planned = len(table.setting.seeds)
-    row = Column("row", lambda line: f"{line.name}{_unfinished(line, planned)}", words=True)
-    between = " " if width >= NARROW else "\n"
-    verdict = Column("verdict", lambda line: marked_verdict(line).replace(" ", between), words=True)
-    if width < NARROWEST:
-        measured = Column("measured", lambda line: accuracy(line.estimate, "\n"))
-        return [row, measured, Column("diff.", lambda line: difference(line.difference, None)), verdict]
-    return [
-        row,
-        *([Column("publ.", lambda line: _number(line.published))] if width >= NARROW else []),
-        Column("measured", lambda line: accuracy(line.estimate)),
-        *_held_out(table, "held\nout"),
-        Column("difference", lambda line: difference(line.difference, "\n")),
-        verdict,
-    ]
-
-
-def costs() -> list[Column]:
-    """What each row costs."""
-    return [
-        Column("row", lambda line: line.name, words=True),
-        Column("parameters", lambda line: quantity(line.parameters)),
-        Column("FLOPs", lambda line: quantity(line.flops)),
-        Column("seconds", lambda line: rate(line.seconds)),
-        Column("images/s", lambda line: rate(line.images_per_second)),
-    ]
-
-
-def _held_out(table: Table, title: str = "held-out") -> list[Column]:
-    if all(line.held_out is None for line in table.lines):
-        return []
-    return [Column(title, lambda line: _number(line.held_out))]
-
-
-def _published_seconds(table: Table) -> list[Column]:
-    if all(line.published_seconds is None for line in table.lines):
-        return []
-    return [Column("published seconds", lambda line: _number(line.published_seconds, ",.0f"))]
 
 
 def marked_verdict(line: Line) -> str:
@@ -122,9 +75,81 @@ def marked_verdict(line: Line) -> str:
     return f"{line.verdict} †" if line.test == "mcnemar" else line.verdict
 
 
+def all_columns(table: Table) -> list[Column[Line]]:
+    """Every column, for a page or a file."""
+    planned = len(table.setting.seeds)
+    return [
+        Column("row", lambda line: line.name),
+        _number("published", lambda line: line.published),
+        Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
+        *_held_out(table, "held-out"),
+        _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format),
+        Column("difference", lambda line: difference(line.difference), _mean_difference),
+        _number("p", lambda line: line.p, "{:.2g}".format),
+        Column("verdict", marked_verdict),
+        Column("runs", lambda line: f"{line.runs}/{planned}", lambda line: line.runs),
+        _number(f"seeds for {points(table.wanted)}", lambda line: line.seeds_needed, "{:d}".format),
+        *costs()[1:],
+        *_if_known(table, _number("published seconds", lambda line: line.published_seconds, "{:,.0f}".format)),
+    ]
+
+
+def conclusions(table: Table, width: int) -> list[Column[Line]]:
+    """What can be concluded from each row, in so many characters; an interval stands below its difference."""
+    planned = len(table.setting.seeds)
+    between = " " if width >= NARROW else "\n"
+    row = Column[Line]("row", lambda line: f"{line.name}{_unfinished(line, planned)}")
+    verdict = Column[Line]("verdict", lambda line: marked_verdict(line).replace(" ", between))
+    if width < NARROWEST:
+        return [
+            row,
+            Column("measured", lambda line: accuracy(line.estimate, "\n"), lambda line: line.estimate.mean),
+            Column("diff.", lambda line: difference(line.difference, None), _mean_difference),
+            verdict,
+        ]
+    return [
+        row,
+        *([_number("publ.", lambda line: line.published)] if width >= NARROW else []),
+        Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
+        *_held_out(table, "held\nout"),
+        Column("difference", lambda line: difference(line.difference, "\n"), _mean_difference),
+        verdict,
+    ]
+
+
+def costs() -> list[Column[Line]]:
+    """What each row costs."""
+    return [
+        Column("row", lambda line: line.name),
+        _number("parameters", lambda line: line.parameters, quantity),
+        _number("FLOPs", lambda line: line.flops, quantity),
+        _number("seconds", lambda line: line.seconds, rate),
+        _number("images/s", lambda line: line.images_per_second, rate),
+    ]
+
+
+def _number(
+    title: str, value: Callable[[Line], float | None], write: Callable[[float], str] = "{:.2f}".format
+) -> Column[Line]:
+    def text(line: Line) -> str:
+        number = value(line)
+        return MISSING if number is None or math.isnan(number) else write(number)
+
+    return Column(title, text, value)
+
+
+def _held_out(table: Table, title: str) -> list[Column[Line]]:
+    return _if_known(table, _number(title, lambda line: line.held_out))
+
+
+def _if_known(table: Table, column: Column[Line]) -> list[Column[Line]]:
+    """The column where any line has its number, else none."""
+    return [column] if any(column.text(line) != MISSING for line in table.lines) else []
+
+
+def _mean_difference(line: Line) -> float | None:
+    return None if line.difference is None else line.difference.mean
+
+
 def _unfinished(line: Line, planned: int) -> str:
     return f" ({line.runs} of {planned} runs)" if 0 < line.runs < planned else ""
-
-
-def _number(value: float | None, form: str = ".2f") -> str:
-    return MISSING if value is None else format(value, form)

@@ -9,34 +9,25 @@ from typing import Any
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
 from assay.base.row_files import to_csv
-from assay.studies.forms.columns import all_columns
+from assay.studies.forms.columns import Listing, all_columns
+from assay.studies.forms.markdown import markdown_document
 from assay.studies.forms.words import footnotes, header
 from assay.studies.table import Line, Table
 
 
 def as_markdown(table: Table) -> str:
     """A heading list of the setting, the table, its footnotes."""
-    columns = all_columns(table)
-    body = tabulate(
-        [[_markdown(column.cell(line)) for column in columns] for line in table.lines],
-        headers=[column.title for column in columns],
-        tablefmt="pipe",
-        colalign=["left" if column.words else "right" for column in columns],
-        disable_numparse=True,
-    )
-    above = [f"- {label}: {_markdown(words)}" for label, words in header(table.setting).items()]
-    below = [f"- {_markdown(note)}" for note in footnotes(table)]
-    return "\n\n".join(["\n".join(above), body, "\n".join(below)]).rstrip() + "\n"
+    return markdown_document(table.setting, Listing(all_columns(table), table.lines), footnotes(table))
 
 
 def as_latex(table: Table) -> str:
     """A floating table whose caption holds the setting; it needs the packages booktabs and graphicx."""
     columns = all_columns(table)
     body = tabulate(
-        [[" ".join(column.cell(line).split()) for column in columns] for line in table.lines],
+        [[" ".join(column.text(line).split()) for column in columns] for line in table.lines],
         headers=[column.title for column in columns],
         tablefmt="latex_booktabs",
-        colalign=["left" if column.words else "right" for column in columns],
+        colalign=["right" if column.value else "left" for column in columns],
         disable_numparse=True,
     )
     body = re.sub(r"\n (?=[\[*])", r"\n {}", body)  # else a name in brackets or with a star is taken for an option
@@ -59,12 +50,6 @@ def as_latex(table: Table) -> str:
 def as_csv(table: Table) -> str:
     """A line for each row with every number in full precision; each says by itself under what it was measured."""
     return to_csv([_record(table, line) for line in table.lines]).decode()
-
-
-def _markdown(text: str) -> str:
-    """Text that no renderer takes for markup, a link, a character's code or the end of a cell."""
-    markup = r"[\\|*`<~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=#?\w+;)"
-    return re.sub(markup, r"\\\g<0>", " ".join(text.split()))
 
 
 def _latex(text: str) -> str:

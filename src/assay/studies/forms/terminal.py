@@ -13,7 +13,7 @@ from rich.text import Text
 
 from assay.studies.forms.columns import NARROW, NARROWEST, Column, conclusions, costs
 from assay.studies.forms.words import footnotes, header
-from assay.studies.table import Table
+from assay.studies.table import Line, Table
 
 _STYLES = {
     "same direction": "green",
@@ -56,13 +56,13 @@ def _about(table: Table) -> Grid:
     return about
 
 
-def _grid(table: Table, columns: Sequence[Column]) -> Grid:
+def _grid(table: Table, columns: Sequence[Column[Line]]) -> Grid:
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
-        justify: Literal["left", "right"] = "left" if column.words else "right"
+        justify: Literal["left", "right"] = "right" if column.value else "left"
         grid.add_column(column.title, justify=justify, no_wrap=column.title != "row", overflow="fold")
     for line in table.lines:
         style = _STYLES.get(line.verdict, "")
-        cells = (Text(column.cell(line), style=style if column.title == "verdict" else "") for column in columns)
+        cells = (Text(column.text(line), style=style if column.title == "verdict" else "") for column in columns)
         grid.add_row(*cells)
     return grid

@@ -6,7 +6,7 @@ import optuna
 from rich.console import Console
 from rich.markup import escape
 
-from assay.studies.factors import in_words
+from assay.studies.advice.factors import in_words
 from assay.studies.search.result import SearchResult, TrialResult, read_trials
 from assay.studies.search.trials import COUNTED, Search
 

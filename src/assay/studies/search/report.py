@@ -10,9 +10,9 @@ from tabulate import tabulate
 from assay.analysis.figures.plots import save_figure
 from assay.base.atomic import replace_file
 from assay.base.row_files import write_rows
-from assay.studies.advice import advise
-from assay.studies.advice import as_text as advice_as_text
-from assay.studies.factors import in_words, value_in_words
+from assay.studies.advice.advise import advise
+from assay.studies.advice.factors import in_words, value_in_words
+from assay.studies.advice.words import as_text as advice_as_text
 from assay.studies.folder import publish as publish_study
 from assay.studies.forms.formats import as_markdown
 from assay.studies.search.plots import plot_search

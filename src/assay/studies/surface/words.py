@@ -9,15 +9,23 @@ from dataclasses import asdict
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as Grid
 from rich.text import Text
-from tabulate import tabulate
 
 from assay.base.row_files import to_csv
-from assay.studies.forms.words import header
+from assay.studies.forms.columns import Column, Listing
+from assay.studies.forms.markdown import markdown_document
 from assay.studies.results import Setting
 from assay.studies.surface.claims import FAR, Claim
 from assay.studies.table import LEVEL
 
-HEADERS = ("claim", "measure", "form", "compared", "values", "ratio [95 %]", "verdict")
+COLUMNS: tuple[Column[Claim], ...] = (
+    Column("claim", lambda claim: claim.claim),
+    Column("measure", lambda claim: claim.measure),
+    Column("form", lambda claim: claim.form),
+    Column("compared", lambda claim: claim.compared),
+    Column("values", lambda claim: f"{claim.value:.3g} / {claim.reference:.3g}", lambda claim: claim.value),
+    Column("ratio [95 %]", lambda claim: f"{claim.ratio:.2g}{_interval(claim)}", lambda claim: claim.ratio),
+    Column("verdict", lambda claim: claim.verdict),
+)
 NOTES = (
     "Forms: paper, the definitions of Santurkar et al. 2018 along the gradient; report, the simpler ones of the "
     "report: bands over separate runs at several learning rates, output-layer gradients of successive steps.",
@@ -32,9 +40,7 @@ NOTES = (
 
 def as_markdown(claims: Sequence[Claim], setting: Setting) -> str:
     """The setting, a table, and how to read it."""
-    above = [f"- {label}: {words}" for label, words in header(setting).items()]
-    body = tabulate([cells(claim) for claim in claims], headers=HEADERS, tablefmt="pipe", disable_numparse=True)
-    return "\n\n".join(["\n".join(above), body, "\n".join(f"- {note}" for note in NOTES)]) + "\n"
+    return markdown_document(setting, Listing(COLUMNS, claims), NOTES)
 
 
 def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
@@ -46,18 +52,15 @@ def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
 
 def as_rich(claims: Sequence[Claim]) -> Grid:
     """For a terminal."""
-    grid = Grid(*HEADERS, box=SIMPLE_HEAD, title="the loss's surface", title_justify="left", padding=(0, 1))
+    titles = (column.title for column in COLUMNS)
+    grid = Grid(*titles, box=SIMPLE_HEAD, title="the loss's surface", title_justify="left", padding=(0, 1))
     for claim in claims:
-        grid.add_row(*(Text(cell) for cell in cells(claim)))
+        grid.add_row(*(Text(column.text(claim)) for column in COLUMNS))
     return grid
 
 
-def cells(claim: Claim) -> tuple[str, ...]:
-    """What a claim's line says, under ``HEADERS``."""
-    interval = "" if math.isnan(claim.low) else f" [{claim.low:.2g}, {claim.high:.2g}]"
-    values = f"{claim.value:.3g} / {claim.reference:.3g}"
-    ratio = f"{claim.ratio:.2g}{interval}"
-    return claim.claim, claim.measure, claim.form, claim.compared, values, ratio, claim.verdict
+def _interval(claim: Claim) -> str:
+    return "" if math.isnan(claim.low) else f" [{claim.low:.2g}, {claim.high:.2g}]"
 
 
 def _or_none(value: object) -> object:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from assay.recipe.recipe import Recipe
-from assay.studies.factors import Factor, find_factors, in_words
+from assay.studies.advice.factors import Factor, find_factors, in_words
 
 DECADES = Factor("optim.weight_decay", (1e-4, 1e-5, 1e-3))
 

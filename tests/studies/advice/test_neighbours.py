@@ -3,8 +3,8 @@
 from typing import Any
 
 from assay.recipe.recipe import Recipe
-from assay.studies.factors import find_factors
-from assay.studies.neighbours import neighbours
+from assay.studies.advice.factors import find_factors
+from assay.studies.advice.neighbours import neighbours
 
 BASE = Recipe()
 

@@ -1,4 +1,4 @@
-"""In what the rows of a study differ: the fields, the levels tested of each, and what lies between those."""
+"""The fields in which the rows of a study differ, the tested levels of each, and the values between them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Factor:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether all levels are numbers, so that there is something between them."""
+        """Whether all levels are numbers, so that there are values between them."""
         return all(is_number(level) for level in self.levels)
 
     @property
@@ -36,11 +36,10 @@ class Factor:
         return self.is_numeric and min(self.levels) > 0 and max(self.levels) > _ORDERS_APART * min(self.levels)
 
     def encode(self, level: Any) -> list[float]:
-        """Coordinates of a level, in which tested levels are at most 1 apart along each.
+        """Return the coordinates of a level, scaled so that tested levels are at most 1 apart along each.
 
-        A number becomes one coordinate, 0 at the lowest tested level and 1 at the highest, even in its logarithm
-        where :attr:`is_logarithmic`. Another level becomes as many as there are levels beside the reference's,
-        of which its own is 1.
+        A number becomes one coordinate, 0 at the lowest tested level and 1 at the highest, linear in its logarithm
+        where :attr:`is_logarithmic`. Any other level is one-hot over the levels without the reference's.
         """
         if not self.is_numeric:
             return [float(level == other) for other in self.levels[1:]]
@@ -48,10 +47,10 @@ class Factor:
         return [(self._position(level) - low) / (high - low)]
 
     def around(self, level: Any) -> list[Any]:
-        """What to try around a tested level; empty where the levels are not numbers.
+        """Return values to try around a tested level; none where the levels are not numbers.
 
-        Half-way to the tested levels next to it (the geometric mean where :attr:`is_logarithmic`), and one step
-        beyond where it is the lowest or the highest. Whole numbers stay whole; others keep 3 digits.
+        They lie half-way to the tested levels next to it (at the geometric mean where :attr:`is_logarithmic`), and
+        one step beyond the lowest or the highest level. Whole numbers stay whole; others keep 3 digits.
         """
         if not self.is_numeric:
             return []
@@ -71,7 +70,7 @@ class Factor:
 
 
 def find_factors(recipes: Sequence[Recipe], reference: Recipe) -> list[Factor]:
-    """The fields in which recipes differ from the reference, in the recipe's order; the seed is none of them."""
+    """Return the fields in which recipes differ from the reference, in the recipe's order, without the seed."""
     found: dict[str, list[Any]] = {}
     for recipe in recipes:
         for name, (there, here) in reference.differences(recipe).items():
@@ -82,7 +81,7 @@ def find_factors(recipes: Sequence[Recipe], reference: Recipe) -> list[Factor]:
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
-    """Levels as tables name them.
+    """Write levels as tables name them.
 
     >>> in_words({"optim.name": "adam", "optim.lr": 0.001, "optim.clip": None})
     'optim.name adam + optim.lr 0.001 + optim.clip default'
@@ -91,7 +90,7 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 
 def value_in_words(value: Any) -> str:
-    """A level as tables name it."""
+    """Write a level as tables name it."""
     if value is None or isinstance(value, bool):
         return {None: "default", True: "true", False: "false"}[value]
     if isinstance(value, tuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from assay.models import MODELS
 from assay.recipe.recipe import Recipe
 from assay.run.build import learning_rate
-from assay.studies.factors import Factor
+from assay.studies.advice.factors import Factor
 from assay.training.losses import build_loss
 from assay.training.optim import OPTIMIZERS, build_optimizer
 
@@ -28,41 +28,37 @@ def neighbours(
     factors: Sequence[Factor],
     known: Sequence[Recipe],
 ) -> list[Recipe]:
-    """Recipes to try next, without those that no run would accept.
+    """Return untested recipes near the best ones, without those that no run would accept.
+
+    Each takes one step from the best recipe along one factor, or joins the changes of two recipes: of the best and
+    any other, or of two winners.
 
     Args:
-        best: the best tested recipe: its levels' surroundings, and its changes together with another's.
+        best: the best tested recipe.
         others: the tested recipes.
-        winners: those that beat the reference: the changes of each two together.
-        reference: what changes are counted from.
+        winners: those that beat the reference.
+        reference: the recipe from which changes are counted.
         factors: in which the tested recipes differ.
-        known: recipes that are not to be proposed.
+        known: recipes to leave out.
     """
     pairs = [*((best, other) for other in others), *combinations(winners, 2)]
-    changes = [*_moves(best, factors), *(_both(reference, *pair) for pair in pairs)]
+    steps = [(best, {factor.name: level}) for factor in factors for level in factor.around(best.get(factor.name))]
     found: list[Recipe] = []
-    for base, change in changes:
+    for base, change in [*steps, *((reference, _joint_changes(reference, *pair)) for pair in pairs)]:
         recipe = _accepted(base, change)
         if recipe is not None and recipe not in known and recipe not in found:
             found.append(recipe)
     return found
 
 
-def _moves(best: Recipe, factors: Sequence[Factor]) -> Iterator[tuple[Recipe, dict[str, Any]]]:
-    """Steps along one factor each."""
-    for factor in factors:
-        for level in factor.around(best.get(factor.name)):
-            yield best, {factor.name: level}
-
-
-def _both(reference: Recipe, one: Recipe, other: Recipe) -> tuple[Recipe, dict[str, Any]]:
-    """The changes of two recipes together; none where they change the same field."""
+def _joint_changes(reference: Recipe, one: Recipe, other: Recipe) -> dict[str, Any]:
+    """The changes of two recipes together; empty where they change the same field."""
     changes = [{name: pair[1] for name, pair in reference.differences(recipe).items()} for recipe in (one, other)]
-    return reference, {} if changes[0].keys() & changes[1].keys() else changes[0] | changes[1]
+    return {} if changes[0].keys() & changes[1].keys() else changes[0] | changes[1]
 
 
 def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:
-    """The changed recipe; None where the recipe, its schedule, loss or optimizer, or what it names refuses it."""
+    """The changed recipe; None where a run would refuse it."""
     try:
         recipe = base.but(changes)
         _check(recipe)
@@ -72,16 +68,17 @@ def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:
 
 
 def _check(recipe: Recipe) -> None:
-    """Raises ``ValueError`` where the schedule, the loss or the optimizer cannot be built."""
+    """Raise ``ValueError`` where the schedule, the loss or the optimizer cannot be built."""
     learning_rate(recipe)
-    teacher = (lambda images: images) if recipe.loss.teacher else None  # another network is not needed to see that
+    # The loss asks only whether there is a teacher, so a placeholder spares building another network.
+    teacher = (lambda images: images) if recipe.loss.teacher else None
     build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
     weights = [{"params": [nn.Parameter(torch.zeros(2, 2))]}]
     build_optimizer(groups=weights, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
 
 
 def _has_foreign_option(recipe: Recipe) -> bool:
-    """Whether it gives an option that only other models or optimizers have than its own."""
+    """Whether the recipe sets an option that its model or optimizer lacks and another one has."""
     for section, table in _CONSTRUCTORS.items():
         given = getattr(recipe, section).model_dump(exclude_none=True)
         if given["name"] in table:

@@ -10,7 +10,8 @@ import pytest
 import statsmodels.api as sm
 
 from assay.recipe.recipe import Recipe
-from assay.studies.effects import MainEffects, least_squares, main_effects
+from assay.studies.advice.effects import MainEffects, main_effects
+from assay.studies.advice.least_squares import least_squares
 from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row
 

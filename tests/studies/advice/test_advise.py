@@ -10,7 +10,8 @@ import pytest
 
 from assay.recipe.recipe import Recipe
 from assay.run.build import learning_rate
-from assay.studies.advice import Advice, advise, as_text
+from assay.studies.advice.advise import Advice, advise
+from assay.studies.advice.words import as_text
 from assay.studies.named import STUDIES
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
 from assay.training.losses import build_loss
@@ -116,7 +117,7 @@ def test_no_results_give_words_not_an_error(simulate: Simulate) -> None:
 def test_guesses_less_sure_than_the_rows_differ_are_none(simulate: Simulate) -> None:
     advice = advise(simulate(TRICKS, lambda _: 50.0))
     assert not advice.proposals
-    assert advice.why_none == "every guess is less sure than the tested rows differ"
+    assert advice.why_none == "every prediction is less certain than the range of the tested rows"
 
 
 def test_no_guess_is_less_sure_than_the_rows_differ(simulate: Simulate) -> None:

@@ -1,4 +1,4 @@
-"""What an untested recipe of a study might give: a smooth model of the accuracy, and how unsure it is."""
+"""A smooth model of a study's accuracy over its factors: what an untested recipe might give, and how uncertainly."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Kernel, Matern, WhiteKernel
 
 from assay.recipe.recipe import Recipe
-from assay.studies.effects import Floats, fit_blocks
-from assay.studies.factors import Factor
+from assay.studies.advice.factors import Factor
+from assay.studies.advice.least_squares import Floats, fit_blocks
 from assay.studies.results import RowResults
 
-_LENGTHS = (0.2, 5.0)  # tested levels are at most 1 apart
-_NOISE = (0.01, 1.0)  # variance over that of the rows' means, where it has to be guessed
-_INTERACTION = 0.25  # variance of what is no sum of effects, for each of an effect: most studies cannot tell it
+_LENGTHS = (0.2, 5.0)  # bounds: tested levels are at most 1 apart, so neither unrelated rows nor a flat line fit
+_NOISE = (0.01, 1.0)  # bounds of the noise's variance, over that of the rows' means, where no seed was repeated
+_INTERACTION = 0.25  # variance of the interactions over that of one effect: few studies have the rows to estimate it
+_JITTER = 1e-6  # keeps the covariance positive definite where rows have equal coordinates or no noise
+_LEAST_VARIANCE = 1e-12  # of a difference: rounding can make it negative, and 0 would be divided by
 
 
 class SumOfMaterns(Kernel):  # type: ignore[misc]  # sklearn has no types
-    """A sum of Matérn 5/2 kernels of height 1, each of some of the coordinates.
+    """A sum of Matérn 5/2 kernels of height 1, each over its own consecutive coordinates.
 
     Args:
-        lengths: of each kernel.
-        ends: where each kernel's coordinates end; they begin where the last one's ended.
+        lengths: the length scale of each kernel.
+        ends: for each kernel, the first coordinate that is no longer its own.
     """
 
     def __init__(self, lengths: Sequence[float] | Floats, ends: tuple[int, ...]) -> None:
@@ -38,11 +40,11 @@ class SumOfMaterns(Kernel):  # type: ignore[misc]  # sklearn has no types
 
     @property
     def hyperparameter_lengths(self) -> Hyperparameter:
-        """What the likelihood decides."""
+        """The length scales, which scikit-learn finds by this property's name and fits."""
         return Hyperparameter("lengths", "numeric", _LENGTHS, len(self.ends))
 
     def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:  # noqa: N803
-        """The covariance of X [n, coordinates] with Y, and its gradient by the lengths' logarithms if asked for."""
+        """Return the covariance of X ``[n, coordinates]`` with Y, and on request its gradient by the log lengths."""
         parts = [
             Matern(length, nu=2.5)(X[:, begin:end], None if Y is None else Y[:, begin:end], eval_gradient)
             for length, (begin, end) in zip(np.atleast_1d(self.lengths), pairwise([0, *self.ends]), strict=True)
@@ -52,11 +54,11 @@ class SumOfMaterns(Kernel):  # type: ignore[misc]  # sklearn has no types
         return np.sum([value for value, _ in parts], axis=0), np.concatenate([slope for _, slope in parts], axis=2)
 
     def diag(self, X: Floats) -> Floats:  # noqa: N803
-        """The variances at X."""
+        """Return the variances at X, ``[n]``."""
         return np.full(len(X), float(len(self.ends)))
 
     def is_stationary(self) -> bool:
-        """Only differences count."""
+        """Return True: only differences of coordinates count."""
         return True
 
 
@@ -67,9 +69,9 @@ class Guess:
     Attributes:
         accuracy: expected mean over seeds, in percent.
         deviation: standard deviation of that expectation, in percentage points.
-        probability: that it exceeds what the best tested row gives over many seeds.
-        gain: what it is expected to add to the best tested row, in percentage points, where that is kept if it is
-            the better one (the expected improvement of Jones, Schonlau & Welch 1998, eq. 15).
+        probability: in [0, 1], that its mean over many seeds exceeds that of the best tested row.
+        gain: expected improvement on the best tested row, in percentage points, which is kept where it is better
+            (Jones, Schonlau & Welch 1998, eq. 15).
     """
 
     accuracy: float
@@ -84,8 +86,8 @@ class Surrogate:
 
     Attributes:
         factors: the coordinates.
-        process: fitted to the means, less their own mean and over their own spread.
-        noise: of a row's mean in the process, as a variance, where the process had to guess it.
+        process: fitted to the standardised means.
+        noise: variance of a row's standardised mean where the process estimates it; 0 where the seeds tell it.
         centre: mean of the rows' means, in percent.
         spread: standard deviation of the rows' means, in percentage points.
     """
@@ -97,42 +99,43 @@ class Surrogate:
     spread: float
 
     def guess(self, recipe: Recipe, best: Recipe) -> Guess:
-        """What a recipe might give, and whether it beats the best tested one; both are taken without their noise."""
+        """Predict a recipe's accuracy and whether it beats the best tested one, both without the noise of seeds."""
         mean, covariance = self.process.predict(_encode(self.factors, [recipe, best]), return_cov=True)
-        covariance = covariance - self.noise * np.eye(2)
+        covariance = covariance - self.noise * np.eye(2)  # scikit-learn's white kernel counts as part of the function
         ahead = float(mean[0] - mean[1])
-        unsure = math.sqrt(max(float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), 1e-12))
-        probability = float(norm.cdf(ahead / unsure))
+        variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+        deviation = math.sqrt(max(variance, _LEAST_VARIANCE))
+        probability = float(norm.cdf(ahead / deviation))
         return Guess(
             accuracy=min(100.0, self.centre + self.spread * float(mean[0])),
             deviation=self.spread * math.sqrt(max(float(covariance[0, 0]), 0.0)),
             probability=probability,
-            gain=self.spread * (ahead * probability + unsure * float(norm.pdf(ahead / unsure))),
+            gain=self.spread * (ahead * probability + deviation * float(norm.pdf(ahead / deviation))),
         )
 
 
 def fit_surrogate(rows: Sequence[RowResults], factors: Sequence[Factor]) -> Surrogate:
-    """A Gaussian process: a smooth function of each factor, their sum, and a small one of all together.
+    """Fit a Gaussian process: the sum of a smooth function of each factor and a small one of all together.
 
-    That is the additive kernel of Duvenaud, Nickisch & Rasmussen (2011), of first and of full order, made of
+    The kernel is the additive one of Duvenaud, Nickisch & Rasmussen (2011), of first and of full order, made of
     Matérn 5/2 kernels (Rasmussen & Williams 2006, eq. 4.17). Height and lengths maximise the likelihood (eq. 5.8)
     within bounds that keep a few rows from being explained as unrelated to each other, or as all alike. The noise of
-    a row's mean is the seeds' variance, after rows and seeds are accounted for, over the number of its runs; where
-    no seed was repeated it is one more unknown of the likelihood.
+    a row's mean is the residual variance of rows and seeds over the number of its runs; where no row has several
+    seeds, the likelihood estimates it too.
 
     Args:
-        rows: with at least one result each; three or more.
+        rows: three or more, with at least one result each.
         factors: in which they differ; at least one.
     """
-    means = np.array([mean_of(row) for row in rows])
-    spread = float(means.std()) or 1.0
+    means = np.array([row.mean for row in rows])
+    spread = float(means.std()) or 1.0  # equal means: nothing to scale, and 0 would be divided by
     variance = fit_blocks(rows, np.eye(len(rows))).variance
     known = not math.isnan(variance)
     runs = np.array([len(row.results) for row in rows])
     kernel = _kernel(factors)
     process = GaussianProcessRegressor(
         kernel if known else kernel + WhiteKernel(0.05, _NOISE),
-        alpha=1e-6 + (variance / runs / spread**2 if known else np.zeros(len(rows))),
+        alpha=_JITTER + (variance / runs / spread**2 if known else np.zeros(len(rows))),
         n_restarts_optimizer=2,
         random_state=0,
     )
@@ -144,17 +147,12 @@ def fit_surrogate(rows: Sequence[RowResults], factors: Sequence[Factor]) -> Surr
 
 
 def _kernel(factors: Sequence[Factor]) -> Kernel:
-    """Height times the sum of a kernel along each factor and a smaller one of all coordinates."""
+    """A height times the sum of a kernel along each factor and a smaller one over all coordinates."""
     ends = tuple(accumulate(len(factor.encode(factor.levels[0])) for factor in factors))
     together = ConstantKernel(_INTERACTION, "fixed") * Matern(1.0, "fixed", nu=2.5)
     return ConstantKernel(1.0, (0.1, 100.0)) * (SumOfMaterns([1.0] * len(ends), ends) + together)
 
 
-def mean_of(row: RowResults) -> float:
-    """The mean accuracy of a row's runs, in percent."""
-    return float(np.mean([result.accuracy for result in row.results]))
-
-
 def _encode(factors: Sequence[Factor], recipes: Sequence[Recipe]) -> Floats:
-    """Coordinates [recipes, coordinates]."""
+    """Return the recipes' coordinates, ``[recipes, coordinates]``."""
     return np.array([[x for f in factors for x in f.encode(recipe.get(f.name))] for recipe in recipes])

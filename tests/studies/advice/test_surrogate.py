@@ -8,9 +8,9 @@ from scipy.optimize import approx_fprime
 from scipy.stats import norm
 
 from assay.recipe.recipe import Recipe
-from assay.studies.factors import find_factors
+from assay.studies.advice.factors import find_factors
+from assay.studies.advice.surrogate import SumOfMaterns, Surrogate, fit_surrogate
 from assay.studies.results import StudyResults
-from assay.studies.surrogate import SumOfMaterns, Surrogate, fit_surrogate
 
 Simulate = Callable[..., StudyResults]
 BASE = Recipe()
