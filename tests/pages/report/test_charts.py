@@ -12,7 +12,7 @@ import vl_convert
 
 from assay.analysis.errors.results import Bin, Calibration
 from assay.pages.report import charts, curves, error_charts
-from assay.pages.report.collect import RunPart
+from assay.pages.report.content import RunPart
 from assay.recipe.recipe import Recipe
 from assay.run.record import RunRecord
 
@@ -43,7 +43,7 @@ def test_long_curves_are_thinned_and_keep_their_ends_and_their_best() -> None:
     assert run["epochs"] == [*range(1, 722, 4), 723, *range(725, 1000, 4), 1000]
     assert run["train_loss"] == [0.5 if epoch == 723 else float(epoch) for epoch in run["epochs"]]
     assert curves.sampled(data) == "one epoch in 4, the last, and each curve's best"
-    assert "all values" not in curves.in_words(curves.MEASURES["loss"], data)
+    assert "all values" not in curves.in_words(curves.CHARTS["loss"], data)
     several = curves.curves([run_of("a", losses), run_of("b", [1.0])])
     assert curves.sampled(several).startswith("one epoch in 4 of the longest run")
     assert curves.sampled(several[1:]) == ""
@@ -104,8 +104,8 @@ def test_confusions_are_the_cells_that_are_not_empty() -> None:
 
 def test_a_chart_is_said_in_words() -> None:
     data = curves.curves([run_of("a", [2.0, 1.0]), run_of("b", [])])
-    said = curves.in_words(curves.MEASURES["loss"], data)
+    said = curves.in_words(curves.CHARTS["loss"], data)
     assert "A: train from 2 to 1" in said
     assert "B: no values yet" in said
     assert said.endswith("The table below has all values.")
-    assert "and 1 more run" in curves.in_words(curves.MEASURES["loss"], data, most=1)
+    assert "and 1 more run" in curves.in_words(curves.CHARTS["loss"], data, most=1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.pages.report.collect import _short_names
 from assay.pages.report.find import find_folders
+from assay.pages.report.names import shortest_names
 
 
 def make(folder: Path, file: str) -> Path:
@@ -42,4 +42,4 @@ def test_no_path_is_refused() -> None:
 
 def test_names_are_as_long_as_they_must_be(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("a/x", "b/x", "b/y")]
-    assert list(_short_names(folders).values()) == ["a/x", "b/x", "y"]
+    assert list(shortest_names(folders).values()) == ["a/x", "b/x", "y"]

@@ -15,9 +15,10 @@ from reading import Page
 from safetensors.numpy import save_file
 
 import assay
-from assay.pages.report import grids
+from assay.pages.report import origin
 from assay.pages.report.api import build_page
-from assay.pages.report.collect import RunPart, collect
+from assay.pages.report.collect import collect
+from assay.pages.report.content import RunPart
 from assay.pages.report.page import json_script, render, runtime
 from assay.run.record import RunRecord, read_scores
 from assay.studies.api import run_study
@@ -229,13 +230,14 @@ def test_names_that_are_not_utf_8_are_written_with_question_marks(copy_run: Copy
         ("/home/u/proj/cli.py", "/home/u/proj/cli.py train digits"),
         ("/home/u/proj/child.py", "/home/u/proj/child.py train digits"),
         (r"C:\assay\execution\child.py", ""),
+        ("/usr/lib/python3/site-packages/assay/studies/execution/child.py", ""),
         ("/x/ray/_private/workers/default_worker.py", ""),
     ],
 )
 def test_what_made_a_run(trained: Path, program: str, said: str) -> None:
     record = replace(RunRecord.read(trained), environment={"command": [program, "train", "digits"]})
-    assert grids.command(record) == said
-    assert grids.is_of_study(record) is (not said)
+    assert origin.command(record) == said
+    assert origin.is_of_study(record) is (not said)
 
 
 def test_without_the_images_there_are_no_galleries(copy_run: CopyRun, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The front door of the page; the command and the server call it too."""
+"""The report's functions for library users and for the command."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from assay.pages.report.page import render
 def build_page(
     paths: Sequence[str | Path], *, title: str = "", command: str = "", root: str | Path | None = None
 ) -> str:
-    """Runs and studies as one HTML page that asks for nothing from outside.
+    """Return runs and studies as one HTML page that loads nothing from outside.
 
     Args:
         paths: run folders, study folders, or folders that hold several of them.
-        title: of the page; by default made of the paths' names.
-        command: what makes the page again; stated at its end.
-        root: the folder that holds the named sets of images, for the galleries; by default where each run
-            found its own.
+        title: of the page; by default the names of the paths.
+        command: makes the page again; stated at its end.
+        root: the folder that holds the named sets of images, for the galleries; by default each run's own.
 
     Returns:
-        The HTML text. What a run or a study lacks is said in its place.
+        The HTML text. Where a run or a study lacks something, a remark says so.
 
     Raises:
         ValueError: one line; a path is neither a run, nor a study, nor a folder that holds one.
@@ -40,13 +39,13 @@ def report(
     command: str = "",
     root: str | Path | None = None,
 ) -> Path:
-    """Write the page that ``build_page`` makes, atomically.
+    """Write the page that ``build_page`` returns to the file ``out``, atomically.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: as ``build_page`` does; or ``out`` is a folder, or in none. Nothing is written then.
+        ValueError: as ``build_page`` does; or ``out`` is a folder, or its folder is missing. Nothing is written then.
     """
     file = Path(out).expanduser()
     check_place(file)

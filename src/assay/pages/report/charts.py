@@ -1,4 +1,4 @@
-"""What the charts of the page share: their colours, their plain style, and how numbers are rounded."""
+"""What the page's charts share: colours, a plain style, and the rounding of their numbers."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ COLOURS = (
 
 
 def palette(count: int) -> list[str]:
-    """So many colours that are told apart on white and on black: a chosen ten, or hues all around the circle."""
+    """Return colours that differ on white and on black: up to ten chosen ones, else hues all around the circle."""
     if count <= len(COLOURS):
         return list(COLOURS[:count])
+    # Neighbours on the wheel differ in lightness too.
     wheel = [colorsys.hls_to_rgb(place / count, 0.5 + 0.08 * (-1) ** place, 0.55) for place in range(count)]
     return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in wheel]
 
 
 def plain(chart: Any) -> Spec:
-    """The specification without an address or colours of its own: the page's styles dress it."""
+    """Return the chart's specification without colours of its own, which the page's styles set."""
     spec: Spec = chart.to_dict()
-    spec.pop("$schema", None)
+    spec.pop("$schema", None)  # an address outside, and the page names none
     font = "system-ui, sans-serif"
     spec["config"] = {
         "background": None,
@@ -45,5 +46,5 @@ def plain(chart: Any) -> Spec:
 
 
 def rounded(value: float) -> float | None:
-    """To five figures, which no screen shows more of."""
+    """Round to five figures, as many as a screen shows; return None for a number that is not finite."""
     return float(f"{value:.5g}") if math.isfinite(value) else None

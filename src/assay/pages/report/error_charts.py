@@ -1,4 +1,4 @@
-"""The charts of what a run got wrong: calibration and the confusion matrix, and the numbers that they draw."""
+"""The charts of what a run got wrong, calibration and the confusion matrix, with the numbers that they draw."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import altair as alt
 
 from assay.analysis.errors.results import Calibration
 from assay.pages.report.charts import COLOURS, Spec, plain, rounded
-from assay.pages.report.collect import RunPart
+from assay.pages.report.content import RunPart
 
 
 def calibration_rows(calibration: Calibration) -> list[dict[str, float | int]]:
-    """A row for each range of confidence that has answers: its ends, accuracy and confidence in percent, images."""
+    """Return a row for each range of confidence that has answers; ends, accuracy and confidence are in percent."""
     return [
         {
             "low": rounded(100 * one.low) or 0,
@@ -29,7 +29,7 @@ def calibration_rows(calibration: Calibration) -> list[dict[str, float | int]]:
 
 @cache
 def calibration_spec() -> Spec:
-    """Bars of accuracy over confidence, and the diagonal where both are equal; one for all runs."""
+    """Return the chart of accuracy over confidence, with the diagonal where both are equal; it serves all runs."""
     base = alt.Chart(alt.NamedData("rows"))
     tooltip = [
         alt.Tooltip("low:Q", title="confidence from (%)", format=".1f"),
@@ -53,7 +53,7 @@ def calibration_spec() -> Spec:
 
 
 def confusion_rows(run: RunPart) -> dict[str, Any]:
-    """The classes and the cells that are not 0, as label, answer and count."""
+    """Return the classes, their numbers of images, and the cells that are not 0 as ``[label, answer, count]``."""
     assert run.errors is not None
     assert run.confusion is not None
     counts = run.confusion
@@ -63,7 +63,7 @@ def confusion_rows(run: RunPart) -> dict[str, Any]:
 
 @cache
 def confusion_spec(classes: int) -> Spec:
-    """A square for each pair of classes, darker where the answer is more frequent among the label's images."""
+    """Return the chart with a square for each pair of classes, the darker the more of the label's images are in it."""
     axis = alt.Axis(labelOverlap=False, labelFontSize=8, labelLimit=90, grid=False)
     chart = (
         alt.Chart(alt.NamedData("rows"))

@@ -1,4 +1,4 @@
-"""Which runs and studies lie at the paths that a page is asked for."""
+"""The runs and the studies at the paths that a page is made of."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from pathlib import Path
 from assay.run.folder import RunFolder
 from assay.studies.folder import ASKED
 
-_DEEPEST = 2  # studies/runs/KEY below a folder of studies
+_DEEPEST = 2  # levels below a path: a folder of studies holds their runs as runs/KEY
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFolders:
     """The folders of runs and of studies, each once, in the order in which they were named."""
 
     runs: tuple[Path, ...]
     studies: tuple[Path, ...]
 
 
-def find_folders(paths: Sequence[str | Path]) -> Found:
-    """Runs and studies at the paths: each a run folder, a study folder, or a folder that holds several of them.
+def find_folders(paths: Sequence[str | Path]) -> FoundFolders:
+    """Find the runs and the studies at the paths.
+
+    Args:
+        paths: run folders, study folders, or folders that hold several of them.
 
     Raises:
         ValueError: one line; a path is none of these, or there is no path.
     """
     if not paths:
         raise ValueError("name a run folder, a study folder, or a folder that holds several of them")
-    places = [folder for path in paths for folder in _in(Path(path).expanduser())]
+    places = [folder for path in paths for folder in _find_in(Path(path).expanduser())]
+    # A run may be named itself and lie in a folder that is named too, or be reached by a link.
     unique = tuple({place.resolve(): place for place in places}.values())
-    return Found(tuple(filter(_is_run, unique)), tuple(filter(_is_study, unique)))
+    return FoundFolders(tuple(filter(_is_run, unique)), tuple(filter(_is_study, unique)))
 
 
-def _in(path: Path) -> list[Path]:
+def _find_in(path: Path) -> list[Path]:
     if not path.is_dir():
         raise ValueError(f"{path}: no such folder; expected a run, a study, or a folder that holds several of them")
     found = list(_walk(path, _DEEPEST))

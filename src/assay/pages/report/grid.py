@@ -1,9 +1,9 @@
-"""A table of the page: what every cell says, and by which number it is sorted."""
+"""A table of the page: the text of every cell, and the number by which it is sorted."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.studies.forms.columns import Column, Listing
@@ -16,11 +16,11 @@ class Cell:
     """A cell.
 
     Attributes:
-        text: what it says.
+        text: what the page shows.
         value: the number by which it is sorted; None sorts by the text.
-        link: the id of the part of the page that it leads to, if any.
-        warning: what must be said of the figure wherever it stands, if anything.
-        share: in [0, 1], drawn as a bar behind the text; None draws nothing.
+        link: the id of the part of the page that it leads to; empty for none.
+        warning: a reservation that is shown wherever the figure is; empty for none.
+        share: the length of a bar behind the text, in [0, 1]; None draws no bar.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
-    """A column's title; whether it holds numbers; what the title means, where it does not say so itself."""
+    """A column's title, whether it holds numbers, and an explanation of the title if it needs one."""
 
     title: str
     numeric: bool = True
@@ -48,16 +48,17 @@ class Grid:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def words(text: object) -> Cell:
-    """A cell of text."""
-    return Cell(str(text))
-
-
 def number(value: float | None, form: str = ",.0f", *, scale: int = 1, unit: str = "", warning: str = "") -> Cell:
-    """A cell of a number; of none, or one that is not finite, a dash that sorts last."""
+    """Return a cell of the scaled number, or a dash, which sorts last, if it is None or not finite."""
     if value is None or not math.isfinite(value):
         return Cell(MISSING)
     return Cell(f"{format(scale * value, form)}{unit}", scale * value, warning=warning)
+
+
+def percent(share: float | None, warning: str = "", *, bar: bool = False) -> Cell:
+    """Return a cell of a share in [0, 1] in percent, with a bar behind it if wanted."""
+    cell = number(share, ".2f", scale=100, unit=" %", warning=warning)
+    return replace(cell, warning=warning, share=share if bar else None)
 
 
 def from_listing(caption: str, listing: Listing[Any]) -> Grid:

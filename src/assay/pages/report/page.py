@@ -1,4 +1,4 @@
-"""From what a page says to its HTML text."""
+"""From the content of a page to its HTML text."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assay.pages.report import curves, error_charts, gallery, grids, pictures, study
-from assay.pages.report.collect import Report
+from assay.pages.report import curves, error_charts, error_grids, gallery, origin, pictures, run_grids, study
+from assay.pages.report.content import Report
 from assay.version import VERSION
 
 LARGEST_TABLE = 20
-"""Classes up to which a confusion matrix is a table; of more it is a chart, and a table of what is most frequent."""
+"""The most classes whose confusion matrix is a table; of more classes it is a chart."""
 
 
 def render(report: Report, template: str | Template = "page.html", **more: Any) -> str:
-    """The page's text; what cannot be written as UTF-8, such as parts of a file's name, becomes ``?``.
+    """Return the page's HTML text.
 
     Args:
-        report: what it says.
-        template: one of this package by its name, or any that extends ``page.html``.
+        report: the content.
+        template: the name of one of this package's templates, or any that extends ``page.html``.
         more: further values for the template.
     """
     values = {
@@ -33,38 +33,41 @@ def render(report: Report, template: str | Template = "page.html", **more: Any) 
         "curves": curve_data(report),
         "specs": _specs(report),
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "optimistic": any(run.record is not None and grids.is_optimistic(run.record) for run in report.runs),
+        "optimistic": any(run.record is not None and run_grids.warning_of(run.record) for run in report.runs),
     }
     text = environment().get_template(template).render(values | more)
+    # A file's name may hold bytes that are not UTF-8, which Python keeps as lone surrogates.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def curve_data(report: Report) -> dict[str, Any]:
-    """What the charts of curves draw, as the page's script takes it: the measures, and the runs' numbers.
+    """Return what the charts of curves draw, as static/charts.js takes it: the charts, and the runs' numbers.
 
-    ``sampled`` says which epochs there are; it is empty where there are all.
+    ``sampled`` says in words which epochs are there; it is empty if all are.
     """
-    measures = {
-        name: {"title": measure.title, "unit": measure.unit, "fields": dict(measure.fields)}
-        for name, measure in curves.MEASURES.items()
+    charts = {
+        name: {"title": chart.title, "unit": chart.unit, "fields": dict(chart.fields)}
+        for name, chart in curves.CHARTS.items()
     }
     runs = curves.curves(report.runs)
-    return {"measures": measures, "runs": runs, "sampled": curves.sampled(runs)}
+    return {"charts": charts, "runs": runs, "sampled": curves.sampled(runs)}
 
 
 @cache
 def environment() -> Environment:
-    """The templates, with everything escaped that is not marked as HTML."""
+    """Return the environment of the templates, in which all text that is not marked as HTML is escaped."""
     loader = PackageLoader("assay.pages.report")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["json_script"] = json_script
     made.globals |= {
-        "MEASURES": curves.MEASURES,
+        "CURVE_CHARTS": curves.CHARTS,
         "curve_in_words": curves.in_words,
         "error_charts": error_charts,
+        "error_grids": error_grids,
         "gallery": gallery,
-        "grids": grids,
+        "origin": origin,
         "pictures": pictures,
+        "run_grids": run_grids,
         "study_parts": study,
         "asset": asset,
         "runtime": runtime,
@@ -75,25 +78,25 @@ def environment() -> Environment:
 
 
 def json_script(values: Any) -> Markup:
-    """Values for a ``<script>`` of data: no text in them can end it, or begin a comment."""
+    """Return values as JSON for a ``<script>`` element; no text in them can end it or begin a comment."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"))
 
 
 @cache
 def asset(name: str) -> Markup:
-    """A file of this package's ``static`` folder, to stand within the page."""
+    """Return a file of this package's ``static`` folder, to be put into the page."""
     return Markup(resources.files("assay.pages.report").joinpath("static", name).read_text(encoding="utf-8"))
 
 
 @cache
 def runtime() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed in one script that asks for nothing from outside."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script that loads nothing."""
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _specs(report: Report) -> dict[str, Any]:
-    """Every chart's specification once, by the name under which the figures ask for it."""
+    """Return each chart's specification, under the name that the page's figures have for it."""
     specs: dict[str, Any] = curves.curve_specs(report.runs)
     specs["calibration"] = error_charts.calibration_spec()
     sizes = {len(run.confusion) for run in report.runs if run.confusion is not None}

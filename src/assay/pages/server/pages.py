@@ -17,7 +17,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from assay.analysis.errors.results import Errors
-from assay.pages.report.collect import Report, RunPart, StudyPart, collect
+from assay.pages.report.collect import collect
+from assay.pages.report.content import Report, RunPart, StudyPart
 from assay.pages.report.page import asset, curve_data, render, runtime
 from assay.pages.report.page import environment as report_environment
 from assay.pages.server.overview import Overview, StudyOverview

@@ -13,11 +13,11 @@ const assayCharts = (() => {
 
   const colourOf = (key) => data.runs.find((run) => run.key === key).colour;
 
-  // From columns to rows, for one measure.
-  const curveRows = (measure) => {
+  // From columns to rows, for one chart.
+  const curveRows = (chart) => {
     const rows = [];
     for (const run of shown()) {
-      for (const [split, field] of Object.entries(data.measures[measure].fields)) {
+      for (const [split, field] of Object.entries(data.charts[chart].fields)) {
         const values = run[field] ?? [];
         const alone = values.filter((value) => value !== null).length === 1;
         values.forEach((value, place) => {
@@ -111,7 +111,7 @@ const assayCharts = (() => {
     if (!row) return;
     const name = document.createElement("b");
     name.textContent = row.name;
-    const unit = data.measures[figure.dataset.spec].unit;
+    const unit = data.charts[figure.dataset.spec].unit;
     const words = `${row.split}${row.split && ", "}epoch ${row.epoch}: ${figures(row.value)} ${unit.length < 6 ? unit : ""}`;
     tip.replaceChildren(name, document.createElement("br"), words);
     if (row.note) tip.append(document.createElement("br"), row.note);
@@ -201,7 +201,7 @@ const assayCharts = (() => {
   };
 
   const curveTable = (figure) => {
-    const fields = Object.entries(data.measures[figure.dataset.spec].fields);
+    const fields = Object.entries(data.charts[figure.dataset.spec].fields);
     const columns = shown().flatMap((run) => fields.filter(([, field]) => run[field]).map(([split, field]) => ({
       title: split ? `${run.name}, ${split}` : run.name, values: new Map(run.epochs.map((epoch, place) => [epoch, run[field][place]])),
     })));

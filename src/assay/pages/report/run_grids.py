@@ -1,0 +1,134 @@
+"""The page's tables of runs: their results, recipes and environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.base.json_files import JsonObject
+from assay.pages.report.content import RunPart
+from assay.pages.report.grid import MISSING, Cell, Grid, Head, number, percent
+from assay.recipe.recipe import field_names
+from assay.run.record import RunRecord
+from assay.run.selection import SELECTION
+from assay.studies.forms.columns import quantity
+
+OPTIMISTIC = "epoch chosen on the test split: optimistic"
+_CHOSEN = {"held-out": "best held-out", "last": "last", "test": "best on the TEST split"}
+_SUMMARY = (
+    Head("run", numeric=False),
+    Head("recipe", numeric=False),
+    Head("test accuracy", hint="percent of the test images, of the chosen epoch"),
+    Head("test loss", hint="cross-entropy in nats"),
+    Head("held-out accuracy", hint="percent of the held-out images, of the chosen epoch"),
+    Head("held-out loss", hint="cross-entropy in nats"),
+    Head("epoch", hint="the chosen one, of those that were done"),
+    Head("chosen", numeric=False, hint="how the epoch is chosen"),
+    Head("seed"),
+    Head("parameters"),
+    Head("seconds", hint="of training"),
+    Head("images/s", hint="while training"),
+    Head("device", numeric=False),
+)
+
+
+def warning_of(record: RunRecord) -> str:
+    """Return the warning that belongs to the run's test figures; empty unless the test split chose the epoch."""
+    return OPTIMISTIC if record.recipe.train.select == "test" else ""
+
+
+def chosen_by(record: RunRecord) -> str:
+    """Return in words how the epoch is chosen."""
+    return str(record.summary.get("selection") or SELECTION[record.recipe.train.select])
+
+
+def headline(record: RunRecord) -> list[Cell]:
+    """Return what stands beside a run's name: the accuracy, if it is known, and the epoch."""
+    epoch = Cell(f"epoch {_epoch(record).text}")
+    for split, warning in (("test", warning_of(record)), ("held_out", "")):
+        if split in record.summary:
+            accuracy = percent(record.summary[split].get("accuracy"), warning)
+            return [accuracy, epoch] if accuracy.value is not None else [epoch]
+    return [epoch]
+
+
+def summary(runs: Sequence[RunPart]) -> Grid:
+    """Return a row for each run: its recipe, what it reached, how its epoch was chosen, what it took."""
+    return Grid("All runs", _SUMMARY, tuple(_summary_row(run) for run in runs))
+
+
+def differences(runs: Sequence[RunPart]) -> Grid | None:
+    """Return the recipes' fields in which the runs differ, with a column for each run; None if there are none."""
+    recipes = [(run.name, run.record.recipe.flat()) for run in runs if run.record is not None]
+    fields = [field for field in field_names() if len({repr(recipe.get(field)) for _, recipe in recipes}) > 1]
+    if not fields:
+        return None
+    heads = (Head("field", numeric=False), *(Head(name, numeric=False) for name, _ in recipes))
+    rows = tuple((Cell(field), *(Cell(str(recipe.get(field, MISSING))) for _, recipe in recipes)) for field in fields)
+    return Grid("Fields of the recipe in which the runs differ", heads, rows)
+
+
+def environment(record: RunRecord) -> Grid:
+    """Return the versions and the hardware."""
+    values = {key: value for key, value in record.environment.items() if key != "command" and value is not None}
+    rows = tuple((Cell(key), Cell(str(value))) for key, value in values.items())
+    return Grid("Environment", (Head("what", numeric=False), Head("value", numeric=False)), rows)
+
+
+def measures(record: RunRecord) -> Grid:
+    """Return what was measured at the end, on each split."""
+    rows = []
+    for split, warning in (("held_out", ""), ("test", warning_of(record))):
+        if split in record.summary:
+            figures = record.summary[split]
+            rows.append(
+                (
+                    Cell(split.replace("_", "-")),
+                    number(figures.get("images")),
+                    percent(figures.get("accuracy"), warning),
+                    percent(figures.get("top5"), warning),
+                    number(figures.get("loss"), ".4f", warning=warning),
+                )
+            )
+    heads = (Head("split", numeric=False), Head("images"), Head("accuracy"), Head("top-5"), Head("loss (nats)"))
+    return Grid("Measured at the end, of the chosen epoch", heads, tuple(rows))
+
+
+def _summary_row(run: RunPart) -> tuple[Cell, ...]:
+    record = run.record
+    if record is None:
+        return (Cell(run.name, link=run.key), Cell("cannot be read"), *[Cell(MISSING)] * (len(_SUMMARY) - 2))
+    end, about = record.summary, record.environment
+    test, held_out = end.get("test", {}), _held_out(record)
+    parameters = end.get("parameters", about.get("parameters"))
+    return (
+        Cell(run.name, link=run.key),
+        Cell(f"{record.recipe.model.name} on {record.recipe.data.name}"),
+        percent(test.get("accuracy"), warning_of(record)),
+        number(test.get("loss"), ".4f", warning=warning_of(record)),
+        percent(held_out.get("accuracy")),
+        number(held_out.get("loss"), ".4f"),
+        _epoch(record),
+        Cell(_CHOSEN[record.recipe.train.select]),
+        number(record.recipe.train.seed, "d"),
+        Cell(MISSING if parameters is None else quantity(parameters), parameters),
+        number(end.get("seconds") or sum(row.get("seconds") or 0 for row in record.timings), ",.1f"),
+        number(end.get("images_per_second")),
+        Cell(str(about.get("accelerator") or about.get("device") or MISSING)),
+    )
+
+
+def _held_out(record: RunRecord) -> Mapping[str, Any]:
+    """Return the held-out figures of the chosen epoch, or of the last epoch so far of a run that has not finished."""
+    if record.summary.get("held_out") or record.summary.get("status") == "finished":
+        return record.summary.get("held_out") or {}
+    last: JsonObject = record.metrics[-1] if record.metrics else {}
+    return {"accuracy": last.get("held_out_accuracy"), "loss": last.get("held_out_loss")}
+
+
+def _epoch(record: RunRecord) -> Cell:
+    """Return which epoch was chosen, or how far the run is."""
+    done, status = len(record.metrics), record.summary.get("status")
+    if status == "finished":
+        return number(record.summary.get("epoch"), "d", unit=f" of {done}")
+    return number(done, "d", unit=f" of {record.recipe.train.epochs}, {status or 'unfinished'}")
