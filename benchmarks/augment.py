@@ -23,8 +23,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from assay.base.registry import choose
-from assay.data.augment import Draw, build_augmentations
+from assay.data.augment.build import build_augmentations
 from assay.data.augment.colour import IMAGENET_EIGENVALUES, IMAGENET_EIGENVECTORS
+from assay.data.augment.draw import Draw
+from assay.data.augment.strengths import Strengths
 from assay.data.dataset import MemoryDataset
 
 LIGHT, HEAVY = 5.0, 2.0  # the ratios that are aimed at
@@ -141,7 +143,7 @@ def compare(name: str, row: Row, images: Tensor, options: argparse.Namespace) ->
 
 def ours(row: Row, images: Tensor, options: argparse.Namespace) -> float:
     """Images per second of whole batches, their gathering included."""
-    augmentations, generator = build_augmentations(**row.fields), Generator().manual_seed(0)
+    augmentations, generator = build_augmentations(Strengths(**row.fields)), Generator().manual_seed(0)
     dataset = MemoryDataset(images, torch.zeros(len(images), dtype=torch.int64), [""] * len(images))
 
     def epoch() -> None:

@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.testing import assert_close
 from torchvision.transforms import v2
 
-from assay.data.augment import Draw, build_augmentations
+from assay.data.augment.build import build_augmentations
+from assay.data.augment.draw import Draw
+from assay.data.augment.strengths import Strengths
 from assay.data.batches import EvaluationBatches, TrainBatches, _mix
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
@@ -39,7 +41,7 @@ def noise() -> MemoryDataset:
 
 
 def batches(dataset: MemoryDataset, seed: int = 0, size: int = 8) -> TrainBatches:
-    augmentations = build_augmentations(crop=1, flip=0.5)
+    augmentations = build_augmentations(Strengths(crop=1, flip=0.5))
     return TrainBatches(dataset, size, PLAIN, augmentations=augmentations, seed=seed)
 
 
@@ -157,7 +159,7 @@ def test_streamed_and_in_memory_train_on_the_same_bits(tmp_path: Path, make_fold
     stream = StreamedDataset(split.images, labels, Preprocessing(1, 4, 4), CPU, 0)
     memory = MemoryDataset(torch.from_numpy(pixels), labels, split.images.names)
     made = [
-        list(TrainBatches(data, 4, PLAIN, augmentations=build_augmentations(crop=1), seed=2).epoch(1, 1))
+        list(TrainBatches(data, 4, PLAIN, augmentations=build_augmentations(Strengths(crop=1)), seed=2).epoch(1, 1))
         for data in (stream, memory)
     ]
     assert len(made[0]) == 1
@@ -170,7 +172,7 @@ def test_order_and_draws_are_those_of_the_formula() -> None:
     rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(_mix(3, 2)))[8:16]
     draw = Draw(torch.Generator().manual_seed(_mix(3, 2, 1)), 2, rows)
     pixels = noise().images[rows]
-    for augment in build_augmentations(crop=1, flip=0.5):
+    for augment in build_augmentations(Strengths(crop=1, flip=0.5)):
         pixels = augment(pixels, draw)
     assert torch.equal(labels, rows)
     assert torch.equal(images, PLAIN(pixels))
@@ -274,7 +276,7 @@ def test_evaluation_sees_every_image_once_in_order(size: int) -> None:
 
 
 def test_augmented_evaluation_has_one_draw_for_each_image() -> None:
-    augmentations = build_augmentations(crop=1, flip=0.5)
+    augmentations = build_augmentations(Strengths(crop=1, flip=0.5))
     plain = list(EvaluationBatches(noise(), 8, PLAIN))
     made = EvaluationBatches(noise(), 8, PLAIN, augmentations=augmentations, seed=4)
     first, again = list(made), list(made)

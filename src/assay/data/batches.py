@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from assay.data.augment import Augmentation, Draw, Mix, one_hot
+from assay.data.augment.draw import Augmentation, Draw
+from assay.data.augment.mix import Mix, one_hot
 from assay.data.dataset import Dataset
 from assay.data.preprocess import Normalize
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from assay.base.registry import nearest
+from assay.base.strict_model import StrictModel
 from assay.base.strict_yaml import parse_yaml
 from assay.recipe.sections import (
     AugmentSection,
@@ -20,14 +21,13 @@ from assay.recipe.sections import (
     OptimSection,
     ProbeSection,
     ScheduleSection,
-    Section,
     TestSection,
     TrainSection,
     TransferSection,
 )
 
 
-class Recipe(Section):
+class Recipe(StrictModel):
     """All that decides how a model is trained; equal recipes give equal runs."""
 
     data: DataSection = DataSection()
@@ -200,7 +200,7 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def _sections() -> dict[str, type[Section]]:
+def _sections() -> dict[str, type[StrictModel]]:
     annotations = {name: info.annotation for name, info in Recipe.model_fields.items()}
     return {name: kind for name, kind in annotations.items() if isinstance(kind, type)}
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from assay.classifier.evaluation import batch_size
-from assay.data.augment import Augmentation, Strengths, build_augmentations, build_mixes
+from assay.data.augment.build import build_augmentations
+from assay.data.augment.draw import Augmentation
+from assay.data.augment.mix import build_mixes
 from assay.data.augment.streamed import build_transform
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.dataset import Dataset, StreamedDataset
@@ -99,10 +101,9 @@ def _augmented(
     """The split's images, and the changes to whole batches of them; streamed images are changed one by one instead."""
     if not _is_augmented(section, split):
         return dataset, []
-    fields = section.model_dump(exclude={"where", "mixup", "cutmix"})
-    Strengths(**fields).check_channels(how.channels)
-    changes = build_augmentations(**fields)
+    changes = build_augmentations(section)
+    section.check_channels(how.channels)
     if not changes or not isinstance(dataset, StreamedDataset):
         return dataset, changes
-    transform = build_transform(how.stored, square=how.square, interpolation=how.interpolation, **fields)
+    transform = build_transform(how.stored, section, square=how.square, interpolation=how.interpolation)
     return dataset.with_transform(transform), []

@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from assay.data.augment.draw import uniform
 from assay.data.augment.selection import Change, by_kind, pick, truncated
+from assay.data.augment.strengths import need_colour
 
 # Of ImageNet's RGB pixels in [0, 1], as the torch ResNet training code (fb.resnet.torch) gives them.
 IMAGENET_EIGENVALUES = (0.2175, 0.0188, 0.0045)
@@ -47,7 +48,7 @@ def jitter_colours(
     Raises:
         ValueError: saturation or hue of images with one channel.
     """
-    _need_colour(images, saturation=saturation, hue=hue)
+    need_colour(images.shape[1], saturation=saturation, hue=hue)
     widths = (brightness, contrast, saturation, hue)
     factors = draw_factors(len(images), generator, widths)
     changes = list(compress(_JITTERS, widths))
@@ -145,7 +146,7 @@ def add_pca_noise(
     Raises:
         ValueError: the images have one channel.
     """
-    _need_colour(images, pca_noise=std)
+    need_colour(images.shape[1], pca_noise=std)
     weights = torch.randn(len(images), 3, generator=generator, device=images.device) * std
     axes = torch.tensor(eigenvectors, device=images.device) * torch.tensor(eigenvalues, device=images.device)
     return add_colours(images, weights @ axes.T * 255)
@@ -163,7 +164,7 @@ def grey_at_random(images: Tensor, generator: Generator, *, probability: float) 
     Raises:
         ValueError: the images have one channel.
     """
-    _need_colour(images, grayscale=probability)
+    need_colour(images.shape[1], grayscale=probability)
     chosen = torch.rand(len(images), generator=generator, device=images.device) < probability
     return greyed(images, chosen)
 
@@ -191,9 +192,3 @@ def _blended(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
 
 def _per_image(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
-
-
-def _need_colour(images: Tensor, **strengths: float) -> None:
-    if images.shape[1] != 3 and any(strengths.values()):
-        field = next(compress(strengths, strengths.values()))
-        raise ValueError(f"augment.{field} needs colour images, these have {images.shape[1]} channel")

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Generator, Tensor
 from torchvision.transforms import v2
 
-from assay.base.registry import choose
 from assay.data.augment.colour import add_pca_noise
 from assay.data.augment.erase import cut_out
 from assay.data.augment.strengths import Strengths
@@ -27,7 +25,7 @@ Transform = Callable[[Image.Image], Tensor]
 
 
 def build_transform(
-    size: int, *, square: Reshape | None = None, interpolation: str = "bilinear", **fields: Any
+    size: int, strengths: Strengths, *, square: Reshape | None = None, interpolation: str = "bilinear"
 ) -> Transform:
     """From a decoded image to augmented pixels; it can be sent to worker processes.
 
@@ -36,38 +34,42 @@ def build_transform(
 
     Args:
         size: side of the square in pixels.
+        strengths: of the augmentations, with the same meaning and order as in ``build_augmentations``.
         square: makes the square of a whole image, where there is no resized crop; the default is
             ``Preprocessing.square`` without a crop.
         interpolation: ``bilinear`` or ``bicubic``, the way a resized crop is scaled.
-        **fields: as in ``Strengths``, with the same meaning and the same order as in
-            ``build_augmentations``.
 
     Returns:
         a function of an upright RGB or grayscale image to uint8 ``[C, size, size]``.
 
     Raises:
-        ValueError: a field that does not go with this kind of set, or two that contradict each other.
+        ValueError: a strength does not go with this kind of set, or two contradict each other.
     """
-    its = Strengths(**fields)
-    if its.alternate_flip:
+    strengths.check()
+    if strengths.alternate_flip:
         raise ValueError(
             "augment.alternate_flip needs a set that is held in memory: "
             "a worker that decodes knows neither the epoch nor the image's number; use augment.flip 0.5"
         )
     square = square or Preprocessing(channels=3, stored=size, size=size).square
     how = v2.InterpolationMode(interpolation)
-    begin = v2.RandomResizedCrop(size, (its.resized_crop, 1.0), interpolation=how) if its.resized_crop else square
-    transform: Transform = v2.Compose([begin, v2.PILToTensor(), *_changes(size, its)])
+    smallest = strengths.resized_crop
+    begin = v2.RandomResizedCrop(size, (smallest, 1.0), interpolation=how) if smallest else square
+    transform: Transform = v2.Compose([begin, v2.PILToTensor(), *_changes(size, strengths)])
     return transform
 
 
 def _changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
+    policies: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
+        "trivial": v2.TrivialAugmentWide,
+        "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),
+    }
     table: list[tuple[object, Callable[[], Callable[[Tensor], Tensor]]]] = [
         (its.crop, lambda: v2.RandomCrop(size, padding=its.crop)),
         (its.translate, lambda: v2.RandomCrop(size, padding=its.translate)),  # the same, as in shift_at_random
         (its.flip, lambda: v2.RandomHorizontalFlip(its.flip)),
         (its.rotation, lambda: v2.RandomRotation(its.rotation)),
-        (its.policy, lambda: _policy(its)),
+        (its.policy, policies[its.policy or "trivial"]),
         (its.jitter, lambda: v2.ColorJitter(**its.jitter)),
         (its.pca_noise, lambda: OneByOne(partial(add_pca_noise, std=its.pca_noise))),
         (its.grayscale, lambda: v2.RandomGrayscale(its.grayscale)),
@@ -75,14 +77,6 @@ def _changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
         (its.cutout, lambda: OneByOne(partial(cut_out, side=its.cutout))),
     ]
     return [make() for strength, make in table if strength]
-
-
-def _policy(its: Strengths) -> Callable[[Tensor], Tensor]:
-    policies: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
-        "trivial": v2.TrivialAugmentWide,
-        "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),
-    }
-    return choose("augment.policy", its.policy or "trivial", policies)()
 
 
 @dataclass(frozen=True)

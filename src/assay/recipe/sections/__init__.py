@@ -6,7 +6,6 @@ refused when the run is built, never ignored.
 """
 
 from assay.recipe.sections.augment import AugmentSection
-from assay.recipe.sections.base import Section
 from assay.recipe.sections.data import DataSection
 from assay.recipe.sections.loss import LossSection
 from assay.recipe.sections.model import ModelSection
@@ -25,7 +24,6 @@ __all__ = [
     "OptimSection",
     "ProbeSection",
     "ScheduleSection",
-    "Section",
     "TestSection",
     "TrainSection",
     "TransferSection",

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Fraction, Section
+from assay.base.strict_model import Count, Fraction, StrictModel
 
 
-class DataSection(Section):
+class DataSection(StrictModel):
     """Which images, how they are split, and the size that the network sees."""
 
     name: str = "digits"

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Fraction, Positive, Section
+from assay.base.strict_model import Fraction, Positive, StrictModel
 
 
-class LossSection(Section):
+class LossSection(StrictModel):
     """What the training minimises."""
 
     name: Literal["cross-entropy", "double-softmax"] = "cross-entropy"

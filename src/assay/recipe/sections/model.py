@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from assay.recipe.sections.base import Count, Fraction, Section
+from assay.base.strict_model import Count, Fraction, StrictModel
 
 
-class ModelSection(Section):
+class ModelSection(StrictModel):
     """The architecture. Fields left at None take the architecture's own value."""
 
     name: str = "simple-cnn"

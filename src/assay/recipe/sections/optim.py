@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Fraction, Positive, Section
+from assay.base.strict_model import Count, Fraction, Positive, StrictModel
 
 
-class OptimSection(Section):
+class OptimSection(StrictModel):
     """The optimizer. Fields left at None take torch's own value."""
 
     name: Literal["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "lars", "muon"] = "sgd"

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Positive, Section
+from assay.base.strict_model import Count, Positive, StrictModel
 
 Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
 
 
-class ProbeSection(Section):
+class ProbeSection(StrictModel):
     """What is measured of the loss's surface while the network trains; nothing of it changes the training."""
 
     every: Count | None = None

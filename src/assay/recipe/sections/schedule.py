@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Positive, Section
+from assay.base.strict_model import Count, Positive, StrictModel
 
 Factor = Annotated[float, Field(ge=0, le=1)]
 
 
-class ScheduleSection(Section):
+class ScheduleSection(StrictModel):
     """The learning rate over time, as a factor on ``optim.lr``."""
 
     name: Literal[

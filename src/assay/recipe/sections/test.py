@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from assay.recipe.sections.base import Section
+from assay.base.strict_model import StrictModel
 
 
-class TestSection(Section):
+class TestSection(StrictModel):
     """How the trained network is asked about test images."""
 
     __test__: ClassVar[bool] = False  # its name begins as that of a class of tests does

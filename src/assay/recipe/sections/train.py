@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Section
+from assay.base.strict_model import Count, StrictModel
 
 
-class TrainSection(Section):
+class TrainSection(StrictModel):
     """How long, how many at a time, from which seed, and on what."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from assay.recipe.sections.base import Count, Section
+from assay.base.strict_model import Count, StrictModel
 
 
-class TransferSection(Section):
+class TransferSection(StrictModel):
     """Fine-tuning: what of the network learns when, and how fast."""
 
     freeze: Literal["none", "body", "gradual"] = "none"

@@ -1,4 +1,4 @@
-"""What all sections share: frozen, typed, and strict about names and ranges."""
+"""What typed groups of fields share: frozen, and strict about names and ranges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Section(BaseModel):
+class StrictModel(BaseModel):
     """A frozen group of fields; unknown ones are refused, and infinities are out of every range."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        coerce_numbers_to_str=True,
+        use_attribute_docstrings=True,  # a field's docstring is its help on the command line
+        coerce_numbers_to_str=True,  # a folder may be called 2024
     )
