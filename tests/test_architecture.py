@@ -37,6 +37,11 @@ print(sorted({"torch", "numpy", "matplotlib", "pyarrow", "sklearn"} & set(sys.mo
     assert result.stderr.strip() == "[]"
 
 
+def test_recipes_need_neither_torch_nor_numpy() -> None:
+    code = "import sys, assay.recipe.named; print(sorted({'torch', 'numpy'} & set(sys.modules)))"
+    assert python(code).strip() == "[]"
+
+
 def test_every_public_name_is_there() -> None:
     import assay
 
