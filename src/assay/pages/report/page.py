@@ -84,9 +84,9 @@ def json_script(values: Any) -> Markup:
 
 
 @cache
-def asset(name: str) -> Markup:
-    """Return a file of this package's ``static`` folder, to be put into the page."""
-    return Markup(resources.files("assay.pages.report").joinpath("static", name).read_text(encoding="utf-8"))
+def asset(name: str, package: str = "assay.pages.report") -> Markup:
+    """Return a file of a package's ``static`` folder, to be put into the page."""
+    return Markup(resources.files(package).joinpath("static", name).read_text(encoding="utf-8"))
 
 
 @cache

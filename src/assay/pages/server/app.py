@@ -1,4 +1,4 @@
-"""The pages over a folder of runs, and what they ask for."""
+"""The web application: pages over a folder of runs, and the JSON that the pages load."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from assay.pages.server.models import Models, RefusedImageError
 from assay.pages.server.overview import Overviews
 from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
 
-MOST_COMPARED = 20
+MOST_COMPARED = 20  # runs on a page
 
 
 def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "auto") -> ASGIApp:
-    """The application over a folder of runs and studies.
+    """Return the application over a folder of runs and studies.
 
     Args:
-        folder: that holds them, at any depth.
-        host: that the server listens on: one of the names that it answers to.
-        device: of predictions: ``auto``, ``cpu``, ``cuda``...
+        folder: holds them, at any depth.
+        host: that the server listens on.
+        device: for predictions: ``auto``, ``cpu``, ``cuda``...
 
     Raises:
-        ValueError: no such folder or device.
+        ValueError: there is no such folder or device.
     """
     served = ServedFolder.open(Path(folder))
     site = Site(served, Models(device), Overviews(served.hide))
@@ -52,53 +52,54 @@ def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "aut
         Route("/api/predict", site.predict, methods=["POST"]),
         Mount("/static", StaticFiles(packages=[("assay.pages.report", "static"), ("assay.pages.server", "static")])),
     ]
+    # Exception itself, so that an error of the server is one line too, and without a place on this machine.
     foreseen = (HTTPException, UnknownNameError, ClientDisconnect, ValueError, OSError, Exception)
     return Guard(Starlette(routes=routes, exception_handlers=dict.fromkeys(foreseen, site.refuse)), host)
 
 
 @dataclass(frozen=True)
 class Site:
-    """Answers from a folder of runs."""
+    """The pages and answers over a folder of runs."""
 
     folder: ServedFolder
     models: Models
     overviews: Overviews
 
     def list_page(self, _request: Request) -> Response:
-        """All runs and studies."""
+        """Return the page of all runs and studies."""
         runs = self.overviews.of_all(self.folder.find("run"))
         studies = [self.overviews.of_study(name, folder) for name, folder in self.folder.find("study").items()]
         return HTMLResponse(pages.list_page(self.folder.root.name, runs, studies))
 
     def run_page(self, request: Request) -> Response:
-        """A run."""
+        """Return the page of a run."""
         return self._report([request.path_params["name"]])
 
     def compare_page(self, request: Request) -> Response:
-        """Several runs side by side: ``?run=a&run=b``."""
-        return self._report(_asked(request))
+        """Return the page of several runs side by side: ``?run=a&run=b``."""
+        return self._report(_names_in(request))
 
     def study_page(self, request: Request) -> Response:
-        """A study."""
+        """Return the page of a study."""
         name = request.path_params["name"]
         return _as_page(pages.report_page({name: self.folder.look_up("study", name)}, name, self.folder.hide))
 
     def show_curves(self, request: Request) -> Response:
-        """The curves of the runs ``?run=a&run=b``, and which of them train, and how they stand, in words."""
-        folders = self._runs(_asked(request))
+        """Return the curves of the runs ``?run=a&run=b``, which of them train, and their progress in words."""
+        folders = self._runs(_names_in(request))
         return JSONResponse({**pages.standing(self._training(folders)), "curves": pages.curves(folders)})
 
     def predict_page(self, request: Request) -> Response:
-        """Choose a model and drop an image."""
+        """Return the page on which a model is chosen and an image dropped."""
         chosen = request.query_params.get("model", "")
         return HTMLResponse(pages.predict_page(list(self._models()), chosen, LARGEST_UPLOAD))
 
     def list_runs(self, _request: Request) -> Response:
-        """How all runs stand."""
+        """Return the overviews of all runs."""
         return JSONResponse([one.to_dict() for one in self.overviews.of_all(self.folder.find("run"))])
 
     async def predict(self, request: Request) -> Response:
-        """What a model says of an image: a form with ``model``, a run's name, and ``image``, a file."""
+        """Return a model's prediction; the request is a form with ``model``, a run's name, and ``image``, a file."""
         streamed = Request(request.scope, limited(request.receive))
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
@@ -110,7 +111,7 @@ class Site:
         return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
 
     async def refuse(self, request: Request, error: Exception) -> Response:
-        """An error as one line: JSON for the pages' own questions, text for a reader."""
+        """Return an error as one line: as JSON to the pages' scripts, as text to a reader."""
         status, text = _status_and_text(error)
         line = self.folder.hide(text)
         headers = getattr(error, "headers", None)
@@ -132,7 +133,7 @@ class Site:
         return self.models.ask(look_up("model", name, self._models()), content, image).to_dict()
 
     def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
-        """How each of the runs that train stands, in words."""
+        """Return in words how far each run is that trains, by name."""
         views = [self.overviews.of(name, folder) for name, folder in folders.items()]
         return {
             one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}"
@@ -141,7 +142,7 @@ class Site:
         }
 
     def _models(self) -> dict[str, Path]:
-        """The finished runs that have left a model."""
+        """Return the folders of the finished runs that have a model, by name."""
         return {
             name: folder
             for name, folder in self.folder.find("run").items()
@@ -149,8 +150,8 @@ class Site:
         }
 
 
-def _asked(request: Request) -> list[str]:
-    """The runs that an address names."""
+def _names_in(request: Request) -> list[str]:
+    """Return the runs that an address names."""
     names = list(dict.fromkeys(request.query_params.getlist("run")))
     if not 1 <= len(names) <= MOST_COMPARED:
         raise HTTPException(400, f"name 1 to {MOST_COMPARED} runs: ?run=a&run=b")

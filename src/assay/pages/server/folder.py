@@ -1,4 +1,4 @@
-"""What lies in the served folder: runs and studies by name. A name is looked up here, and never joined to a path."""
+"""The served folder: runs and studies by name. A name is looked up in a list, and never joined to a path."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ from assay.base.registry import nearest
 from assay.studies.folder import ASKED, store_of
 
 Kind = Literal["run", "study"]
-_MOST_NAMED = 20
-_MOST_ECHOED = 200  # letters of a name
-_KEY = re.compile(r"[0-9a-f]{16}")
+_MOST_NAMED = 20  # names in an error's text
+_MOST_ECHOED = 200  # letters of an unknown name in an error's text
+_KEY = re.compile(r"[0-9a-f]{16}")  # the only names of runs that a study can have
 
 
 class UnknownNameError(LookupError):
-    """There is nothing of that name in the folder."""
+    """Nothing in the folder has the name."""
 
 
 @dataclass(frozen=True)
 class ServedFolder:
     """A folder of runs and studies.
 
-    Links are not followed, and a run or a study from which a link leads outside, or in a circle, is left out.
+    Links are not followed. A run or a study that holds a link to a place outside, or in a circle, is left out, so that
+    no file outside can be read.
 
     Attributes:
-        root: as it is when all links are resolved.
+        root: the folder's path with all links resolved.
     """
 
     root: Path
 
     @classmethod
     def open(cls, path: Path) -> ServedFolder:
-        """Raises ``ValueError`` where there is no such folder."""
+        """Return the folder at a path; raise ``ValueError`` if there is none."""
         root = Path(os.path.realpath(path.expanduser()))
         if not root.is_dir():
             raise ValueError(f"{path}: no such folder of runs")
         return cls(root)
 
     def find(self, kind: Kind) -> dict[str, Path]:
-        """All runs or all studies, sorted: the path inside the folder, with ``/`` between its parts, to the folder."""
+        """Return the folders of all runs or all studies, sorted by name, which is the path inside the served folder."""
         return dict(sorted((self._name(folder), folder) for found, folder in self._walk() if found == kind))
 
     def look_up(self, kind: Kind, name: str) -> Path:
-        """The folder of the run or study of that name; raises ``UnknownNameError``."""
+        """Return the folder of the run or study with that name; raise ``UnknownNameError`` if there is none."""
         return look_up(kind, name, self.find(kind))
 
     def hide(self, text: str) -> str:
-        """A message in one line, without the place of the folder on this machine."""
+        """Return a message as one line that does not tell where on this machine the folder is."""
         return " ".join(text.replace(f"{self.root}{os.sep}", "").replace(str(self.root), self.root.name).split())
 
     def _walk(self) -> Iterator[tuple[Kind, Path]]:
@@ -60,7 +61,7 @@ class ServedFolder:
             folder = Path(place)
             folders[:] = [name for name in folders if not name.startswith(".") and _has_address(name)]
             if "recipe.yaml" in files:
-                folders.clear()  # what lies in a run folder belongs to the run
+                folders.clear()  # folders below a run belong to it
                 if self._holds_all(folder):
                     yield "run", folder
             elif ASKED in files:
@@ -72,12 +73,12 @@ class ServedFolder:
         return self.root.name if folder == self.root else folder.relative_to(self.root).as_posix()
 
     def _holds_all(self, folder: Path) -> bool:
-        """Whether every link below leads to a place inside the served folder."""
+        """Return whether all links below lead to places inside the served folder."""
         paths = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
         return all(self._leads_inside(path) for path in paths if path.is_symlink())
 
     def _holds_runs_of(self, study: Path) -> bool:
-        """Whether the runs that a study names lie inside too: they are beside it, under keys that it names itself."""
+        """Return whether the runs that a study names lie inside too; the study's file could name any path."""
         store, keys = store_of(study.parent).root, _keys(study)
         if not all(_KEY.fullmatch(key) for key in keys):
             return False
@@ -86,18 +87,18 @@ class ServedFolder:
         return inside and all(self._holds_all(run) for run in runs)
 
     def _leads_inside(self, path: Path) -> bool:
-        """Whether it, or what will once be there, lies in the served folder; what links in a circle lies nowhere."""
+        """Return whether the path leads inside the served folder, existing or not; a circle of links does not."""
         try:
             real = os.path.realpath(path, strict=True)
-        except FileNotFoundError:
+        except FileNotFoundError:  # a run that has not begun
             real = os.path.realpath(path)
-        except OSError:
+        except OSError:  # a circle of links
             return False
         return Path(real).is_relative_to(self.root)
 
 
 def _keys(study: Path) -> list[str]:
-    """Of the runs that a study names; none where it is damaged, for then no run of it is read."""
+    """Return the keys of a study's runs; none if its file is damaged, because then no run of it is read."""
     try:
         return [str(key) for row in read_json(study / ASKED)["rows"] for key in row["runs"].values()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -105,18 +106,15 @@ def _keys(study: Path) -> list[str]:
 
 
 def look_up(kind: str, name: str, found: Mapping[str, Path]) -> Path:
-    """``found[name]``; raises ``UnknownNameError`` with the nearest name."""
+    """Return ``found[name]``, or raise ``UnknownNameError`` with the nearest name."""
     if name not in found:
-        asked = name if len(name) <= _MOST_ECHOED else f"{name[:_MOST_ECHOED]}…"
-        hint = (
-            nearest(asked, found)
-            if 0 < len(found) <= _MOST_NAMED
-            else f"the list of runs names the {len(found)} there are"
-        )
-        raise UnknownNameError(f"no {kind} {asked!r} here: {hint}")
+        echoed = name if len(name) <= _MOST_ECHOED else f"{name[:_MOST_ECHOED]}…"
+        is_short = 0 < len(found) <= _MOST_NAMED
+        hint = nearest(echoed, found) if is_short else f"the list of runs names the {len(found)} there are"
+        raise UnknownNameError(f"no {kind} {echoed!r} here: {hint}")
     return found[name]
 
 
 def _has_address(name: str) -> bool:
-    """Whether a browser could ask for it: not for bytes that are not UTF-8, nor for several lines."""
+    """Return whether an address can hold the name: not if it has a line break, or bytes that are not UTF-8."""
     return "\n" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)

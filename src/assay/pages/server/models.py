@@ -1,4 +1,4 @@
-"""Answers for one image: the most probable classes, and for each of them where the evidence lies."""
+"""Predictions for one image: the most probable classes, and for each of them where the evidence lies."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _KEPT = 4  # models in memory
 _FORMATS = frozenset(
     {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP"}
 )
-_OPACITY = 0.6
+_OPACITY = 0.6  # of a map over the image
 
 
 class RefusedImageError(ValueError):
-    """An upload that is no image, with the HTTP status that says why."""
+    """An upload is not an image that is taken; ``status`` is the HTTP status of the answer."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -46,13 +46,13 @@ class RefusedImageError(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of an image.
+    """A model's answer for an image.
 
     Attributes:
         prediction: the most probable classes.
         picture: what the network sees, uint8 ``[S, S, C]``.
-        layer: that the maps come from; empty where the network has none of more than one position.
-        maps: for each class of the prediction the class activation map, ``[N, S, S]``, at least 0.
+        layer: that the maps come from; empty if no layer has more than one position.
+        maps: for each class of the prediction the class activation map, ``[N, S, S]``, at least 0; empty without layer.
     """
 
     prediction: Prediction
@@ -61,7 +61,7 @@ class Answer:
     maps: Tensor
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; pictures as ``data:`` addresses of PNG files."""
+        """Return plain values, for JSON; pictures are ``data:`` addresses of PNG files."""
         classes: list[Mapping[str, Any]] = [
             {"name": name, "probability": probability, "map": _overlay(heat)}
             for name, probability, heat in zip(
@@ -78,7 +78,7 @@ class Answer:
 
 
 class Models:
-    """The models that were asked last, one of which answers at a time."""
+    """Keeps the models that were last used in memory; one answers at a time."""
 
     def __init__(self, device: str = "auto") -> None:
         self._device = pick_device(device)
@@ -86,7 +86,7 @@ class Models:
         self._loaded = lru_cache(maxsize=_KEPT)(self._load)
 
     def ask(self, folder: Path, content: bytes, name: str) -> Answer:
-        """The answer of a run's model.
+        """Return the answer of a run's model.
 
         Args:
             folder: of the run.
@@ -94,11 +94,12 @@ class Models:
             name: of the image.
 
         Raises:
-            RefusedImageError: not an image of a known format, too many pixels, or broken.
+            RefusedImageError: the image has no known format or too many pixels, or is broken.
             ValueError: the model file is damaged.
         """
         with self._lock, quiet():
             _check(content, name)
+            # Time and size are part of the key, so that a model that was trained again is loaded again.
             status = (folder / MODEL_FILE).stat()
             classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
             try:
@@ -111,7 +112,7 @@ class Models:
 
 
 def _check(content: bytes, name: str) -> None:
-    """Refuse by the header alone what is no image. Pillow would start a program to draw some formats; those too."""
+    """Refuse by the header what is no image, and formats such as EPS, for which Pillow would start a program."""
     try:
         with open_image(io.BytesIO(content), name) as image:
             if image.format not in _FORMATS:
@@ -135,7 +136,7 @@ def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) 
 
 
 def _overlay(heat: Tensor | None) -> str | None:
-    """A map as a picture that lies over the image: the stronger, the less is seen through. None without evidence."""
+    """Return a map as a translucent picture to lie over the image; None if it is 0 everywhere."""
     if heat is None or heat.amax() <= 0:
         return None
     share = (heat / heat.amax()).numpy()

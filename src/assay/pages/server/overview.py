@@ -1,4 +1,4 @@
-"""A run in a line: how it stands, how far it is, what it has reached, and how its epoch is chosen."""
+"""Runs and studies in a line each: their status, progress and accuracy, and how the epoch is chosen."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.base.json_files import JsonObject
+from assay.pages.report.run_grids import chosen_by
 from assay.run.record import RunRecord
-from assay.run.selection import SELECTION
 from assay.studies.folder import read_plan, store_of
 
 Status = Literal["running", "stopped", "finished", "diverged", "damaged"]
 Stamps = tuple[tuple[int, int], ...]
-_QUIET = 60
-"""Seconds without a change after which even a run of the shortest epochs counts as stopped."""
+_QUIET_SECONDS = 60  # without a change, after which even a run with short epochs may have stopped
 _FILES = ("recipe.yaml", "metrics.jsonl", "timings.jsonl", "summary.json", "env.json", "model.safetensors", "last.ckpt")
 
 
 @dataclass(frozen=True)
 class Overview:
-    """How a run stands.
+    """A run's status and progress.
 
     Attributes:
-        name: its path inside the served folder.
-        status: ``stopped`` is a run without an end that has changed nothing for a minute and two of its epochs
-            (or, in its first, the time between two checkpoints).
-        epoch: how many are done.
-        epochs: how many were asked for.
-        accuracy: in [0, 1], on ``split``: of a finished run the measured one, of another that of its last epoch.
+        name: the run's path inside the served folder.
+        status: a run that has not finished is ``stopped`` if its files have not changed for a minute and twice the
+            time of its last epoch (in the first epoch, twice the time between checkpoints).
+        epoch: how many epochs are done.
+        epochs: how many the recipe asks for.
+        accuracy: in [0, 1], on ``split``: a finished run's result, or else the last epoch's.
         split: ``test``, ``held-out`` or ``train``.
         select: how the epoch is chosen, as in the recipe.
-        protocol: the same in words.
-        model: its name.
-        data: the name of its set.
-        changed: seconds since 1970.
-        problem: why the record cannot be read; empty where it can.
+        protocol: how the epoch is chosen, in words.
+        model: the model's name.
+        data: the data set's name.
+        changed: when a file last changed, in seconds since 1970.
+        problem: why the record cannot be read; else empty.
     """
 
     name: str
@@ -54,13 +53,13 @@ class Overview:
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class StudyOverview:
-    """How a study stands: its path inside the folder, its name and budget, and how many of its runs are finished."""
+    """A study's progress: its path inside the folder, its name and budget, and how many of its runs are finished."""
 
     name: str
     study: str = ""
@@ -72,12 +71,12 @@ class StudyOverview:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is kept of a record: how the run stands, as if it trained where it has no end, and how long it may be quiet.
+class _Cached:
+    """What is remembered of a run's record.
 
     Attributes:
         stamps: of the files that were read.
-        view: without a name and the time of its last change.
+        view: without name and time; its status is ``running`` if the run has no end.
         patience: seconds without a change after which a run without an end counts as stopped.
     """
 
@@ -88,21 +87,22 @@ class _Known:
 
 @dataclass(frozen=True)
 class Overviews:
-    """How runs stand: a list of many is asked for every few seconds, so a record is read only when it has changed.
+    """Reads overviews. Browsers ask for all of them every few seconds, so a record is read only after a change.
 
     Attributes:
-        hide: takes from a message what no visitor needs to know.
+        hide: removes from a message what visitors must not see.
     """
 
     hide: Callable[[str], str]
-    _known: dict[Path, _Known] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[Path, _Cached] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, name: str, folder: Path) -> Overview:
-        """Of the run in that folder; a damaged record is a status too."""
+        """Return the overview of the run in that folder, which may be damaged."""
         stamps = tuple(_stamp(folder / file) for file in _FILES)
         changed = max(time_ns for time_ns, _ in stamps) / 1e9
         try:
             known = self._read(folder, stamps)
+        # A damaged record may hold anything, and must not hide the other runs.
         except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
             return Overview(name, "damaged", changed=changed, problem=self.hide(str(error) or type(error).__name__))
         view = replace(known.view, name=name, changed=changed)
@@ -110,13 +110,13 @@ class Overviews:
         return replace(view, status="stopped") if view.status == "running" and is_quiet else view
 
     def of_all(self, folders: Mapping[str, Path]) -> list[Overview]:
-        """Of all runs that there are, by name; what is known of others is forgotten."""
+        """Return the overviews of all runs of the folder, and forget others that are remembered."""
         for gone in set(self._known).difference(folders.values()):
             self._known.pop(gone, None)
         return [self.of(name, folder) for name, folder in folders.items()]
 
     def of_study(self, name: str, folder: Path) -> StudyOverview:
-        """Of the study in that folder."""
+        """Return the overview of the study in that folder."""
         try:
             plan = read_plan(folder)
         except (ValueError, OSError, RecursionError) as error:
@@ -127,16 +127,16 @@ class Overviews:
         rows, setting = len(plan.study.rows), plan.setting
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
 
-    def _read(self, folder: Path, stamps: Stamps) -> _Known:
+    def _read(self, folder: Path, stamps: Stamps) -> _Cached:
         known = self._known.get(folder)
         if known is None or known.stamps != stamps:
             record = RunRecord.read(folder)
-            known = self._known[folder] = _Known(stamps, _view(record), _patience(record))
+            known = self._known[folder] = _Cached(stamps, _view(record), _patience(record))
         return known
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    """When the file was changed, and its size."""
+    """Return when the file was changed, in nanoseconds since 1970, and its size in bytes; zeros if it is not there."""
     try:
         status = file.stat()
     except OSError:
@@ -155,7 +155,7 @@ def _view(record: RunRecord) -> Overview:
         accuracy=accuracy,
         split=split,
         select=train.select,
-        protocol=str(record.summary.get("selection") or SELECTION[train.select]),
+        protocol=chosen_by(record),
         model=record.recipe.model.name,
         data=record.recipe.data.name,
     )
@@ -163,8 +163,8 @@ def _view(record: RunRecord) -> Overview:
 
 def _patience(record: RunRecord) -> float:
     first = 60 * record.recipe.train.checkpoint_minutes
-    beat = float(record.timings[-1].get("seconds") or 0) if record.timings else first
-    return _QUIET + 2 * beat
+    seconds = float(record.timings[-1].get("seconds") or 0) if record.timings else first
+    return _QUIET_SECONDS + 2 * seconds
 
 
 def _accuracy(record: RunRecord) -> tuple[float | None, str]:

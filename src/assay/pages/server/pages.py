@@ -1,4 +1,4 @@
-"""From values to the HTML text of the server's pages; the page of a run or a study is the report's own."""
+"""The HTML text of the server's pages; the page of a run or a study is the report's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from importlib import resources
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from markupsafe import Markup
 
 from assay.analysis.errors.results import Errors
 from assay.pages.report.collect import collect
@@ -26,26 +24,27 @@ from assay.run.record import RunRecord
 from assay.studies.api import StudyReport
 
 Part = TypeVar("Part", RunPart, StudyPart, Errors)
+_PACKAGE = "assay.pages.server"
 
 
 def list_page(folder: str, runs: Sequence[Overview], studies: Sequence[StudyOverview]) -> str:
-    """All runs and studies of the folder."""
+    """Return the page that lists the folder's runs and studies."""
     return _environment().get_template("list.html").render(here="list", folder=folder, runs=runs, studies=studies)
 
 
 def predict_page(models: Sequence[str], chosen: str, most: int) -> str:
-    """Where an image is dropped: on one of the models, of at most so many bytes."""
+    """Return the page for an image of at most ``most`` bytes, with the models to choose from."""
     return _environment().get_template("predict.html").render(here="predict", models=models, chosen=chosen, most=most)
 
 
 @cache
 def _environment() -> Environment:
-    """The report's, with the server's templates in front of its own."""
+    """Return the report's environment, in which the server's templates take precedence."""
     report = report_environment()
-    loaders = [PackageLoader("assay.pages.server"), *([report.loader] if report.loader else [])]
+    loaders = [PackageLoader(_PACKAGE), *([report.loader] if report.loader else [])]
     environment = report.overlay(loader=ChoiceLoader(loaders))
     environment.filters = {**environment.filters, "when": _when}
-    environment.globals = {**environment.globals, "site_asset": _asset}
+    environment.globals = {**environment.globals, "site_asset": partial(asset, package=_PACKAGE)}
     return environment
 
 
@@ -57,14 +56,14 @@ def report_page(
     training: Mapping[str, str] | None = None,
     model: str = "",
 ) -> str:
-    """The report of runs or of a study, with the way back; it follows the runs where they train.
+    """Return the report of runs or of a study, with a way back to the list; it is updated while runs train.
 
     Args:
         folders: by their names on this server.
         title: of the page.
-        hide: takes from a remark what no visitor needs to know.
-        training: how each run that trains stands, in words.
-        model: the name of the one that can be tried; empty where there is none, or more.
+        hide: removes from a remark what visitors must not see.
+        training: the progress of each run that trains, in words.
+        model: the name of the one model that can be tried; empty if there is none, or more than one.
     """
     live = [f"run={quote(name, safe='')}" for name in folders] if training else []
     more = {"live": live, **standing(training or {}), "model": model}
@@ -73,12 +72,12 @@ def report_page(
 
 
 def standing(training: Mapping[str, str]) -> dict[str, Any]:
-    """Which runs train, and how they stand, in a line."""
+    """Return which runs train, and their progress in a line."""
     return {"training": list(training), "standing": "; ".join(training.values())}
 
 
 def curves(folders: Mapping[str, Path]) -> dict[str, Any]:
-    """What the charts of that page draw, as it stands now."""
+    """Return what the charts of the runs' page draw now."""
     runs = [
         RunPart(f"run-{place}", name, folder, _record(folder))
         for place, (name, folder) in enumerate(folders.items(), start=1)
@@ -87,7 +86,7 @@ def curves(folders: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def _record(folder: Path) -> RunRecord | None:
-    """None where it is damaged: the other curves are drawn all the same."""
+    """Return the record, or None if it is damaged, so that the other curves are still drawn."""
     try:
         return RunRecord.read(folder)
     except (ValueError, OSError):
@@ -96,8 +95,8 @@ def _record(folder: Path) -> RunRecord | None:
 
 @cache
 def report_policy() -> str:
-    """What the report's page may do: run the scripts that are part of this program, and no other."""
-    scripts = [runtime(), asset("charts.js"), asset("page.js"), _asset("live.js")]
+    """Return the Content-Security-Policy of a report's page, which allows only the scripts of this program."""
+    scripts = [runtime(), asset("charts.js"), asset("page.js"), asset("live.js", _PACKAGE)]
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -107,15 +106,15 @@ def report_policy() -> str:
 
 
 def _as_served(report: Report, folders: Mapping[str, Path], hide: Callable[[str], str]) -> Report:
-    """The report with its runs under their names on this server, and remarks that do not say where they lie."""
+    """Return the report with the runs' names on this server, and remarks that do not tell where they lie."""
     names = {folder: name for name, folder in folders.items()}
-    runs = [replace(_without_place(run, hide), name=names.get(run.folder, run.name)) for run in report.runs]
+    runs = [replace(_hidden(run, hide), name=names.get(run.folder, run.name)) for run in report.runs]
     together = [
-        replace(one, remark=hide(one.remark), errors=one.errors and _without_place(one.errors, hide))
+        replace(one, remark=hide(one.remark), errors=one.errors and _hidden(one.errors, hide))
         for one in report.together
     ]
     studies = [
-        replace(_without_place(study, hide), report=study.report and _report_as_served(study.report, hide))
+        replace(_hidden(study, hide), report=study.report and _report_as_served(study.report, hide))
         for study in report.studies
     ]
     return replace(report, runs=tuple(runs), studies=tuple(studies), together=tuple(together))
@@ -126,17 +125,11 @@ def _report_as_served(study: StudyReport, hide: Callable[[str], str]) -> StudyRe
     return replace(study, table=replace(study.table, lines=lines))
 
 
-def _without_place(part: Part, hide: Callable[[str], str]) -> Part:
-    """With remarks that do not say where the served folder lies."""
+def _hidden(part: Part, hide: Callable[[str], str]) -> Part:
+    """Return the part with remarks that do not tell where the served folder lies."""
     return replace(part, remarks=tuple(map(hide, part.remarks)))
 
 
-@cache
-def _asset(name: str) -> Markup:
-    """A file of this package's ``static`` folder, to stand within the page."""
-    return Markup(resources.files("assay.pages.server").joinpath("static", name).read_text(encoding="utf-8"))
-
-
 def _when(seconds: float) -> str:
-    """A time on this machine's clock."""
+    """Return a time in seconds since 1970 on this machine's clock."""
     return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"

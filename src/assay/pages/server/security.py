@@ -1,4 +1,4 @@
-"""What is refused before any page is made, and the headers that every answer carries."""
+"""Which requests are refused before any page is made, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_UPLOAD = 20 * 2**20
-"""bytes"""
+LARGEST_UPLOAD = 20 * 2**20  # bytes
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(:\d{1,5})?", re.IGNORECASE)
 POLICY = (
@@ -32,7 +31,7 @@ HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens there."""
+    """Return whether only this machine can reach a server that listens on the host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -41,22 +40,22 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Guard:
-    """Answers only to the server's own names, takes changes only from its own pages, and sets the headers.
+    """Answers only requests to the server's own names, takes uploads only from its own pages, and sets the headers.
 
-    A foreign site can give its own name this machine's address (DNS rebinding), and then read with a browser's
-    help what is meant for this machine alone; such a request still carries the foreign name as its ``Host``.
+    A foreign site can give its own name this machine's address (DNS rebinding), and then read through a visitor's
+    browser what only this machine may see. Such a request still carries the foreign name as its ``Host``.
 
     Attributes:
-        app: what is guarded.
-        host: that the server listens on; of all addresses (``0.0.0.0``, ``::``), any address and this machine's
-            name are its own, for an address cannot be rebound.
+        app: the guarded application.
+        host: that the server listens on. For all addresses (``0.0.0.0``, ``::``), this machine's name and every
+            address are its own names, because an address cannot be rebound.
     """
 
     app: ASGIApp
     host: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or pass on."""
+        """Refuse a request, or pass it on."""
         if scope["type"] != "http":
             return
 
@@ -89,17 +88,15 @@ class Guard:
 
 
 def _is_same_origin(headers: Headers) -> bool:
-    """Whether a page of this server sends it, or no browser at all, which would say from where."""
+    """Return whether a page of this server sent the request, or a program that is no browser.
+
+    Browsers always send one of the two headers with an upload, and no page can change them.
+    """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-    return site == "same-origin" and (origin is None or _place(origin) == headers.get("host"))
-
-
-def _place(origin: str) -> str | None:
-    """Host and port; None where it is no address."""
     try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
+        return site == "same-origin" and (origin is None or urlsplit(origin).netloc == headers.get("host"))
+    except ValueError:  # the origin is no address
+        return False
 
 
 def _is_address(name: str) -> bool:
@@ -111,14 +108,14 @@ def _is_address(name: str) -> bool:
 
 
 def limited(receive: Receive, most: int = LARGEST_UPLOAD) -> Receive:
-    """The same stream of a request's body, which ends with status 413 where it grows beyond so many bytes."""
-    taken = 0
+    """Return the stream of a request's body, which raises status 413 once it is longer than ``most`` bytes."""
+    received = 0
 
     async def receive_part() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > most:
+        received += len(message.get("body", b""))
+        if received > most:
             raise HTTPException(413, f"the upload is larger than {most / 2**20:g} MiB")
         return message
 

@@ -1,4 +1,4 @@
-"""From a folder, a host and a port to a server that runs until it is interrupted."""
+"""The server: listens on a host and a port, and answers until it is interrupted."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import uvicorn
 
 from assay.pages.server.app import build_app
 
-_PATIENCE = 5  # seconds that open requests get at the end
-_MOST_AT_ONCE = 64  # connections
+_SHUTDOWN_SECONDS = 5  # that open requests have to finish
+_MOST_CONNECTIONS = 64
 
 
 def serve(folder: Path, listener: socket.socket, host: str, ready: Callable[[str], None]) -> None:
-    """Answer until a signal arrives.
+    """Answer requests until Ctrl-C or SIGTERM.
 
     Args:
         folder: of runs and studies.
         listener: from ``listen``; closed at the end.
-        host: that it listens on.
-        ready: is told the server's address once all is in order.
+        host: that the listener listens on.
+        ready: called with the server's address before the first request is answered.
 
     Raises:
-        ValueError: no such folder.
-        KeyboardInterrupt: it was stopped by Ctrl-C.
+        ValueError: there is no such folder.
+        KeyboardInterrupt: Ctrl-C stopped the server.
     """
     with listener:
         config = uvicorn.Config(
@@ -33,22 +33,23 @@ def serve(folder: Path, listener: socket.socket, host: str, ready: Callable[[str
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # what a client says of itself is not believed
+            proxy_headers=False,  # any client can write them
             lifespan="off",
             ws="none",
-            limit_concurrency=_MOST_AT_ONCE,
-            timeout_graceful_shutdown=_PATIENCE,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
         ready(address(listener))
         uvicorn.Server(config).run(sockets=[listener])
-    raise KeyboardInterrupt  # it was Ctrl-C, though the shell had it ignored, as it does behind an &
+    # Uvicorn raises the signal again, but a shell ignores Ctrl-C for a command behind an &, and then nothing is raised.
+    raise KeyboardInterrupt
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; of port 0, on a free one.
+    """Return a socket that listens on the host's port, or for port 0 on a free one.
 
     Raises:
-        ValueError: no such host, or the port is not free; one line.
+        ValueError: one line; there is no such host, or the port is not free.
     """
     if not 0 <= port <= 65535:
         raise ValueError(f"--port: {port} is not from 0 to 65535")
@@ -56,14 +57,13 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[:2], family=family)
     except (OSError, UnicodeError) as error:
-        reason = str(getattr(error, "strerror", None) or error).partition(" (while")[
-            0
-        ]  # which says host and port again
+        # create_server appends "(while attempting to bind on address ...)", which names host and port again.
+        reason = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
         raise ValueError(f"cannot listen on {host}, port {port}: {reason}; choose another --host or --port") from None
 
 
 def address(listener: socket.socket) -> str:
-    """Where a browser finds it on this machine."""
+    """Return the address at which a browser on this machine finds the server."""
     host, port = listener.getsockname()[:2]
     name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}"
