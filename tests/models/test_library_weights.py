@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model, from_timm, from_torchvision
-from assay.models.weights import DownloadError, InputForm, adopt
+from assay.models.weights import DownloadError, InputForm, load_weights
 
 MOBILE = "torchvision:mobilenet_v3_small"
 
@@ -64,11 +64,11 @@ def test_torchvisions_weights_come_out_of_torchs_cache(hub: Path) -> None:
     assert found.origin == "torchvision's mobilenet_v3_small IMAGENET1K_V1"
     assert found.preprocessing == InputForm(224, "bilinear", 0.875, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     target = network(MOBILE)
-    adopt(target, found)
+    load_weights(target, found)
     assert_taken(target, theirs.state_dict(), {"classifier.3.weight", "classifier.3.bias"})
     assert found.classes is not None
     whole = network(MOBILE, classes=1000)
-    adopt(whole, found, found.classes)
+    load_weights(whole, found, found.classes)
     assert_taken(whole, theirs.state_dict(), set())
 
 
@@ -83,7 +83,7 @@ def test_old_names_of_densenet_are_matched(hub: Path) -> None:
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     torch.save(old, hub / torchvision.models.DenseNet121_Weights.DEFAULT.url.rpartition("/")[2])
     target = network("torchvision:densenet121")
-    adopt(target, from_torchvision.weights("densenet121", "default"))
+    load_weights(target, from_torchvision.weights("densenet121", "default"))
     assert_taken(target, theirs.state_dict(), {"classifier.weight", "classifier.bias"})
 
 
@@ -114,8 +114,8 @@ def test_timms_weights_come_through_timm(hub: Path, monkeypatch: pytest.MonkeyPa
     assert from_timm.weights("test_resnet", "r160_in1k").origin == "timm's test_resnet.r160_in1k"
     assert found.preprocessing == InputForm(160, "bilinear", 0.95, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     target, gray = network("timm:test_resnet"), network("timm:test_resnet", channels=1)
-    adopt(target, found)
-    adopt(gray, found)
+    load_weights(target, found)
+    load_weights(gray, found)
     assert_taken(target, theirs.state_dict(), {"fc.weight", "fc.bias"})
     assert_taken(gray, theirs.state_dict(), {"conv1.0.weight", "fc.weight", "fc.bias"})
     assert_close(gray.conv1[0].weight, theirs.conv1[0].weight.sum(1, keepdim=True))

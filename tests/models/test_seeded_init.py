@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from assay.models import build_model
-from assay.models.seeded_init import paired_draws
+from assay.models.seeded_init import seeded_init
 
 
 def start(name: str, seed: int = 3, **options: object) -> dict[str, Tensor]:
-    with paired_draws(seed):
+    with seeded_init(seed):
         return build_model(name, **{"classes": 10, **options}).state_dict()
 
 
@@ -48,6 +48,6 @@ def test_the_generator_is_left_as_it_was() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    with paired_draws(0):
+    with seeded_init(0):
         nn.Linear(4, 4)
     assert torch.rand(3).equal(expected)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model
-from assay.models.weights import Pretrained, adopt, read_weights
+from assay.models.weights import Pretrained, load_weights, read_weights
 
 MOBILE = "torchvision:mobilenet_v3_small"
 
@@ -44,7 +44,7 @@ def assert_taken(into: nn.Module, state: dict[str, Tensor], new: set[str]) -> No
 def test_the_body_is_taken_and_the_head_is_new() -> None:
     source, target = network("resnet18", 0, width=1 / 8, classes=7), network("resnet18", 1, width=1 / 8)
     head = copy.deepcopy(target.fc.state_dict())
-    notes = adopt(target, Pretrained(source.state_dict(), "there"), ("a", "b", "c", "d", "e"))
+    notes = load_weights(target, Pretrained(source.state_dict(), "there"), ("a", "b", "c", "d", "e"))
     assert_taken(target, source.state_dict(), {"fc.weight", "fc.bias"})
     assert_close(target.fc.state_dict(), head, rtol=0, atol=0)
     assert notes == ["100 tensors of there", "new: fc.weight, fc.bias"]
@@ -71,16 +71,16 @@ def test_the_head_is_taken_for_classes_of_the_same_names_only(
     known: tuple[str, ...] | None, classes: tuple[str, ...], is_new: bool
 ) -> None:
     source, target = (network("resnet18", seed, width=1 / 8, classes=2) for seed in (0, 1))
-    adopt(target, Pretrained(source.state_dict(), "there", None, known), classes)
+    load_weights(target, Pretrained(source.state_dict(), "there", None, known), classes)
     assert_taken(target, source.state_dict(), {"fc.weight", "fc.bias"} if is_new else set())
 
 
 def test_the_layers_of_a_head_before_its_final_one_are_taken_if_all_fit() -> None:
     source, target = network(MOBILE, 0, classes=9), network(MOBILE, 1)
-    adopt(target, Pretrained(source.state_dict(), "there"))
+    load_weights(target, Pretrained(source.state_dict(), "there"))
     assert_taken(target, source.state_dict(), {"classifier.3.weight", "classifier.3.bias"})
     large, small = network("resnet18", 0, width=1 / 8), network("resnet18", 1, width=1 / 8, hidden=6)
-    notes = adopt(small, Pretrained(large.state_dict(), "there"))
+    notes = load_weights(small, Pretrained(large.state_dict(), "there"))
     assert_taken(
         small,
         large.state_dict(),
@@ -92,12 +92,12 @@ def test_the_layers_of_a_head_before_its_final_one_are_taken_if_all_fit() -> Non
 def test_a_gray_network_answers_as_the_color_one_to_three_equal_channels() -> None:
     source, target = network("resnet18", 0, width=1 / 8), network("resnet18", 1, width=1 / 8, channels=1)
     names = tuple("abcde")
-    notes = adopt(target, Pretrained(source.state_dict(), "there", None, names), names)
+    notes = load_weights(target, Pretrained(source.state_dict(), "there", None, names), names)
     gray = torch.randn(2, 1, 64, 64)
     assert_close(target(gray), source(gray.expand(-1, 3, -1, -1)))
     assert "conv1.weight: from 3 input channels to 1" in notes
     back = network("resnet18", 2, width=1 / 8)
-    adopt(back, Pretrained(target.state_dict(), "here", None, names), names)
+    load_weights(back, Pretrained(target.state_dict(), "here", None, names), names)
     images = torch.randn(2, 3, 64, 64)
     assert_close(back(images), target(images.mean(1, keepdim=True)))
 
@@ -112,14 +112,14 @@ def test_other_names_are_matched_by_order() -> None:
     source, target, renamed = (network("timm:mobilenetv3_small_050", seed) for seed in (0, 1, 2))
     state = {old_names(name): tensor for name, tensor in source.state_dict().items() if "num_batches" not in name}
     assert "_fc.weight" in state
-    notes = adopt(target, Pretrained(state, "there", None, names), names)
+    notes = load_weights(target, Pretrained(state, "there", None, names), names)
     assert notes[1] == "matched by order, for the names differ"
     renamed.load_state_dict(source.state_dict())  # the explicit way
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(target(images), renamed(images))
-    adopt(target, Pretrained(without(state, "_fc"), "there"))  # a body without a head will do
+    load_weights(target, Pretrained(without(state, "_fc"), "there"))  # a body without a head will do
     gray = network("timm:mobilenetv3_small_050", 3, channels=1)
-    adopt(gray, Pretrained(state, "there"))
+    load_weights(gray, Pretrained(state, "there"))
     assert_close(gray.conv_stem.weight, source.conv_stem.weight.sum(1, keepdim=True))
 
 
@@ -133,7 +133,7 @@ def test_an_order_that_does_not_fit_is_refused() -> None:
     more = state | {"x.more.weight": torch.zeros(1)}
     for bad in (swapped, kinds, more, dict(list(state.items())[1:])):
         with pytest.raises(ValueError, match="100 of the 100 tensors of the network's body do not fit there"):
-            adopt(target, Pretrained(bad, "there"))
+            load_weights(target, Pretrained(bad, "there"))
     assert_close(target.state_dict(), before, rtol=0, atol=0)
 
 
@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_changed(changes: dict[str, Te
     before = copy.deepcopy(target.state_dict())
     given = {name: tensor for name, tensor in state.items() if tensor is not None}
     with pytest.raises(ValueError, match=words) as refusal:
-        adopt(target, Pretrained(given, "there"))
+        load_weights(target, Pretrained(given, "there"))
     assert str(refusal.value).startswith("model.pretrained: ")
     assert "\n" not in str(refusal.value)
     assert_close(target.state_dict(), before, rtol=0, atol=0)
@@ -164,7 +164,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_changed(changes: dict[str, Te
 def test_the_auxiliary_heads_of_inception_networks_are_left_out() -> None:
     theirs = torchvision.models.googlenet(num_classes=5, aux_logits=True, init_weights=False)
     target = network("torchvision:googlenet", 0)
-    adopt(target, Pretrained(theirs.state_dict(), "there"))
+    load_weights(target, Pretrained(theirs.state_dict(), "there"))
     assert_taken(target, theirs.state_dict(), {"fc.weight", "fc.bias"})
 
 

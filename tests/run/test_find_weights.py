@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from assay.classifier.classifier import Classifier, build_network
 from assay.data.preprocess import Preprocessing
-from assay.models.weights import InputForm, adopt
+from assay.models.weights import InputForm, load_weights
 from assay.run.find_weights import find_pretrained
 
 HOW = Preprocessing(1, 32, 32, (0.5,), (0.25,))
@@ -36,14 +36,14 @@ def test_from_a_run(run: Path, name: str) -> None:
     assert found.origin == f"the run {run / name}"
     torch.manual_seed(1)
     same, other = (build_network(ARCHITECTURE, classes, HOW) for classes in (("a", "b", "c"), ("x", "y")))
-    adopt(same, found, ("a", "b", "c"))
-    adopt(other, found, ("x", "y"))
+    load_weights(same, found, ("a", "b", "c"))
+    load_weights(other, found, ("x", "y"))
     source, images = build_network(ARCHITECTURE, ("a", "b", "c"), HOW), torch.randn(2, 1, 32, 32)
     source.load_state_dict(found.state)
     assert torch.equal(same.eval()(images), source.eval()(images))
     assert torch.equal(other.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
     with pytest.raises(ValueError, match="do not fit the run"):
-        adopt(build_network({"name": "resnet18"}, ("a", "b"), HOW), found, ("a", "b"))
+        load_weights(build_network({"name": "resnet18"}, ("a", "b"), HOW), found, ("a", "b"))
 
 
 @pytest.mark.parametrize("name", ["torchvision:regnet_y_400mf", "timm:test_efficientnet"])
@@ -51,7 +51,7 @@ def test_from_a_run_of_a_library_model(name: str, tmp_path: Path) -> None:
     how, classes = Preprocessing(3, 64, 64, (0.5,) * 3, (0.25,) * 3), ("a", "b")
     source, target = (build_network({"name": name}, classes, how) for _ in range(2))
     Classifier(source, {"name": name}, classes, how).save(tmp_path / "model.safetensors")
-    adopt(target, find_pretrained(str(tmp_path), name), classes)
+    load_weights(target, find_pretrained(str(tmp_path), name), classes)
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(target.eval()(images), source.eval()(images))
 
@@ -64,7 +64,7 @@ def test_from_a_state_dict(tmp_path: Path) -> None:
         found = find_pretrained(str(tmp_path / name), "resnet18")
         assert (found.origin, found.preprocessing, found.classes) == (str(tmp_path / name), None, None)
         network = build_network({"name": "resnet18"}, ("a", "b", "c"), Preprocessing(3, 32, 32))
-        adopt(network, found, ("a", "b", "c"))
+        load_weights(network, found, ("a", "b", "c"))
         assert torch.equal(network.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)
 
 

@@ -1,4 +1,4 @@
-"""The models of timm and their weights. The library is imported when it is needed: that takes time."""
+"""The models of timm and their weights. The library is imported when it is first used: that takes time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from assay.models.weights import DownloadError, InputForm, Pretrained, is_defaul
 
 
 def names() -> list[str]:
-    """The names of all models."""
+    """Return the names of all models."""
     import timm
 
     found: list[str] = timm.list_models()
@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 
 def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """A model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
+    """Build a model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
 
     Raises:
         TypeError: the model has no such option.
@@ -33,23 +33,23 @@ def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -
     given = {{"dropout": "drop_rate"}[key]: value for key, value in options.items()}
     how: Any = timm.get_pretrained_cfg(name)
     if how.fixed_input_size:
-        given["img_size"] = size
+        given["img_size"] = size  # transformers have position embeddings for one size
     network: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels, **given)
     return network
 
 
 def input_form(name: str) -> InputForm:
-    """The input that the model's usual weights were learned for."""
+    """Return the input that the model's default weights were trained on."""
     import timm
 
     return _input_form(timm.get_pretrained_cfg(name))
 
 
 def weights(name: str, value: str) -> Pretrained:
-    """The weights of that tag (``in1k``, ``a1_in1k``...), or the usual ones, out of the cache or downloaded.
+    """Return the weights of that tag (``in1k``, ``a1_in1k``...) or the default ones, cached or downloaded.
 
     Raises:
-        ValueError: no such weights, or they cannot be downloaded.
+        ValueError: there are no such weights, or they cannot be downloaded.
     """
     import timm
 
@@ -61,14 +61,14 @@ def weights(name: str, value: str) -> Pretrained:
     try:
         with torch.random.fork_rng([]), _quiet():  # the network is initialised before the weights are loaded
             state = timm.create_model(full, pretrained=True).state_dict()
-    except Exception as error:  # of the hub, the network, the disk: they have no base in common
+    except Exception as error:  # from the hub, the network or the disk: they share no base class
         raise DownloadError(origin, error) from None
     return Pretrained(state, origin, _input_form(timm.get_pretrained_cfg(full)))
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the hub's line for each attempt: where the last one fails, we say so."""
+    """Hide the hub's line for each attempt; if the last one fails, ``DownloadError`` says so."""
     logger = logging.getLogger("huggingface_hub")
     before = logger.level
     logger.setLevel(logging.ERROR)

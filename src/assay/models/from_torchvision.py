@@ -1,4 +1,4 @@
-"""Torchvision's classification models and their weights. The library is imported when it is needed: that takes time."""
+"""Torchvision's classification models and their weights. The library is imported on first use: that takes time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from assay.models.weights import DownloadError, InputForm, Pretrained, is_defaul
 
 
 def names() -> list[str]:
-    """The names of all models."""
+    """Return the names of all models."""
     from torchvision import models
 
     found: list[str] = models.list_models(module=models)  # without its detectors and such, which it lists too
@@ -20,10 +20,10 @@ def names() -> list[str]:
 
 
 def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """A model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
+    """Build a model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
 
-    Inception networks come without their auxiliary heads. For one channel the first convolution's
-    weights are summed over the three, as if the gray image had stood in each.
+    Inception networks come without their auxiliary heads. For one channel the first convolution's weights are
+    summed over its three, which gives what a gray image in each of them would give.
 
     Raises:
         TypeError: the model has no such option.
@@ -41,15 +41,15 @@ def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -
 
 
 def input_form(name: str) -> InputForm:
-    """The input that the model's usual weights were learned for."""
+    """Return the input that the model's default weights were trained on."""
     return _input_form(name, _choices(name)["DEFAULT"])
 
 
 def weights(name: str, value: str) -> Pretrained:
-    """The weights of that name (``IMAGENET1K_V1``...), or the usual ones, out of torch's hub cache or downloaded.
+    """Return the weights of that name (``IMAGENET1K_V1``...) or the default ones, from torch's hub cache or downloaded.
 
     Raises:
-        ValueError: no such weights, or they cannot be downloaded.
+        ValueError: there are no such weights, or they cannot be downloaded.
     """
     table = _choices(name)
     chosen = table["DEFAULT"] if is_default(value) else choose(f"weights of torchvision:{name}", value, table)
@@ -62,7 +62,7 @@ def weights(name: str, value: str) -> Pretrained:
 
 
 def _options(name: str) -> set[str]:
-    """The options of the model's class, which the function of that name passes on."""
+    """Return the options of the model's class, to which torchvision's function of that name passes them."""
     from torchvision import models
 
     return set(inspect.signature(get_type_hints(models.get_model_builder(name))["return"]).parameters)
@@ -77,7 +77,7 @@ def _choices(name: str) -> dict[str, Any]:
 def _input_form(name: str, chosen: Any) -> InputForm:
     how = chosen.transforms()
     crop, scaled = how.crop_size[0], how.resize_size[0]
-    # These weights were learned for inputs from -1 to 1, to which torchvision has the network convert.
+    # These weights were trained on inputs from -1 to 1; torchvision's network converts to that range itself.
     centred = "transform_input" in _options(name)
     mean, std = ([0.5] * 3, [0.5] * 3) if centred else (how.mean, how.std)
     return InputForm(crop, how.interpolation.value, crop / scaled, tuple(mean), tuple(std))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -18,37 +18,30 @@ from assay.models.weights import InputForm, Pretrained
 Make = Callable[..., nn.Module]
 
 
-@dataclass(frozen=True)
-class Library:
-    """What is needed of a library of models; each function but the first takes a model's name in it.
+class Library(Protocol):
+    """The functions that the module of a library of models has."""
 
-    Attributes:
-        names: the names of all models.
-        make: ``(name, *, classes, channels, size)``, and ``dropout`` where it is given, to a network,
-            initialised; raises ``TypeError`` where it has no such option.
-        input_form: the input that its usual weights were learned for.
-        weights: ``(name, weights' name)`` to the weights.
-    """
+    def names(self) -> list[str]:
+        """Return the names of all models."""
 
-    names: Callable[[], list[str]]
-    make: Make
-    input_form: Callable[[str], InputForm]
-    weights: Callable[[str, str], Pretrained]
+    def make(self, name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+        """Build an initialised model; raise ``TypeError`` if it does not have one of the options (``dropout``)."""
+
+    def input_form(self, name: str) -> InputForm:
+        """Return the input that the model's default weights were trained on."""
+
+    def weights(self, name: str, value: str) -> Pretrained:
+        """Return the model's weights that are called ``value``."""
 
 
-LIBRARIES: dict[str, Library] = {
-    "torchvision": Library(
-        from_torchvision.names, from_torchvision.make, from_torchvision.input_form, from_torchvision.weights
-    ),
-    "timm": Library(from_timm.names, from_timm.make, from_timm.input_form, from_timm.weights),
-}
+LIBRARIES: dict[str, Library] = {"torchvision": from_torchvision, "timm": from_timm}
 
 
 def split_name(name: str) -> tuple[Library, str]:
-    """The library and the model that ``library:model`` names.
+    """Split ``library:model`` into the library and the model's own name.
 
     Raises:
-        ValueError: no such library, or no such model in it; the nearest is named.
+        ValueError: there is no such library, or no such model in it; the message names the nearest.
     """
     prefix, _, own = name.partition(":")
     library = choose("library of models", prefix, LIBRARIES)
@@ -57,12 +50,12 @@ def split_name(name: str) -> tuple[Library, str]:
 
 
 def elsewhere(name: str) -> str | None:
-    """The full name of the library model that has this bare name, or None."""
+    """Return ``library:name`` for a bare name that a library has, or None."""
     return next((f"{prefix}:{name}" for prefix, library in LIBRARIES.items() if name in library.names()), None)
 
 
 def input_size(name: str) -> int | None:
-    """The side in pixels of the images for which the model's usual weights were learned; None for our own models."""
+    """Return the side, in pixels, of the images that the default weights were trained on; None for our own models."""
     if ":" not in name:
         return None
     library, own = split_name(name)
@@ -77,9 +70,9 @@ def library_model(name: str) -> Callable[..., nn.Module]:
 def build_library_model(
     name: str, *, classes: int, channels: int = 3, image_size: int = 32, dropout: float | None = None
 ) -> nn.Module:
-    """A model of torchvision or timm with its own initialisation, from torch's global generator.
+    """Build a model of torchvision or timm with its own initialisation, from torch's global generator.
 
-    Before it takes memory it is tried on shapes alone (the meta device).
+    It is first built without memory, on the meta device, to see whether it takes images of that size.
 
     Args:
         name: ``library:model``.
@@ -90,12 +83,12 @@ def build_library_model(
         dropout: rate in [0, 1) before the final layer, where the model has such an option.
 
     Raises:
-        ValueError: no such model or option, or images of a size that it cannot take.
+        ValueError: there is no such model or option, or it does not take images of that size.
     """
     library, own = split_name(name)
     if channels not in (1, 3):
         raise ValueError(f"channels of {name} must be 1 or 3, got {channels!r}")
-    options = {} if dropout is None else {"dropout": rate("dropout", dropout)}
+    options: dict[str, Any] = {} if dropout is None else {"dropout": rate("dropout", dropout)}
     make = partial(library.make, own, classes=whole("classes", classes), channels=channels, **options)
     tried = partial(_tried, make, (2, channels), (2, classes))
     try:
@@ -110,17 +103,17 @@ def build_library_model(
 
 
 class _MisfitError(Exception):
-    """A network gave no score for each class of each image, and why."""
+    """A network did not give a score for each class of each image; says why."""
 
 
 def _tried(make: Make, images: tuple[int, int], scores: tuple[int, int], size: int) -> nn.Module:
-    """The network on the meta device, once it has taken images of that size there; raises ``_MisfitError``."""
+    """Build the network on the meta device and give it images of that size; raise ``_MisfitError`` if it fails."""
     try:
         network = _on_meta(partial(make, size=size))
         found = network.eval()(torch.empty(*images, size, size, device="meta"))
     except (NotImplementedError, TypeError):
         raise
-    except Exception as error:  # whatever a foreign network says to a size that it cannot take
+    except Exception as error:  # networks fail in many ways on a size that they do not take
         raise _MisfitError(" ".join(str(error).split())[:120] or type(error).__name__) from None
     if tuple(getattr(found, "shape", ())) != scores:
         raise _MisfitError("it does not give a score for each class")
@@ -128,17 +121,17 @@ def _tried(make: Make, images: tuple[int, int], scores: tuple[int, int], size: i
 
 
 def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
-    """The network's shapes, without memory where its constructor does not read numbers out of tensors."""
+    """Build the network without memory for its weights."""
     try:
         with torch.device("meta"):
             return make()
-    except NotImplementedError:  # RegNet computes its widths with tensors
+    except NotImplementedError:  # its constructor reads numbers out of tensors, as RegNet's does
         with torch.random.fork_rng([]), torch.device("cpu"):
             return make().to("meta")
 
 
 def _refusal(name: str, size: int, reason: str, best: int | None, tried: Callable[[int], nn.Module]) -> str:
-    """One line that names a size that works; and the smallest, where all sizes from it on work."""
+    """Return a line that names the smallest size that works, or else the size of the default weights."""
 
     def fits(side: int) -> bool:
         try:

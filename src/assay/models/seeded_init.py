@@ -1,4 +1,4 @@
-"""Initial weights that do not depend on the rest of the network, so that two runs of one seed are a pair."""
+"""Initial weights that do not depend on the rest of the network, so that two runs with one seed are a pair."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from torch.utils._python_dispatch import TorchDispatchMode  # public in all but 
 
 
 @contextmanager
-def paired_draws(seed: int) -> Iterator[None]:
-    """While entered, each random tensor on the CPU comes from a seed of its own.
+def seeded_init(seed: int) -> Iterator[None]:
+    """Within this context, draw each random tensor on the CPU from a seed of its own.
 
-    That seed follows from ``seed``, the tensor's shape, and how many of that shape were drawn before. So
-    two networks that differ in one layer begin alike in all others of equal shape and order: their runs
-    differ by the choice under test and by less chance. At the end torch's generator is as it was.
+    That seed is a hash of ``seed``, the operation, the tensor's shape, and how many such tensors were drawn before.
+    So two networks that differ in one layer begin with equal weights in all others, and their runs differ by the
+    choice under test and less by chance. At the end torch's generator is as it was.
     """
-    with torch.random.fork_rng([]), _SeedOfItsOwn(seed):
+    with torch.random.fork_rng([]), _SeedForEachTensor(seed):
         yield
 
 
-class _SeedOfItsOwn(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
+class _SeedForEachTensor(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
     def __init__(self, seed: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._seed = seed
@@ -39,17 +39,10 @@ class _SeedOfItsOwn(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if torch.Tag.nondeterministic_seeded in func.tags:
-            place = (str(func), _shape(args))
-            torch.default_generator.manual_seed(_seed_of(self._seed, place, self._drawn[place]))
+            first = args[0] if args else ()  # the tensor to fill (uniform_), or the size of a new one (rand)
+            shape = first.shape if isinstance(first, Tensor) else first if isinstance(first, Sequence) else ()
+            place = (str(func), tuple(shape))
+            digest = hashlib.blake2b(repr((self._seed, place, self._drawn[place])).encode(), digest_size=8).digest()
+            torch.default_generator.manual_seed(int.from_bytes(digest, "little") >> 1)  # 63 bits: seeds are signed
             self._drawn[place] += 1
         return func(*args, **(kwargs or {}))
-
-
-def _shape(args: Sequence[Any]) -> tuple[int, ...]:
-    """Of the tensor to be filled, or the size that is asked for."""
-    first = args[0] if args else ()
-    return tuple(first.shape if isinstance(first, Tensor) else first if isinstance(first, Sequence) else ())
-
-
-def _seed_of(*parts: object) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1

@@ -1,4 +1,4 @@
-"""Weights that were learned before, and how a network takes them over."""
+"""Pretrained weights: reading them, and loading them into a network that may differ in head, names or channels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _AUXILIARY = ("AuxLogits", "aux1", "aux2")  # the extra heads of torchvision's I
 
 @dataclass(frozen=True)
 class InputForm:
-    """The input that weights were learned for; None where it is not known.
+    """The input that weights were trained on; None for what is not known.
 
     Attributes:
         size: side of the square image, in pixels.
-        interpolation: ``"bilinear"`` or ``"bicubic"``, the way an image was scaled.
+        interpolation: ``"bilinear"`` or ``"bicubic"``, how images were scaled.
         crop_pct: side of the central crop over the side of the scaled image, in (0, 1].
         mean: of each channel, pixels in [0, 1].
-        std: the standard deviation likewise.
+        std: standard deviation of each channel, likewise.
     """
 
     size: int | None = None
@@ -39,13 +39,13 @@ class InputForm:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights, and what is known of them.
+    """Weights and where they come from.
 
     Attributes:
         state: the tensors by name.
         origin: where they come from, in words.
-        preprocessing: the input that they were learned for, where it is known.
-        classes: the names of the classes that their head tells apart, where they are known.
+        preprocessing: the input that they were trained on; None if it is not known.
+        classes: the class names of their head; None if they are not known.
     """
 
     state: Mapping[str, Tensor]
@@ -55,7 +55,7 @@ class Pretrained:
 
 
 class DownloadError(ValueError):
-    """Weights of a library are not on this machine, and the library could not fetch them."""
+    """A library's weights are not on this machine, and could not be downloaded."""
 
     def __init__(self, origin: str, reason: Exception) -> None:
         text = " ".join(str(reason).split())[:120].rstrip(". ") or type(reason).__name__
@@ -63,18 +63,18 @@ class DownloadError(ValueError):
 
 
 def is_default(value: str) -> bool:
-    """Whether the weights that a library holds for the usual ones are meant."""
+    """Whether the name means the library's default weights."""
     return value in ("default", "imagenet")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict in a ``.safetensors`` file, or in one that ``torch.save`` wrote; nothing in it is executed.
+    """Read the state dict of a ``.safetensors`` file or of one that ``torch.save`` wrote; no code in it is executed.
 
-    A state dict under the usual key of a checkpoint (``state_dict``, ``model``) is taken out, and
-    the prefix that data parallel training or a compiler gave to all names is taken off.
+    The state dict may stand under the usual key of a checkpoint (``state_dict``, ``model``). The prefix that data
+    parallel training or a compiler gave to all names is removed.
 
     Raises:
-        ValueError: not such a file.
+        ValueError: the file holds no weights, or is damaged.
     """
     try:
         values = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
@@ -93,37 +93,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def adopt(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = ()) -> list[str]:
+def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = ()) -> list[str]:
     """Load the weights into the network, in place.
 
-    The body must fit to the last tensor. Of the head, the final layer stays as it was initialised,
-    unless the weights were learned for classes of the same names in the same order; what stands
-    in the head before the final layer is loaded where all of it fits, else the whole head stays new.
+    Every tensor of the body must fit. The final layer keeps its initialisation, unless the weights have the same
+    class names in the same order. The head's other layers are loaded if all of them fit, else none is.
 
-    Where the network has other names, the weights are matched by their order, if kinds (weight, bias...)
-    and shapes agree one by one. The first convolution may have another number of input channels: from 3
-    to 1 its weights are summed, so that it answers to a gray image as it did to three equal channels;
-    from 1 to 3 they are repeated and divided by 3, so that it answers to the mean of the channels.
+    If names differ, the weights are matched by their order, given that kinds (weight, bias...) and shapes agree
+    one by one. The first convolution may have another number of input channels: from 3 to 1 its weights are
+    summed, so that a gray image gives what three equal channels gave; from 1 to 3 they are repeated and divided by
+    3, so that an image gives what the mean of its channels gave.
 
     Args:
-        network: its device, dtype and memory layout stay.
+        network: keeps its device, dtype and memory layout.
         pretrained: the weights.
-        classes: the names of the classes that the network is to tell apart.
+        classes: the network's class names.
 
     Returns:
-        What was done, a line of words each, for the record.
+        What was done, in lines of words for the record.
 
     Raises:
-        ValueError: a tensor of the body is missing, misshapen or not finite, or the weights have one that
-            the network has not; the network is unchanged then.
+        ValueError: a tensor of the body is missing, not finite or of another shape, or the weights hold a tensor that
+            the network does not have; the network is unchanged then.
     """
     target = _Target.of(network)
     state, notes = {name: tensor for name, tensor in pretrained.state.items() if _is_weight(name)}, []
     if not all(name in state for name in target.body) and (renamed := target.by_order(state)):
         state, notes = renamed, ["matched by order, for the names differ"]
     fitting = {name: fitted for name, tensor in state.items() if (fitted := target.fitted(name, tensor)) is not None}
-    _refuse_misfits(pretrained.origin, target, state, fitting)
-    _refuse_strangers(pretrained.origin, target, state)
+    _check_body(pretrained.origin, target, state, fitting)
+    _check_unexpected(pretrained.origin, target, state)
     head = target.inner + (target.final if pretrained.classes == tuple(classes) else [])
     chosen = target.body + (head if all(name in fitting for name in head) else [])
     with torch.no_grad():
@@ -137,7 +136,7 @@ def adopt(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = (
 
 @dataclass(frozen=True)
 class _Target:
-    """A network's tensors, and the names of those in its body, in its head before the final layer, and in that."""
+    """A network's tensors, and their names by place: in the body, in the head before the final layer, in that."""
 
     tensors: Mapping[str, Tensor]
     heads: tuple[str, ...]
@@ -147,7 +146,7 @@ class _Target:
 
     @classmethod
     def of(cls, network: nn.Module) -> Self:
-        """The parts of a network."""
+        """Sort the network's tensors by place."""
         tensors = {name: tensor for name, tensor in network.state_dict().items() if _is_weight(name)}
         heads, layers = heads_of(network), final_layers(network)
         body = [name for name in tensors if not is_within(name, heads)]
@@ -157,11 +156,11 @@ class _Target:
 
     @property
     def stem(self) -> str:
-        """The name of the first convolution's weight, or nothing."""
+        """The name of the first convolution's weight; empty if there is none."""
         return next((name for name, tensor in self.tensors.items() if tensor.ndim == 4), "")
 
     def fitted(self, name: str, tensor: Tensor) -> Tensor | None:
-        """The tensor as the network can take it under that name, or None."""
+        """Return the tensor in the shape that the network has under that name, or None if it does not fit."""
         if name not in self.tensors or not tensor.isfinite().all():
             return None
         wanted = self.tensors[name].shape
@@ -170,7 +169,7 @@ class _Target:
         return tensor if tensor.shape == wanted else None
 
     def by_order(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weights under the network's names, the final layer's last; empty where the order does not fit."""
+        """Return the weights under the network's names, matched by order; empty if kinds or shapes differ."""
         names = [name for name in self.tensors if name not in self.final]
         wanted, given = names + self.final, list(state)
         if len(given) not in (len(names), len(wanted)):
@@ -181,15 +180,14 @@ class _Target:
 
 
 def _is_weight(name: str) -> bool:
-    """Whether it is more than a norm's counter of batches, which means nothing here and is missing in old files."""
-    return _kind(name) != "num_batches_tracked"
+    return _kind(name) != "num_batches_tracked"  # a norm's counter has no effect here, and old files lack it
 
 
 def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _refuse_misfits(origin: str, target: _Target, state: Mapping[str, Tensor], fitting: Mapping[str, Tensor]) -> None:
+def _check_body(origin: str, target: _Target, state: Mapping[str, Tensor], fitting: Mapping[str, Tensor]) -> None:
     misfits = [name for name in target.body if name not in fitting]
     if not misfits:
         return
@@ -202,11 +200,11 @@ def _refuse_misfits(origin: str, target: _Target, state: Mapping[str, Tensor], f
     )
 
 
-def _refuse_strangers(origin: str, target: _Target, state: Mapping[str, Tensor]) -> None:
+def _check_unexpected(origin: str, target: _Target, state: Mapping[str, Tensor]) -> None:
     known = {*target.heads, *_AUXILIARY}
-    strangers = [name for name in state if name not in target.tensors and not is_within(name, known)]
-    if strangers:
+    unexpected = [name for name in state if name not in target.tensors and not is_within(name, known)]
+    if unexpected:
         raise ValueError(
-            f"model.pretrained: {origin} has {len(strangers)} tensors that the network has not, "
-            f"the first {strangers[0]}"
+            f"model.pretrained: {origin} has {len(unexpected)} tensors that the network has not, "
+            f"the first {unexpected[0]}"
         )

@@ -15,9 +15,9 @@ from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.models import count_parameters
-from assay.models.seeded_init import paired_draws
+from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
-from assay.models.weights import Pretrained, adopt
+from assay.models.weights import Pretrained, load_weights
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import ModelSection
 from assay.run.batches import build_feed, open_data
@@ -121,9 +121,9 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     pretrained = None if previous else _pretrained(recipe.model)
     wanted = _wanted_before(previous) if previous and recipe.model.pretrained else _wanted(pretrained)
     data = open_data(recipe.data, device, wanted)
-    with paired_draws(recipe.train.seed):
+    with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
-    notes = adopt(network, pretrained, data.classes) if pretrained else []
+    notes = load_weights(network, pretrained, data.classes) if pretrained else []
     _check_norms(recipe, network)
     layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
     network = network.to(device).to(memory_format=layout)

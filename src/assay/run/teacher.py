@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from assay.classifier.classifier import Classifier, load, ready
 from assay.data.preprocess import Normalize, Preprocessing
 from assay.models import build_model
-from assay.models.weights import adopt
+from assay.models.weights import load_weights
 from assay.run.find_weights import find_pretrained
 from assay.training.losses import Teacher
 
@@ -66,7 +66,7 @@ def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
     assert form.std is not None
     with torch.random.fork_rng([]):  # it is filled at once: the student's start does not depend on its teacher
         network = build_model(name, classes=len(classes), image_size=form.size)
-    notes = adopt(network, replace(pretrained, classes=classes), classes)
+    notes = load_weights(network, replace(pretrained, classes=classes), classes)
     if any(note.startswith("new:") for note in notes):
         raise ValueError(
             f"loss.teacher: {name} tells other classes apart than these {len(classes)}; name a run of yours"

@@ -1,4 +1,4 @@
-"""An exponential average of the weights, which answers better than the last weights where these are noisy."""
+"""An exponential moving average of the weights, often more accurate than the last weights of a noisy training."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 def average_of(network: nn.Module, decay: float | None) -> AveragedModel | None:
-    """Follow the weights with torch's own average of parameters and buffers.
+    """Make torch's moving average of the network's parameters and buffers, or None without a decay.
 
-    After each step ``average = decay x average + (1 - decay) x weight``.
+    After each step ``average = decay x average + (1 - decay) x weight``; it begins as the weights after the first.
 
     Args:
-        network: whose weights are followed; the first step's are taken whole.
+        network: the network that is trained.
         decay: in (0, 1), or None for no average.
     """
     if decay is None:

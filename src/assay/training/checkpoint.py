@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything that a run needs to go on as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load_checkpoint(path: Path) -> State:
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """The states of torch's generators on the CPU and on the device: dropout draws from them."""
+    """Return the states of torch's generators on the CPU and on the device, from which dropout draws."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)

@@ -17,7 +17,7 @@ from assay.training.precision import Precision
 
 @dataclass(frozen=True)
 class Step:
-    """What one step gave. The tensors stay on the device, so that no step waits for another."""
+    """The figures of one step. The tensors stay on the device, so that no step waits for another."""
 
     loss: Tensor
     """mean over the batch, before the update"""
@@ -46,10 +46,10 @@ class Update:
     average: AveragedModel | None = None
 
     def __call__(self, model: nn.Module) -> None:
-        """One step along the gradients that ``backward`` has left."""
+        """Take one step along the gradients that ``backward`` has left."""
         scaler = self.precision.scaler
         if self.clip is not None:
-            scaler.unscale_(self.optimizer)
+            scaler.unscale_(self.optimizer)  # the limit is meant for the true gradients
             nn.utils.clip_grad_norm_(model.parameters(), self.clip)
         scaler.step(self.optimizer)
         scaler.update()
@@ -69,8 +69,7 @@ def train_epoch(
 ) -> Iterator[Step]:
     """Train on each batch in turn.
 
-    When a step is yielded the weights and the learning rate are updated already, while ``.grad``
-    is still that of the step.
+    When a step is yielded, the weights and the learning rate are updated already, and ``.grad`` is still the step's.
 
     Args:
         model: maps images to scores.

@@ -20,21 +20,24 @@ Teacher = Callable[[Tensor], Tensor]
 
 
 def cross_entropy(scores: Tensor, targets: Tensor, _images: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy in nats; smoothed targets are ``(1 - e) target + e / K`` (Szegedy et al. 2016, section 7)."""
+    """Return the mean cross-entropy in nats.
+
+    Smoothed targets are ``(1 - e) target + e / K`` (Szegedy et al. 2016, section 7).
+    """
     return F.cross_entropy(scores, targets, label_smoothing=label_smoothing)
 
 
 def double_softmax(scores: Tensor, targets: Tensor, images: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """The cross-entropy of a network that ends in a softmax: a common mistake, here for comparison.
 
-    Cross-entropy has a softmax of its own, so its "scores" lie in [0, 1]: the loss cannot fall below
-    ``log(1 + (K - 1) / e)``, and the gradient of an answer that is wrong with confidence vanishes.
+    Cross-entropy has a softmax of its own, so here its "scores" lie in [0, 1]: the loss cannot fall below
+    ``log(1 + (K - 1) / e)``, and the gradient of a confident mistake vanishes.
     """
     return cross_entropy(scores.softmax(dim=1), targets, images, label_smoothing=label_smoothing)
 
 
 def distill(loss_fn: LossFunction, teacher: Teacher, *, temperature: float = 20.0, weight: float = 1.0) -> LossFunction:
-    """A loss plus the cross-entropy to a teacher's softened answers.
+    """Add to a loss the cross-entropy to a teacher's softened scores.
 
     Hinton et al. 2015, section 2; the form of He et al. 2018, section 5.3:
     ``loss + weight x T^2 x CE(softmax(teacher / T), softmax(scores / T))``.
@@ -43,13 +46,13 @@ def distill(loss_fn: LossFunction, teacher: Teacher, *, temperature: float = 20.
         loss_fn: the loss against the targets.
         teacher: another network's scores for the images.
         temperature: T; the factor T^2 keeps the size of the gradient.
-        weight: of the teacher's part.
+        weight: factor on the teacher's part.
     """
 
     def combined(scores: Tensor, targets: Tensor, images: Tensor) -> Tensor:
         with torch.no_grad():
-            answers = (teacher(images).float() / temperature).softmax(dim=1)
-        soft = F.cross_entropy(scores.float() / temperature, answers)
+            softened = (teacher(images).float() / temperature).softmax(dim=1)
+        soft = F.cross_entropy(scores.float() / temperature, softened)
         return loss_fn(scores, targets, images) + weight * temperature**2 * soft
 
     return combined
@@ -66,7 +69,7 @@ def build_loss(
     temperature: float | None = None,
     teacher_weight: float | None = None,
 ) -> LossFunction:
-    """The loss ``name``, with distillation where there is a teacher.
+    """Build the loss ``name``, with distillation if a teacher is given.
 
     Raises:
         ValueError: no such loss, or an option of distillation without a teacher.

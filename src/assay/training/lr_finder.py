@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from assay.training.loop import Update, train_epoch
 from assay.training.losses import LossFunction
 
-_FIRST = 10  # points over which the average gathers what it is to smooth
+_FIRST = 10  # steps after which the moving average is smooth enough for slopes
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sweep:
 
     @property
     def suggestion(self) -> float:
-        """The rate to begin with: the lower of the two, for the loss of so short a training flatters high rates."""
+        """The rate to begin with: the lower of the two, because so short a training makes high rates look good."""
         return min(self.steepest, self.tenth)
 
     @property
@@ -83,10 +83,10 @@ def sweep_rates(
     Args:
         network: maps images to scores.
         batches: images and targets; at most ``steps`` are taken.
-        update: with the optimizer over the network's parameters, whose groups' rates keep their proportions,
-            and the precision and clipping of the training; its schedule and average are left out.
+        update: holds the optimizer over the network's parameters, whose groups keep the proportions of their rates,
+            and the precision and clipping of the training; its schedule and average are not used.
         loss_fn: of scores, targets and images.
-        lr: the rate, in the recipe's sense, that the optimizer's initial rates belong to.
+        lr: ``optim.lr`` of the recipe, from which the optimizer's initial rates were computed.
         low: the first rate, above 0.
         high: the rate of the last step, above ``low``.
         steps: at least 2.
@@ -95,22 +95,23 @@ def sweep_rates(
         set_mode: puts the network into training mode.
 
     Raises:
-        ValueError: a range that is none, or no loss that is finite.
+        ValueError: ``low`` is not below ``high``, there are fewer than 2 steps, or the first loss is not finite.
     """
     if not (0 < low < high and steps >= 2):
         raise ValueError(
             f"a sweep rises from a rate above 0 in 2 steps or more, not from {low:g} to {high:g} in {steps}"
         )
-    network, optimizer = copy.deepcopy((network, update.optimizer))  # together, so that one still trains the other
+    # Copied together, so that the copied optimizer holds the copied network's weights.
+    network, optimizer = copy.deepcopy((network, update.optimizer))
     rates = np.geomspace(low, high, steps).tolist()
     scheduler = LambdaLR(optimizer, lambda step: rates[min(step, steps - 1)] / lr)
     trial = Update(optimizer, scheduler, copy.deepcopy(update.precision), update.clip)
     found = _Losses(smoothing)
     devices = {parameter.device for parameter in network.parameters() if parameter.device.type == "cuda"}
     with torch.random.fork_rng(devices):
-        some = itertools.islice(batches, steps)
-        for step in train_epoch(network, some, trial, loss_fn, microbatches=microbatches, set_mode=set_mode):
-            if not found.add(step.loss.item()):  # the end depends on the loss: each step waits for it
+        chosen = itertools.islice(batches, steps)
+        for step in train_epoch(network, chosen, trial, loss_fn, microbatches=microbatches, set_mode=set_mode):
+            if not found.add(step.loss.item()):
                 break
     if not found.losses:
         raise ValueError("the very first loss is not finite: no learning rate can be found")
@@ -118,7 +119,7 @@ def sweep_rates(
 
 
 class _Losses:
-    """The losses so far, and their exponential average, divided by the sum of its weights: that corrects its start."""
+    """The losses so far and their exponential average, which is divided by the sum of its weights so far."""
 
     def __init__(self, smoothing: float) -> None:
         self.losses: list[float] = []
@@ -126,7 +127,7 @@ class _Losses:
         self._average, self._smoothing = 0.0, smoothing
 
     def add(self, loss: float) -> bool:
-        """Take in a loss, if it is finite; whether the sweep goes on."""
+        """Keep a loss that is finite, and return whether the sweep goes on."""
         if not math.isfinite(loss):
             return False
         self.losses.append(loss)

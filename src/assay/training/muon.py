@@ -1,4 +1,4 @@
-"""Muon: momentum whose update, for each convolution's filters, is made orthogonal."""
+"""Muon: the momentum of each convolution's filters is made orthogonal before the update."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from assay.training.per_weight import EachWeight
+from assay.training.per_weight import PerWeightOptimizer
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero that keeps 1 within 0.7 to 1.2
-_ITERATIONS = 5
-_IMAGE_CHANNELS = 3
+_ITERATIONS = 5  # as Jordan et al. 2024
+_IMAGE_CHANNELS = 3  # filters over no more channels than an image has are left to AdamW
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix, roughly: its singular values come to lie between about 0.7 and 1.2.
+    """Return roughly the nearest semi-orthogonal matrix, with singular values between about 0.7 and 1.2.
 
     Newton-Schulz iteration with a quintic polynomial (Jordan et al. 2024, "Muon: an optimizer for
     hidden layers in neural networks").
@@ -35,7 +35,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
-class Muon(EachWeight):
+class Muon(PerWeightOptimizer):
     """Muon for the filters of convolutions, AdamW for the rest; one learning rate for both.
 
     A filter bank ``[out, in, height, width]`` is taken as the matrix ``[out, in x height x width]``.
@@ -51,8 +51,9 @@ class Muon(EachWeight):
         lr: learning rate; 0.001 to 0.01 is usual.
         weight_decay: decoupled: the weight shrinks by ``lr * weight_decay`` at each step.
         momentum: of Muon, in Nesterov's form.
-        betas: of AdamW.
-        eps: of AdamW.
+        beta1: of AdamW, for the mean of the gradient.
+        beta2: of AdamW, for the mean of its square.
+        eps: of AdamW, added to the denominator.
     """
 
     def __init__(
@@ -62,14 +63,15 @@ class Muon(EachWeight):
         lr: float,
         weight_decay: float = 0.0,
         momentum: float = 0.95,
-        betas: tuple[float, float] = (0.9, 0.95),
+        beta1: float = 0.9,
+        beta2: float = 0.95,
         eps: float = 1e-8,
     ) -> None:
-        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas, "eps": eps}
-        super().__init__(groups, defaults)
+        defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": (beta1, beta2)}
+        super().__init__(groups, {**defaults, "eps": eps})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """One weight's step."""
+        """Take one weight's step."""
         weight.mul_(1 - group["lr"] * group["weight_decay"])
         if weight.ndim == 4 and weight.shape[1] > _IMAGE_CHANNELS:
             matrix = self._nesterov(weight, gradient, group["momentum"]).flatten(1)
@@ -86,7 +88,7 @@ class Muon(EachWeight):
         return gradient.lerp(state["momentum_buffer"], momentum)
 
     def _adam(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
-        """The direction of AdamW (Loshchilov & Hutter 2019, algorithm 2, lines 6 to 12)."""
+        """Return the direction of AdamW (Loshchilov & Hutter 2019, algorithm 2, lines 6 to 12)."""
         state, (beta1, beta2) = self.state[weight], group["betas"]
         if not state:
             state.update(

@@ -1,8 +1,9 @@
-"""Optimizers by name: torch's own with its own defaults where it has them, fused where it can."""
+"""Optimizers by name: torch's own, with its defaults, in the fused form where it has one; and LARS and Muon."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def sgd(
     dampening: float = 0.0,
     nesterov: bool = False,
 ) -> Optimizer:
-    """Stochastic gradient descent with L2, momentum and Nesterov's form of it.
+    """Stochastic gradient descent with L2 and momentum, also in Nesterov's form.
 
     With ``dampening`` equal to ``momentum`` b the direction is d_k = b d_(k-1) + (1 - b) g.
 
@@ -48,19 +49,13 @@ def sgd(
         fused=not dampening,
     )
     if momentum and not dampening:
-        _begin_at_rest(optimizer)
+        # The fused step makes the momenta of a whole group at its first step: it fails where some layers learn later
+        # than others, and leaves them uninitialised where the first step of a half-precision run overflows. Momenta
+        # of zero give the same first step.
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return optimizer
-
-
-def _begin_at_rest(optimizer: Optimizer) -> None:
-    """Momentum 0 for every weight, from which the first step is the gradient, as without.
-
-    The fused step makes all momenta of a group at its first step or none: it fails where some layers learn later than
-    others, and where the first step of a half-precision run overflows it leaves them as the memory was.
-    """
-    for group in optimizer.param_groups:
-        for weight in group["params"]:
-            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
 
 def adagrad(groups: Groups, *, lr: float, weight_decay: float = 0.0, eps: float = 1e-10) -> Optimizer:
@@ -86,7 +81,8 @@ def rmsprop(
     return torch.optim.RMSprop(groups, lr=lr, weight_decay=weight_decay, alpha=rho, momentum=momentum, eps=eps)
 
 
-def adam(
+def _adam(
+    kind: type[torch.optim.Adam],
     groups: Groups,
     *,
     lr: float,
@@ -95,48 +91,13 @@ def adam(
     beta2: float = 0.999,
     eps: float = 1e-8,
 ) -> Optimizer:
-    """Adam (Kingma & Ba 2015, algorithm 1), with L2 added to the gradient."""
-    return torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
+    return kind(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
 
 
-def adamw(
-    groups: Groups,
-    *,
-    lr: float,
-    weight_decay: float = 0.0,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-8,
-) -> Optimizer:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)."""
-    return torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps, fused=True)
-
-
-def lars(
-    groups: Groups,
-    *,
-    lr: float,
-    weight_decay: float = 0.0,
-    momentum: float = 0.9,
-    trust: float = 0.001,
-    eps: float = 1e-9,
-) -> Optimizer:
-    """Momentum at a rate of each layer's own (You et al. 2017), for very large batches."""
-    return LARS(groups, lr=lr, weight_decay=weight_decay, momentum=momentum, trust=trust, eps=eps)
-
-
-def muon(
-    groups: Groups,
-    *,
-    lr: float,
-    weight_decay: float = 0.0,
-    momentum: float = 0.95,
-    beta1: float = 0.9,
-    beta2: float = 0.95,
-    eps: float = 1e-8,
-) -> Optimizer:
-    """Muon for the filters of convolutions, AdamW for all else (Jordan et al. 2024)."""
-    return Muon(groups, lr=lr, weight_decay=weight_decay, momentum=momentum, betas=(beta1, beta2), eps=eps)
+adam = partial(_adam, torch.optim.Adam)
+"""Kingma & Ba 2015, algorithm 1, with L2 added to the gradient"""
+adamw = partial(_adam, torch.optim.AdamW)
+"""Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)"""
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -146,13 +107,13 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "rmsprop": rmsprop,
     "adam": adam,
     "adamw": adamw,
-    "lars": lars,
-    "muon": muon,
+    "lars": LARS,
+    "muon": Muon,
 }
 
 
 def build_optimizer(name: str, groups: Groups, **options: Any) -> Optimizer:
-    """The optimizer ``name`` over groups of parameters; options that are None take its defaults.
+    """Build the optimizer ``name`` over groups of parameters; options that are None take its defaults.
 
     Raises:
         ValueError: no such optimizer, or it has no such option.
@@ -168,15 +129,15 @@ def parameter_groups(
     decay: str = "all",
     factors: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """All parameters, in groups of equal learning rate and weight decay, in the network's order.
+    """Group the network's parameters, in its order, by learning rate and weight decay.
 
     Args:
-        network: whose parameters are to be trained.
+        network: the network to train.
         lr: the learning rate at factor 1.
-        weight_decay: of the parameters that decay.
-        decay: "all", or "weights": not biases and the norms' parameters, all of which are vectors
+        weight_decay: the weight decay of the parameters that have one.
+        decay: "all", or "weights" to leave out biases and the norms' parameters, which are the vectors
             (Goyal et al. 2017, section 5.3; He et al. 2018, section 3.1, "no bias decay").
-        factors: on the rate, by the parameters' names; 1 where a name is missing.
+        factors: factors on the rate, by the parameters' names; 1 for a name that is missing.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():

@@ -1,4 +1,4 @@
-"""An optimizer that treats each weight on its own."""
+"""An optimizer that updates one weight after another."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
-class EachWeight(Optimizer):
-    """What LARS and Muon share: the walk over all weights that have a gradient."""
+class PerWeightOptimizer(Optimizer):
+    """The loop over all weights with a gradient, which LARS and Muon share."""
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -1,4 +1,4 @@
-"""Where a run stands."""
+"""How far a run has come."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from assay.training.loop import Step
 
 @dataclass
 class Position:
-    """Where a run stands; all of it goes into the checkpoint.
+    """How far a run has come; all of it goes into the checkpoint.
 
     Attributes:
         epoch: epochs done.
-        step: steps done of the epoch under way.
+        step: steps done of the current epoch.
         loss: sum of the losses of those steps, float64.
-        correct: number of right answers in them, int64.
+        correct: number of correct predictions in them, int64.
         best: the selected epoch's score, and ``best_epoch`` its number, from 1.
         metrics_size: bytes of ``metrics.jsonl``; ``timings_size`` of ``timings.jsonl``.
-        epoch_seconds: time spent on the steps of the epoch under way.
+        epoch_seconds: time spent on the steps of the current epoch.
         seconds: time spent on the epochs done, evaluation included.
     """
 
@@ -57,7 +57,7 @@ class Position:
         self.correct += step.correct
 
     def next_epoch(self) -> None:
-        """The epoch under way is done."""
+        """Move on to the next epoch."""
         self.epoch, self.step, self.epoch_seconds = self.epoch + 1, 0, 0.0
         self.loss.zero_()
         self.correct.zero_()

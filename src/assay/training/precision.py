@@ -11,7 +11,7 @@ from torch.amp import GradScaler, autocast
 from assay.base.registry import choose
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_FIRST_SCALE = 2.0**10  # torch's own 2^16 overflows at the first steps, which are then lost
+_FIRST_SCALE = 2.0**10  # torch's 2^16 overflows at the first steps, which would then be skipped
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Precision:
     """Mixed precision (Micikevicius et al. 2018).
 
     Layers compute in ``dtype`` on casts of the float32 weights, which are the master copy. For
-    float16 the loss is multiplied by a scale that adapts, so that small gradients do not
-    underflow; a step whose gradients overflow is left out.
+    float16 the loss is multiplied by an adaptive scale, so that small gradients do not
+    underflow; a step whose gradients overflow is skipped.
     """
 
     device: torch.device
@@ -29,7 +29,7 @@ class Precision:
 
     @classmethod
     def named(cls, name: str, device: torch.device) -> Precision:
-        """``fp32``, ``fp16`` or ``bf16``; raises ``ValueError`` for another name."""
+        """The precision ``fp32``, ``fp16`` or ``bf16``; raises ``ValueError`` for another name."""
         dtype = choose("train.precision", name, DTYPES)
         scaler = GradScaler(device.type, init_scale=_FIRST_SCALE, enabled=dtype == torch.float16)
         return cls(device, dtype, scaler)

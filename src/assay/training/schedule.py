@@ -25,7 +25,7 @@ def constant(_epochs: float) -> Schedule:
 
 def step(_epochs: float, *, every: float = 10.0, factor: float = 0.1) -> Schedule:
     """Multiply by ``factor`` every ``every`` epochs (torch's StepLR)."""
-    return lambda epoch: factor ** math.floor(epoch / every + 1e-9)  # 0.3 / 0.1 is below 3
+    return lambda epoch: factor ** math.floor(epoch / every + 1e-9)  # 1e-9: 0.3 / 0.1 is below 3
 
 
 def multistep(_epochs: float, *, milestones: Sequence[float], factor: float = 0.1) -> Schedule:
@@ -89,7 +89,7 @@ def one_cycle(epochs: float, *, rise: float = 0.3, start: float = 0.04, final: f
 
 
 def _between(first: float, last: float, progress: float) -> float:
-    """Half a cosine's way from ``first`` (progress 0) to ``last`` (progress 1), and back (progress 2)."""
+    """Go half a cosine from ``first`` (progress 0) to ``last`` (progress 1), and back (progress 2)."""
     return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
 
 
@@ -109,7 +109,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 def build_schedule(
     name: str, *, epochs: float, warmup: float = 0.0, warmup_start: float | None = None, **options: Any
 ) -> Schedule:
-    """The schedule ``name`` for a run of ``epochs`` epochs; options that are None take its defaults.
+    """Build the schedule ``name`` for a run of ``epochs`` epochs; options that are None take its defaults.
 
     Args:
         name: a key of ``SCHEDULES``.
@@ -121,7 +121,7 @@ def build_schedule(
 
     Raises:
         ValueError: no such schedule, it has no such option or lacks one that it needs, the
-            warmup is as long as the run, or there is a start of no warmup.
+            warmup is as long as the run, or ``warmup_start`` is given without a warmup.
     """
     if warmup_start is not None and not warmup:
         raise ValueError("schedule.warmup_start needs schedule.warmup above 0")
@@ -137,7 +137,7 @@ def _warm_up(schedule: Schedule, epochs: float, start: float) -> Schedule:
 
 
 def attach(schedule: Schedule, optimizer: Optimizer, *, steps_per_epoch: int, update: str) -> LambdaLR:
-    """A scheduler that is stepped after every step; ``update`` "epoch" holds the rate within an epoch."""
+    """Make a scheduler to be stepped after every step; with ``update`` "epoch" the rate is constant within an epoch."""
     if update == "epoch":
         return LambdaLR(optimizer, lambda count: schedule(count // steps_per_epoch))
     return LambdaLR(optimizer, lambda count: schedule(count / steps_per_epoch))

@@ -1,4 +1,4 @@
-"""Fine-tuning: which groups of layers learn in which epoch, and how fast each of them does."""
+"""Fine-tuning: which groups of layers learn in which epoch, and at which rate."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def everything() -> Learning:
 
 
 def head_only() -> Learning:
-    """The head alone learns, on the features that the body gives."""
+    """Only the head learns, on the body's features."""
     return lambda _epoch, _groups: 1
 
 
 def gradual(*, unfreeze_after: int = 1, unfreeze_every: int = 1) -> Learning:
-    """First the head alone, then group after group from the last to the first.
+    """First only the head learns, then group after group, from the last to the first.
 
     Source: Howard & Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
     section 3.3, where both numbers are 1.
 
     Args:
-        unfreeze_after: epochs in which the head alone learns, at least 1.
+        unfreeze_after: epochs in which only the head learns, at least 1.
         unfreeze_every: epochs from one further group to the next, at least 1.
     """
     return lambda epoch, groups: min(groups, max(1, 2 + (epoch - unfreeze_after) // unfreeze_every))
@@ -50,16 +50,20 @@ FREEZES: dict[str, Callable[..., Learning]] = {"none": everything, "body": head_
 
 
 def build_learning(freeze: str, **options: Any) -> Learning:
-    """What learns under the name of a way to freeze; options that are None take its defaults.
+    """Build the function that says what learns when; options that are None take its defaults.
+
+    Args:
+        freeze: a key of ``FREEZES``.
+        options: of that way to freeze.
 
     Raises:
-        ValueError: no such way, or it has no such option.
+        ValueError: no such way to freeze, or it has no such option.
     """
     return construct("transfer.freeze", freeze, FREEZES, **options)
 
 
 def rate_factors(groups: Groups, *, layer_decay: float = 1.0, head_lr: float = 1.0) -> dict[str, float]:
-    """The factor on the learning rate of each parameter.
+    """Return the factor on the learning rate of each parameter, by name.
 
     Discriminative fine-tuning (Howard & Ruder 2018, section 3.1): the factor falls from group to
     group towards the input.
@@ -74,13 +78,13 @@ def rate_factors(groups: Groups, *, layer_decay: float = 1.0, head_lr: float = 1
 
 
 def freeze_for(network: nn.Module, groups: Groups, epoch: int, learning: Learning, *, frozen_norms: bool) -> None:
-    """Set ``requires_grad`` of the parameters in the groups as this epoch, counted from 0, has it.
+    """Set ``requires_grad`` of the groups' parameters for an epoch.
 
-    What is set depends on nothing but the arguments, so a run that is resumed in this epoch goes on as it
-    would have. Frozen parameters get no gradient, and optimizers pass them over.
+    The result depends only on the arguments, so a resumed run needs no memory of earlier epochs. Frozen parameters
+    get no gradient, and optimizers skip them.
 
     Args:
-        network: whose parameters the groups name; the others are not touched.
+        network: has the parameters that the groups name; others are not touched.
         groups: see `Groups`.
         epoch: counted from 0.
         learning: how many of the groups learn.
@@ -95,20 +99,20 @@ def freeze_for(network: nn.Module, groups: Groups, epoch: int, learning: Learnin
 
 
 def train_what_learns(network: nn.Module) -> None:
-    """Training mode, but for the norms that are frozen: those keep their running statistics and use them.
+    """Put the network into training mode, except its frozen norms: those use their running statistics and keep them.
 
-    A norm is frozen where it has parameters and none of them learns; one that has none, where
-    nothing learns in the module around it.
+    A norm is frozen if it has parameters and none of them learns; a norm without parameters, if nothing learns in
+    the module around it.
     """
     network.train()
-    _settle_frozen_norms(network)
+    _put_frozen_norms_in_eval_mode(network)
 
 
-def _settle_frozen_norms(module: nn.Module) -> None:
+def _put_frozen_norms_in_eval_mode(module: nn.Module) -> None:
     learns = [parameter.requires_grad for parameter in module.parameters()]
     if any(learns):
         for child in module.children():
-            _settle_frozen_norms(child)
+            _put_frozen_norms_in_eval_mode(child)
     elif learns:
         for layer in module.modules():
             if isinstance(layer, NORMS):
