@@ -20,8 +20,9 @@ import torch
 import assay
 from assay.analysis.figures import plots
 from assay.cli import main
+from assay.recipe.fields import field_names
 from assay.recipe.named import RECIPES
-from assay.recipe.recipe import Recipe, field_names
+from assay.recipe.recipe import Recipe
 from assay.run.record import RunRecord
 from assay.run.run import InterruptedRunError
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from assay.base.device import reproducible
-from assay.recipe.recipe import Recipe, field_names
+from assay.recipe.fields import field_names
+from assay.recipe.recipe import Recipe
 from assay.run.build import build
 from assay.training.loop import train_epoch
 

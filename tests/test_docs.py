@@ -12,8 +12,8 @@ import pytest
 import assay.base.registry
 from assay.cli import COMMANDS, build_parser
 from assay.commands.fields import given_fields
+from assay.recipe.fields import field_names
 from assay.recipe.named import RECIPES
-from assay.recipe.recipe import field_names
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()

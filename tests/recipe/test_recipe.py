@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from assay.recipe.recipe import Recipe, describe_field, field_names, parse_value
+from assay.recipe.fields import describe_field, field_names, parse_value
+from assay.recipe.recipe import Recipe
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from assay.recipe.recipe import describe_field, field_names, parse_value
+from assay.recipe.fields import describe_field, field_names, parse_value
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:

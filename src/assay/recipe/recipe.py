@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -10,36 +9,13 @@ from typing import Any, Self
 import yaml
 from pydantic import ValidationError, model_validator
 
-from assay.base.registry import nearest
-from assay.base.strict_model import StrictModel
 from assay.base.strict_yaml import parse_yaml
-from assay.recipe.sections import (
-    AugmentSection,
-    DataSection,
-    LossSection,
-    ModelSection,
-    OptimSection,
-    ProbeSection,
-    ScheduleSection,
-    TestSection,
-    TrainSection,
-    TransferSection,
-)
+from assay.recipe.fields import check_field, field_names, first_error, section_types
+from assay.recipe.sections import Sections
 
 
-class Recipe(StrictModel):
+class Recipe(Sections):
     """All that decides how a model is trained; equal recipes give equal runs."""
-
-    data: DataSection = DataSection()
-    augment: AugmentSection = AugmentSection()
-    model: ModelSection = ModelSection()
-    optim: OptimSection = OptimSection()
-    schedule: ScheduleSection = ScheduleSection()
-    loss: LossSection = LossSection()
-    transfer: TransferSection = TransferSection()
-    train: TrainSection = TrainSection()
-    test: TestSection = TestSection()
-    probe: ProbeSection = ProbeSection()
 
     @model_validator(mode="after")
     def _selection_has_its_split(self) -> Self:
@@ -66,12 +42,12 @@ class Recipe(StrictModel):
             if self.probe.step_sizes is not None:
                 raise ValueError("probe.step_sizes changes nothing without probe.every")
             return self
-        in_the_way = {
+        conflicts = {
             "train.accumulate": self.train.accumulate > 1,
             "train.precision fp16": self.train.precision == "fp16",
             "optim.clip": self.optim.clip is not None,
         }
-        for name, is_set in in_the_way.items():
+        for name, is_set in conflicts.items():
             if is_set:
                 raise ValueError(f"probe.every measures the gradient of a whole batch as it is: not with {name}")
         return self
@@ -102,14 +78,14 @@ class Recipe(StrictModel):
         for section, fields in values.items():
             if not isinstance(fields, Mapping):
                 raise ValueError(f"section {section}: expected a mapping of fields, not {fields!r}")
-            if section not in _sections():
+            if section not in section_types():
                 check_field(f"{section}.")
             for field in fields:
                 check_field(f"{section}.{field}")
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ValueError(_one_line(error)) from None
+            raise ValueError(first_error(error)) from None
 
     @classmethod
     def from_yaml(cls, text: str) -> Recipe:
@@ -126,7 +102,7 @@ class Recipe(StrictModel):
         return {name: fields for name, fields in sections.items() if fields}
 
     def to_yaml(self) -> str:
-        """The recipe as YAML, sections and fields in the order of this file."""
+        """The recipe as YAML, sections and fields in the order of their classes."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
     def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
@@ -155,86 +131,3 @@ def read_recipe(path: Path) -> Recipe:
         raise ValueError(f"{path}: no such recipe file") from None
     except (ValueError, OSError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def field_names() -> list[str]:
-    """The dotted name of every field of a recipe."""
-    return [f"{section}.{field}" for section, kind in _sections().items() for field in kind.model_fields]
-
-
-def describe_field(name: str) -> tuple[str, str, Any]:
-    """A field's description, its type with its range in words, and its default."""
-    section, field = name.split(".")
-    info = _sections()[section].model_fields[field]
-    return info.description or "", _range_in_words(name), info.default
-
-
-def field_schema(name: str) -> list[dict[str, Any]]:
-    """What a field can hold, besides null, as parts of a JSON schema of which a value has to fit one."""
-    section, field = name.split(".")
-    schema = _sections()[section].model_json_schema()["properties"][field]
-    return [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
-
-
-def check_field(name: str) -> None:
-    """Raise ``ValueError`` with the nearest name where a recipe has no field of that dotted name."""
-    if name not in field_names():
-        within = [known for known in field_names() if known.startswith(f"{name.partition('.')[0]}.")]
-        raise ValueError(f"unknown field {name}: {nearest(name, within or _sections())}")
-
-
-def parse_value(text: str) -> Any:
-    """A command line's text as a value: a number (1e-3 too), true, false, null, a [list], or the text itself."""
-    if re.fullmatch(r"[+-]?\d+", text):
-        return int(text)
-    if text.lower() in ("true", "false", "null", "none"):
-        return {"true": True, "false": False}.get(text.lower())
-    if text.startswith("["):
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
-            return text
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _sections() -> dict[str, type[StrictModel]]:
-    annotations = {name: info.annotation for name, info in Recipe.model_fields.items()}
-    return {name: kind for name, kind in annotations.items() if isinstance(kind, type)}
-
-
-def _range_in_words(name: str) -> str:
-    """From the JSON schema, so that help and errors cannot disagree with the check."""
-    return " or ".join(_part_in_words(part) for part in field_schema(name))
-
-
-_LIMITS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "above",
-    "maximum": "at most",
-    "exclusiveMaximum": "below",
-}
-
-
-def _part_in_words(part: Mapping[str, Any]) -> str:
-    if "enum" in part:
-        return ", ".join(part["enum"])
-    kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
-    words = kind.get(part.get("type", ""), "a list of numbers")
-    limits = [f"{text} {part[key]}" for key, text in _LIMITS.items() if key in part]
-    return " ".join([words, " and ".join(limits)]).strip()
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first complaint, in the form 'data.size: 2 is not a whole number at least 4 and at most 2048'."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    if len(place) < 2:
-        return str(first["msg"]).removeprefix("Value error, ")
-    name = f"{place[0]}.{place[1]}"
-    reason = f" ({first['ctx']['error']})" if first["type"] == "value_error" else ""
-    options = [option for part in field_schema(name) for option in part.get("enum", ())]
-    hint = f"; {nearest(str(first['input']), options)}" if options else ""
-    return f"{name}: {first['input']!r} is not {_range_in_words(name)}{reason}{hint}"

@@ -20,7 +20,8 @@ from assay.data.sources import load_source
 from assay.data.split import Cut
 from assay.data.storage import Storage
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections import AugmentSection, DataSection
+from assay.recipe.sections.augment import AugmentSection
+from assay.recipe.sections.data import DataSection
 
 
 @dataclass(frozen=True)

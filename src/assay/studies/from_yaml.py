@@ -38,8 +38,9 @@ from typing import Any
 from assay.base.numbers import is_number
 from assay.base.registry import choose, nearest
 from assay.base.strict_yaml import parse_yaml
+from assay.recipe.fields import check_field
 from assay.recipe.named import RECIPES, find_recipe
-from assay.recipe.recipe import Recipe, check_field
+from assay.recipe.recipe import Recipe
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 

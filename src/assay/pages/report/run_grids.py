@@ -8,7 +8,7 @@ from typing import Any
 from assay.base.json_files import JsonObject
 from assay.pages.report.content import RunPart
 from assay.pages.report.grid import MISSING, Cell, Grid, Head, number, percent
-from assay.recipe.recipe import field_names
+from assay.recipe.fields import field_names
 from assay.run.record import RunRecord
 from assay.run.selection import SELECTION
 from assay.studies.forms.columns import quantity

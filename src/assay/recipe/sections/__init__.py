@@ -5,6 +5,9 @@ optimizer's own momentum); a field that the chosen model, optimizer or schedule 
 refused when the run is built, never ignored.
 """
 
+from __future__ import annotations
+
+from assay.base.strict_model import StrictModel
 from assay.recipe.sections.augment import AugmentSection
 from assay.recipe.sections.data import DataSection
 from assay.recipe.sections.loss import LossSection
@@ -16,15 +19,17 @@ from assay.recipe.sections.test import TestSection
 from assay.recipe.sections.train import TrainSection
 from assay.recipe.sections.transfer import TransferSection
 
-__all__ = [
-    "AugmentSection",
-    "DataSection",
-    "LossSection",
-    "ModelSection",
-    "OptimSection",
-    "ProbeSection",
-    "ScheduleSection",
-    "TestSection",
-    "TrainSection",
-    "TransferSection",
-]
+
+class Sections(StrictModel):
+    """A recipe's sections, in the order of its YAML."""
+
+    data: DataSection = DataSection()
+    augment: AugmentSection = AugmentSection()
+    model: ModelSection = ModelSection()
+    optim: OptimSection = OptimSection()
+    schedule: ScheduleSection = ScheduleSection()
+    loss: LossSection = LossSection()
+    transfer: TransferSection = TransferSection()
+    train: TrainSection = TrainSection()
+    test: TestSection = TestSection()
+    probe: ProbeSection = ProbeSection()

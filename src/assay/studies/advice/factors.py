@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.base.numbers import is_number
-from assay.recipe.recipe import Recipe, field_names
+from assay.recipe.fields import field_names
+from assay.recipe.recipe import Recipe
 
 _ORDERS_APART = 3.0  # levels that span more than this factor are compared by their ratios
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from assay.recipe.recipe import field_schema
+from assay.recipe.fields import field_schema
 
 _DIGITS = 4  # significant digits of a number that is tried; more make no difference and are hard to read
 _MARGIN = 1e-3  # distance from a limit that is itself excluded, as a share of the field's span

@@ -16,8 +16,9 @@ from rich.console import Console
 
 from assay.base.atomic import replace_file
 from assay.base.numbers import is_whole
+from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
-from assay.recipe.recipe import Recipe, describe_field
+from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.studies.conduct import InterruptedStudyError, Silence, conduct
 from assay.studies.execution.store import with_full_paths

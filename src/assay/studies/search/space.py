@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from assay.base.numbers import is_number
 from assay.base.registry import nearest
-from assay.recipe.recipe import Recipe, check_field, parse_value
+from assay.recipe.fields import check_field, parse_value
+from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.studies.search.limits import Limits, limits_of, rounded
 
