@@ -1,9 +1,12 @@
 """The house keeps its order: imports point downward, and the front door opens quickly."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from importlinter import cli as linter
 
 HOME = Path(__file__).parents[1]
@@ -47,3 +50,45 @@ def test_every_public_name_is_there() -> None:
 
     for name in assay.__all__:
         assert getattr(assay, name) is not None
+
+
+def rooms_imported_by_rooms() -> set[tuple[str, str]]:
+    """The pairs of rooms (parts of the package) of which the first imports the second."""
+    pairs = set()
+    for file in (HOME / "src/assay").rglob("*.py"):
+        room = file.relative_to(HOME / "src/assay").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("assay."):
+                pairs.add((room, node.module.split(".")[1]))
+    return pairs
+
+
+def test_the_picture_shows_every_room_and_only_imports_that_there_are() -> None:
+    text = (HOME / "docs/architecture.md").read_text()
+    picture = re.search(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    assert picture
+    arrows = re.findall(r"^ *(\w+)(?:\[.*?])? --> (\w+)", picture[1], re.MULTILINE)
+    rooms = {folder.name for folder in (HOME / "src/assay").iterdir() if (folder / "__init__.py").exists()}
+    assert {room for arrow in arrows for room in arrow} - {"api"} == rooms
+    assert set(arrows) <= rooms_imported_by_rooms()
+
+
+PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), *(HOME / "results").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"]\(([^)#\s]+)", page.read_text())
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_the_diff_in_contributing_is_in_the_code() -> None:
+    diff = re.search(r"```diff\n(.*?)```", (HOME / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert diff
+    lines: list[str] = []
+    for line in diff[1].splitlines():
+        if line.startswith("+++ b/"):
+            lines = (HOME / line.removeprefix("+++ b/")).read_text().splitlines()
+        elif not line.startswith("---"):
+            assert line.removeprefix("+") in lines
