@@ -11,7 +11,7 @@ import pytest
 
 from assay.run.record import RunRecord
 from assay.studies.collect import collect
-from assay.studies.conduct import Execute, InterruptedStudyError, Silence, conduct
+from assay.studies.conduct import Execute, InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.named import find_study
@@ -40,7 +40,7 @@ def plan(study_file: Path) -> Plan:
 
 def test_results_are_what_the_records_say(plan: Plan, tmp_path: Path, counting: Counting) -> None:
     store = Store(tmp_path / "runs")
-    results = conduct(plan, store, Silence(), counting[0])
+    results = conduct(plan, store, StudyObserver(), counting[0])
     assert [row.row.name for row in results.rows] == ["slow", "fast"]
     for row in results.rows:
         assert [result.seed for result in row.results] == [0, 1]
@@ -58,18 +58,18 @@ def test_results_are_what_the_records_say(plan: Plan, tmp_path: Path, counting: 
 def test_no_finished_run_is_done_again(plan: Plan, tmp_path: Path, counting: Counting) -> None:
     execute, done = counting
     store = Store(tmp_path / "runs")
-    first = conduct(plan, store, Silence(), execute)
+    first = conduct(plan, store, StudyObserver(), execute)
     assert done == ["0.001 0", "0.01 0", "0.001 1", "0.01 1"]
-    again = conduct(plan, store, Silence(), execute)
+    again = conduct(plan, store, StudyObserver(), execute)
     assert len(done) == 4
     assert [row.results[0].accuracy for row in again.rows] == [row.results[0].accuracy for row in first.rows]
 
 
 def test_seeds_are_added_without_redoing_any(plan: Plan, study_file: Path, tmp_path: Path, counting: Counting) -> None:
     execute, done = counting
-    conduct(plan, Store(tmp_path / "runs"), Silence(), execute)
+    conduct(plan, Store(tmp_path / "runs"), StudyObserver(), execute)
     more = plan_study(find_study(study_file), seeds=(0, 1, 2))
-    results = conduct(more, Store(tmp_path / "runs"), Silence(), execute)
+    results = conduct(more, Store(tmp_path / "runs"), StudyObserver(), execute)
     assert done[4:] == ["0.001 2", "0.01 2"]
     assert [len(row.results) for row in results.rows] == [3, 3]
 
@@ -89,7 +89,7 @@ def test_a_row_fails_alone(
     plan: Plan, tmp_path: Path, counting: Counting, changes: dict[str, object], reason: str
 ) -> None:
     store = Store(tmp_path / "runs")
-    results = conduct(with_row(plan, Row("bad", changes)), store, Silence(), counting[0])
+    results = conduct(with_row(plan, Row("bad", changes)), store, StudyObserver(), counting[0])
     assert [len(row.results) for row in results.rows] == [2, 2, 0]
     assert [reason in failure.reason for failure in results.rows[2].failures] == [True, True]
 
@@ -105,9 +105,9 @@ def test_failed_runs_are_tried_again_and_diverged_ones_are_not(plan: Plan, tmp_p
             store.note(job, outcome)
             yield job, outcome
 
-    first = conduct(plan, store, Silence(), execute)
+    first = conduct(plan, store, StudyObserver(), execute)
     assert [failure.reason for row in first.rows for failure in row.failures] == ["out of memory"] * 4
-    conduct(plan, store, Silence(), execute)
+    conduct(plan, store, StudyObserver(), execute)
     assert asked == [job.key for job in plan.order()] * 2
 
 
@@ -120,9 +120,9 @@ def test_an_interrupted_study_goes_on(plan: Plan, tmp_path: Path, counting: Coun
         yield jobs[1], Outcome("interrupted")
 
     with pytest.raises(InterruptedStudyError):
-        conduct(plan, store, Silence(), interrupted)
+        conduct(plan, store, StudyObserver(), interrupted)
     assert [len(row.results) for row in collect(plan, store).rows] == [1, 0]
-    results = conduct(plan, store, Silence(), execute)
+    results = conduct(plan, store, StudyObserver(), execute)
     assert done == ["0.001 0", "0.01 0", "0.001 1", "0.01 1"]
     assert [len(row.results) for row in results.rows] == [2, 2]
 
@@ -133,7 +133,7 @@ def test_the_reports_way_and_the_honest_one_come_from_one_run(
     text = study_file.read_text().replace("train.epochs: 1", "train.epochs: 4, data.held_out: 0.1")
     study_file.write_text(text)
     plan = plan_study(find_study(study_file), seeds=(0,), selection="test")
-    results = conduct(plan, Store(tmp_path / "runs"), Silence(), counting[0])
+    results = conduct(plan, Store(tmp_path / "runs"), StudyObserver(), counting[0])
     for row in results.rows:
         ways = row.results[0].by_selection
         record = RunRecord.read(Store(tmp_path / "runs").folder(plan.jobs[row.row.name][0]))
@@ -147,7 +147,7 @@ def test_a_run_that_others_need_comes_first_and_is_their_start(plan: Plan, tmp_p
     base = plan.study.base
     tuned = with_row(plan, Row("tuned", after={"model.pretrained": base.but({"optim.lr": 0.005})}))
     store = Store(tmp_path / "runs")
-    results = conduct(tuned, store, Silence(), counting[0])
+    results = conduct(tuned, store, StudyObserver(), counting[0])
     folder = store.folder(tuned.jobs["tuned"][0].after["model.pretrained"])
     assert RunRecord.read(store.folder(tuned.jobs["tuned"][0])).recipe.model.pretrained == str(folder)
     assert results.rows[2].results[0].accuracy > results.rows[0].results[0].accuracy
@@ -167,13 +167,13 @@ def test_a_damaged_record_is_a_failure_and_is_done_again(
     plan: Plan, tmp_path: Path, counting: Counting, file: str, content: str
 ) -> None:
     store = Store(tmp_path / "runs")
-    first = conduct(plan, store, Silence(), counting[0])
+    first = conduct(plan, store, StudyObserver(), counting[0])
     folder = store.folder(plan.jobs["fast"][1])
     (folder / file).write_text(content)
     damaged = collect(plan, store).rows[1]
     assert [result.seed for result in damaged.results] == [0]
     assert str(folder / file) in damaged.failures[0].reason
-    again = conduct(plan, store, Silence(), counting[0])
+    again = conduct(plan, store, StudyObserver(), counting[0])
     assert counting[1][4:] == ["0.01 1"]
     assert again.rows[1].results[1].accuracy == first.rows[1].results[1].accuracy
     assert (store.root / f"{folder.name}.damaged" / file).read_text() == content

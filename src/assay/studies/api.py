@@ -1,4 +1,4 @@
-"""The front door of studies; the command calls it too."""
+"""Functions that run a study and show its results; the command line calls them too."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from rich.console import Console
 
 from assay.studies.advice.advise import Advice, advise
 from assay.studies.advice.words import as_text
-from assay.studies.check import check_rows
 from assay.studies.collect import collect
-from assay.studies.conduct import Execute, Silence, conduct
+from assay.studies.conduct import Execute, StudyObserver, check_rows, conduct
 from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Store
-from assay.studies.folder import ASKED, folder_of, publish, read_plan, source_of, store_of, write_plan
+from assay.studies.folder import PLAN_FILE, folder_of, publish, read_plan, source_of, store_of, write_plan
 from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
@@ -68,27 +67,27 @@ def run_study(
     progress: bool = True,
     command: str = "",
 ) -> StudyReport:
-    """Run a whole table, and say what can be concluded; a run that is done already is not done again.
+    """Run a whole table and compare its rows with the control; finished runs are not done again.
 
     Args:
         study: a name that ``assay study list`` shows, or a study's YAML file.
         changes: fields to change in every row, under dotted names.
         budget: ``full`` is the published setting, ``quick`` the study's stated proxy; by default
-            ``quick`` where there is one.
-        seeds: how many runs of each row, with seeds from 0 on; or the seeds.
+            ``quick`` if the study has one.
+        seeds: the number of runs of each row, with seeds from 0 on; or the seeds.
         selection: how the epoch is chosen: ``held-out``, ``last``, or ``test`` as many reports did.
-        out: holds the runs of all studies, and a folder for each study.
-        wanted: a difference in percentage points: the table says how many seeds would resolve it.
+        out: the folder of all studies, which share their runs; each gets a folder in it.
+        wanted: a difference in percentage points, above 0: the table says how many seeds would resolve it.
         execute: does the runs: here, one after another, or ``assay.studies.execution.on_ray.Ray(...)``.
         progress: show what is running.
-        command: what runs it again; stated in the table.
+        command: a command that runs the study again; stated in the table.
 
     Returns:
         The table, the results, and the folder that holds them.
 
     Raises:
         ValueError: one line that names what is wrong in the study, its file or the arguments.
-        InterruptedStudyError: a signal arrived; the same call goes on.
+        InterruptedStudyError: a signal arrived; the same call continues the study.
     """
     _check_wanted(wanted)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
@@ -104,10 +103,10 @@ def run_study(
     store = store_of(folder.parent)
     check_rows(plan, store)
     write_plan(plan, folder, _source(study))
-    view = LiveView(Console()) if progress else Silence()
+    observer = LiveView(Console()) if progress else StudyObserver()
     try:
-        conduct(plan, store, view, execute)
-    finally:
+        conduct(plan, store, observer, execute)
+    finally:  # a study that was interrupted or failed shows what it has
         report = _report(folder, plan, store, wanted)
         publish(report.table, report.advice, folder)
         publish_surface(report.surface, folder)
@@ -115,11 +114,11 @@ def run_study(
 
 
 def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float = 1.0) -> StudyReport:
-    """What has been done of a study, without running anything.
+    """Return the report of a study as far as it has been run, without running anything.
 
     Args:
-        study: its folder, or its name where ``out`` holds one folder of it.
-        out: where studies are kept.
+        study: its folder, its YAML file, or its name; ``out`` must hold just one folder of that name or file.
+        out: the folder of all studies.
         wanted: as in ``run_study``.
 
     Raises:
@@ -142,14 +141,14 @@ def _check_wanted(wanted: float) -> None:
 
 
 def _source(study: str | Path) -> str:
-    """By what the study is known: its name, or where its file is."""
+    """Return a built-in study's name, or the absolute path of a study's file."""
     return str(study) if str(study) in STUDIES else str(Path(study).expanduser().absolute())
 
 
 def _find_folder(study: Path, out: Path) -> Path:
-    if (study / ASKED).is_file():
+    if (study / PLAN_FILE).is_file():
         return study
-    known = {path.parent: source_of(path.parent) for path in sorted(out.glob(f"*/{ASKED}"))}
+    known = {path.parent: source_of(path.parent) for path in sorted(out.glob(f"*/{PLAN_FILE}"))}
     found = [folder for folder, (name, source) in known.items() if str(study) == name or _source(study) == source]
     if len(found) == 1:
         return found[0]

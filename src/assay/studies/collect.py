@@ -1,4 +1,4 @@
-"""What the store holds of a study."""
+"""Reads the results of a study's runs from the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from assay.studies.study import Row
 
 
 def collect(plan: Plan, store: Store) -> StudyResults:
-    """The finished and the failed runs of every row; raises ``ValueError`` where a record is damaged."""
+    """Return the finished and the failed runs of every row; raise ``ValueError`` where a record is damaged."""
     rows = tuple(_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows)
     machines = {
         _machine(store.folder(jobs[result.seed]))
@@ -32,7 +32,7 @@ def collect(plan: Plan, store: Store) -> StudyResults:
 
 
 def _machine(folder: Path) -> str:
-    """On what a run ran."""
+    """Describe the machine of a run."""
     about = read_json(RunFolder(folder).environment)
     if not about:
         return "unknown"
@@ -70,13 +70,13 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
 
 
 def measured(summary: Epoch, split: str) -> Epoch:
-    """The split's figures; a set such as ImageNet has validation images and no test images of its own."""
+    """Return the split's figures, or those of the held-out one: ImageNet has validation images but no test split."""
     figures: Epoch = summary[split] if split in summary else summary["held_out"]
     return figures
 
 
 def _by_selection(record: RunRecord) -> dict[str, float]:
-    """The test accuracy under each way to choose the epoch that the log allows."""
+    """Return the test accuracy in percent under each selection of the epoch that the log allows."""
     own: dict[str, float] = {record.recipe.train.select: 100 * float(measured(record.summary, "test")["accuracy"])}
     if record.recipe.train.select != "test" or record.recipe.test.views != "none":
         return own
@@ -85,9 +85,11 @@ def _by_selection(record: RunRecord) -> dict[str, float]:
 
 
 def _best(record: RunRecord, way: str) -> Epoch:
-    """The epoch that would have been kept; a loss that was not finite stands in the log as null."""
-    return max(record.metrics, key=lambda row: score({**row, **_infinite_losses(row)}, way))
+    """Return the epoch that this selection would have kept."""
 
+    def with_numbers(epoch: Epoch) -> Epoch:
+        """JSON has no infinity, so the log holds null for a loss that was not finite."""
+        lost = {name: math.inf for name, value in epoch.items() if name.endswith("_loss") and value is None}
+        return {**epoch, **lost}
 
-def _infinite_losses(row: Epoch) -> Epoch:
-    return {name: math.inf for name, value in row.items() if name.endswith("_loss") and value is None}
+    return max(record.metrics, key=lambda epoch: score(with_numbers(epoch), way))

@@ -1,10 +1,17 @@
-"""Doing a study: the runs that are missing, whatever happens to one of them; a report of where it stands."""
+"""Conducting a study: its rows are checked, its missing runs are done, and its results are collected."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from functools import cache
 
+import torch
+
+from assay.data.load import Data
+from assay.data.preprocess import Wanted
+from assay.recipe.sections.data import DataSection
+from assay.run.batches import open_data
+from assay.run.build import check_recipe
 from assay.studies.collect import collect
 from assay.studies.execution.local import Watch, run_here
 from assay.studies.execution.store import DAMAGED, Job, Outcome, Store
@@ -12,75 +19,84 @@ from assay.studies.plan import Plan
 from assay.studies.results import StudyResults
 
 Execute = Callable[[Sequence[Job], Store, Watch], Iterator[tuple[Job, Outcome]]]
-"""Does jobs, those that others need first, and yields each with its outcome; `execution.local.run_here` is one."""
+"""Does jobs, of which preparatory runs come first, and yields each with its outcome; ``run_here`` is one."""
 
 
-class View(Protocol):
-    """Is told how a study goes."""
+class StudyObserver:
+    """Follows a study without changing it. Every method does nothing; a subclass overrides those that it needs."""
 
     def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
-        """The study begins; ``todo`` is left to do of it."""
+        """The study begins; ``todo`` are its missing runs."""
 
-    def watch(self, job: Job) -> bool:
-        """A job is running, as it has for half a second; true asks to stop it."""
+    def watch(self, job: Job) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether the job should stop; called about twice a second while it runs."""
+        return False
 
     def done(self, job: Job, outcome: Outcome) -> None:
         """A job has ended."""
 
     def stop(self) -> None:
-        """The study has ended, however it did."""
-
-
-class Silence:
-    """Shows nothing."""
-
-    def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
-        """Nothing."""
-
-    def watch(self, job: Job) -> bool:  # noqa: ARG002 - whichever it is
-        """Never asks to stop."""
-        return False
-
-    def done(self, job: Job, outcome: Outcome) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
+        """The study has ended, or failed, or was interrupted."""
 
 
 class InterruptedStudyError(Exception):
-    """The study was stopped by a signal; all that was done is kept."""
+    """A signal stopped the study; all finished runs are kept."""
 
 
-def conduct(plan: Plan, store: Store, view: View, execute: Execute = run_here) -> StudyResults:
-    """Do the runs of a study that are not done yet. Failed ones are tried again; diverged ones would diverge again.
+def check_rows(plan: Plan, store: Store) -> None:
+    """Open the images of every row that has no run yet, and check that its components fit together.
+
+    So a mistake in the last row is reported at once, and not after the hours that the rows before it take.
+
+    Raises:
+        ValueError: names the first row that cannot run, and why.
+    """
+
+    @cache  # rows mostly share their images
+    def images(section: DataSection) -> Data:
+        return open_data(section, torch.device("cpu"), Wanted())
+
+    for name, jobs in plan.jobs.items():
+        job = next(iter(jobs.values()))
+        if job.after or any(store.outcome(one) for one in jobs.values()):
+            continue  # a row after a preparatory run cannot be built before that run is done
+        try:
+            check_recipe(job.recipe, images(job.recipe.data))
+        except ValueError as error:
+            raise ValueError(f"study {plan.study.name}, row {name!r}: {error}") from None
+        except (NotImplementedError, RuntimeError):
+            continue  # a network from a library that cannot be built on torch's meta device: its run will tell
+
+
+def conduct(plan: Plan, store: Store, observer: StudyObserver, execute: Execute = run_here) -> StudyResults:
+    """Do the missing runs of a study. Failed ones are tried again; diverged ones are not, as they would diverge again.
 
     Args:
         plan: the study's runs.
-        store: where finished runs are found, and the others go.
-        view: is told of the progress.
+        store: holds finished runs and takes new ones.
+        observer: follows the progress.
         execute: does the runs.
 
     Returns:
-        What all its runs gave; those that failed with their reasons.
+        The results of all runs, and the reasons of those that failed.
 
     Raises:
         InterruptedStudyError: SIGINT or SIGTERM arrived.
     """
     todo = [job for job in plan.order() if _is_missing(job, store)]
-    view.start(plan, store, todo)
+    observer.start(plan, store, todo)
     try:
-        for job, outcome in execute(todo, store, view.watch):
-            view.done(job, outcome)
+        for job, outcome in execute(todo, store, observer.watch):
+            observer.done(job, outcome)
             if outcome.status == "interrupted":
                 raise InterruptedStudyError(f"stopped; {plan.study.name} goes on where it is with the same command")
     finally:
-        view.stop()
+        observer.stop()
     return collect(plan, store)
 
 
 def _is_missing(job: Job, store: Store) -> bool:
-    """Not done, or not done well; what is left of a damaged record is kept beside."""
+    """Whether the job has no outcome or failed; a damaged record is moved aside, so that the run can begin anew."""
     outcome = store.outcome(job)
     if outcome and outcome.status == "failed" and outcome.reason.startswith(DAMAGED):
         store.set_aside(job)

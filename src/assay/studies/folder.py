@@ -1,4 +1,4 @@
-"""A study's folder: what was asked for, its table in every form, its pictures, what to try next."""
+"""A study's folder: its plan, its table in every form, its figures and its advice."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 from assay.studies.table import Table
 
-ASKED = "study.json"
+PLAN_FILE = "study.json"
 _OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
-    """``OUT/NAME-BUDGET``, how the epoch is chosen where it is not the study's own way, a mark of what is altered."""
+    """Return ``OUT/NAME-BUDGET``, with the selection if it is not the study's own, and a hash of altered fields."""
     setting, own = plan.setting, plan.study.base.train.select
     parts = [setting.study, setting.budget.replace(", ", "-")]
     parts += [setting.selection] if setting.selection != own else []
@@ -36,58 +36,58 @@ def folder_of(plan: Plan, out: Path) -> Path:
 
 
 def store_of(out: Path) -> Store:
-    """The runs of all studies in ``out``, which share them."""
+    """Return the store that all studies in ``out`` share."""
     return Store(out / "runs")
 
 
 def write_plan(plan: Plan, folder: Path, source: str) -> None:
-    """Write down the whole study, and under which keys its runs are stored.
+    """Write the whole study, and the keys under which its runs are stored.
 
     Args:
         plan: the study's runs.
-        folder: of the study; made where it is not there.
+        folder: the study's folder; made if it does not exist.
         source: the study's name, or its YAML file.
 
     Raises:
-        ValueError: another study of that name has the folder.
+        ValueError: the folder belongs to a study from another file of the same name.
     """
-    before = read_json(folder / ASKED).get("source", source)
+    before = read_json(folder / PLAN_FILE).get("source", source)
     if before != source:
         raise ValueError(f"{folder} holds another study, of {before}; choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_row_to_dict(row, plan.jobs[row.name]) for row in plan.study.rows]
     base = plan.study.base.to_dict()
-    write_json(folder / ASKED, {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows})
+    write_json(folder / PLAN_FILE, {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows})
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan as it was written, with the keys of that time.
+    """Return the plan as it was written, with its keys: those of today's code may differ.
 
     Raises:
-        ValueError: it is no study's folder, or the plan is damaged.
+        ValueError: the folder holds no study, or the plan is damaged.
     """
-    written = read_json(folder / ASKED)
+    written = read_json(folder / PLAN_FILE)
     if not written:
-        raise ValueError(f"{folder}: no study in it; expected {ASKED}")
+        raise ValueError(f"{folder}: no study in it; expected {PLAN_FILE}")
     try:
         return _plan_from_dict(written)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{folder / ASKED}: damaged, or of another version ({error})") from None
+        raise ValueError(f"{folder / PLAN_FILE}: damaged, or of another version ({error})") from None
 
 
 def source_of(folder: Path) -> tuple[str, str]:
-    """The study's name, and from where it was read."""
-    written = read_json(folder / ASKED)
+    """Return the study's name, and the name or file from which it was read."""
+    written = read_json(folder / PLAN_FILE)
     return str(dict(written.get("setting", {})).get("study")), str(written.get("source"))
 
 
 def publish(table: Table, advice: str, folder: Path) -> None:
-    """Write table, pictures and advice into the study's folder, each atomically; what has no results loses old ones.
+    """Write table, figures and advice into the study's folder, each file atomically.
 
     Args:
-        table: of the study.
-        advice: in Markdown; empty where there are no results.
-        folder: of the study.
+        table: the study's table.
+        advice: in Markdown; where it is empty there are no results, and old figures and advice are deleted.
+        folder: the study's folder.
     """
     replace_file(folder / "table.md", as_markdown(table))
     replace_file(folder / "table.tex", as_latex(table))
@@ -106,7 +106,7 @@ def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
     plain = {name: getattr(row, name) for name in ("name", "published", "seconds", "note", "split", "control")}
     return {
         **plain,
-        "changes": json.loads(json.dumps(dict(row.changes), default=str)),
+        "changes": json.loads(json.dumps(dict(row.changes), default=str)),  # YAML has dates, which JSON lacks
         "after": {name: first.to_dict() for name, first in row.after.items()},
         "recipe": next(iter(jobs.values())).recipe.to_dict(),
         "runs": {str(seed): job.key for seed, job in jobs.items()},
@@ -119,13 +119,13 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     for row in written["rows"]:
         fields = {name: row[name] for name in ("name", "published", "seconds", "note", "split", "changes")}
         after = {name: Recipe.from_dict(first) for name, first in row["after"].items()}
-        rows.append(Row(**fields, after=after, control=row.get("control")))
+        rows.append(Row(**fields, after=after, control=row.get("control")))  # old folders have no control by row
         recipe = Recipe.from_dict(row["recipe"])
         jobs[row["name"]] = {
             int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
         }
     base = Recipe.from_dict(written["base"])
-    has_own = any(row.control for row in rows)
+    has_own = any(row.control for row in rows)  # then the setting describes the controls in words
     control, pairs = (None, str(setting.control)) if has_own else (setting.control, "")
     study = Study(
         setting.study, setting.purpose, base, tuple(rows), control, setting.source, setting.protocol, pairs=pairs

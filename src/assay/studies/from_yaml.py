@@ -53,12 +53,12 @@ _KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "c
 
 
 def read_study(path: Path) -> Study:
-    """The study of a YAML file, under the file's name; every row's recipe has been checked.
+    """Return the study of a YAML file, under the file's name, with the recipe of every row checked.
 
     Raises:
-        ValueError: one line that names the file, what is wrong in it, what was expected and the nearest valid choice.
+        ValueError: one line that names the file, the error in it, what was expected and the nearest valid choice.
     """
-    with _about(str(path)):
+    with _prefixed(str(path)):
         try:
             values = _mapping(parse_yaml(path.read_text()), "key", _KEYS)
         except FileNotFoundError:
@@ -80,24 +80,24 @@ def _study(path: Path, values: Fields) -> Study:
     for row in rows:
         recipe = study.recipe(row)
         if study.quick:
-            with _about(f"quick, row {row.name!r}"):
+            with _prefixed(f"quick, row {row.name!r}"):
                 study.quick.apply(recipe, base.train.epochs)
     return study
 
 
 def _base(values: Fields, folder: Path) -> Recipe:
-    """The base with the changes for all rows."""
-    if not values.get("base"):
+    """Return the base with the changes for all rows."""
+    base = values.get("base")
+    if not base:
         raise ValueError("base is missing: a named recipe, a recipe's YAML file, a run folder, or sections")
-    with _about("base"):
-        base = values["base"]
-        recipe = Recipe.from_dict(base) if isinstance(base, dict) else _found(base, folder)
-    with _about("changes"):
+    with _prefixed("base"):
+        recipe = Recipe.from_dict(base) if isinstance(base, dict) else _find_base(base, folder)
+    with _prefixed("changes"):
         return recipe.but(_fields(values.get("changes")))
 
 
-def _found(name: Any, folder: Path) -> Recipe:
-    """A named recipe, or one that stands beside the study."""
+def _find_base(name: Any, folder: Path) -> Recipe:
+    """Return a named recipe, or that of a path from the study's file on."""
     if not isinstance(name, str):
         raise ValueError(f"expected a recipe's name, file or sections, not {name!r}")
     beside = folder / Path(name).expanduser()
@@ -106,7 +106,7 @@ def _found(name: Any, folder: Path) -> Recipe:
 
 
 def _design(values: Fields) -> str:
-    """The design's name, when what it needs is there and nothing else."""
+    """Return the design's name; raise ``ValueError`` unless the file has just the keys that the design takes."""
     design = _text("design", values.get("design", "list" if "rows" in values else "grid"))
     choose("design", design, {**DESIGNS, "list": None})
     needed, other = ("rows", "factors") if design == "list" else ("factors", "rows")
@@ -118,28 +118,29 @@ def _design(values: Fields) -> str:
 
 
 def _listed(values: Fields) -> tuple[list[Row], str]:
-    """The rows as they stand, and the control's name."""
+    """Return the listed rows, and the control's name."""
     rows = []
     for name, changes in _mapping(values["rows"], "row").items():
-        with _about(f"row {name!r}"):
+        with _prefixed(f"row {name!r}"):
             rows.append(Row(name, _fields(changes)))
     return rows, _text("control", values.get("control", rows[0].name))
 
 
 def _designed(values: Fields) -> tuple[list[Row], str]:
-    """The control, then the design's other rows; and the control's name."""
-    with _about("factors"):
+    """Return the control and the design's other rows, and the control's name."""
+    with _prefixed("factors"):
         factors = {name: _levels(name, levels) for name, levels in _fields(values["factors"]).items()}
-    with _about("control"):
+    with _prefixed("control"):
         given = _mapping(values.get("control") or {}, "factor", factors)
         control = {name: levels[0] for name, levels in factors.items()} | _fields(given)
     first = Row(_name(control, factors), control)
+    # A grid can have billions of rows: take just enough to see that they are too many, also without the control.
     rows = itertools.islice(DESIGNS[values.get("design", "grid")](factors, control), _MOST_ROWS + 2)
     return [first, *(row for row in rows if row.changes != control)], first.name
 
 
 def _levels(name: str, levels: Any) -> list[Any]:
-    """A factor's values: a list, all different."""
+    """Return a factor's values; raise ``ValueError`` unless they are a list of different ones."""
     if not isinstance(levels, list) or not levels:
         raise ValueError(f"{name}: expected a list of values, not {levels!r}")
     if len(levels) > _MOST_ROWS:
@@ -158,7 +159,7 @@ def _grid(factors: Factors, _control: Fields) -> Iterator[Row]:
 
 
 def _one_at_a_time(factors: Factors, control: Fields) -> Iterator[Row]:
-    """Each value of each factor, with the others as in the control; named after what it changes."""
+    """Each value of each factor, with the other factors as in the control; a row is named after its one value."""
     changes = ({name: value} for name, values in factors.items() for value in values)
     return (Row(_name(changed, factors), {**control, **changed}) for changed in changes)
 
@@ -167,7 +168,7 @@ DESIGNS: dict[str, Design] = {"grid": _grid, "one-at-a-time": _one_at_a_time}
 
 
 def _name(fields: Fields, factors: Iterable[str]) -> str:
-    """Such as ``lr 0.02, cutout 8``; the full names of fields whose last parts are the same."""
+    """Name a row, as ``lr 0.02, cutout 8``; fields whose last parts are the same are given in full."""
     ends = [name.partition(".")[2] for name in factors]
     shown = {name: end if ends.count(end) == 1 else name for name, end in zip(factors, ends, strict=True)}
     words = {
@@ -179,14 +180,14 @@ def _name(fields: Fields, factors: Iterable[str]) -> str:
 def _quick(values: Fields, base: Recipe) -> Proxy | None:
     if values.get("quick") is None:
         return None
-    with _about("quick"):
+    with _prefixed("quick"):
         given = _mapping(values["quick"], "key", ("epochs", "images", "width", "changes"))
         return Proxy(**{"epochs": base.train.epochs, **given, "changes": _fields(given.get("changes"))})
 
 
 def _published(values: Fields, rows: list[str]) -> Fields:
-    """The rows' published accuracies, in percent."""
-    with _about("published"):
+    """Return the published accuracies of rows, in percent."""
+    with _prefixed("published"):
         figures = _mapping(values.get("published") or {}, "row", rows)
         for name, figure in figures.items():
             if not is_number(figure) or not 0 <= figure <= 100:
@@ -195,7 +196,7 @@ def _published(values: Fields, rows: list[str]) -> Fields:
 
 
 def _fields(values: Any) -> Fields:
-    """Values under the dotted names of a recipe's fields; nothing stands for none."""
+    """Return values under the dotted names of a recipe's fields; None, which YAML reads from a bare key, is empty."""
     fields = _mapping({} if values is None else values, "field")
     for name in fields:
         check_field(name)
@@ -205,7 +206,7 @@ def _fields(values: Any) -> Fields:
 
 
 def _mapping(values: Any, kind: str, known: Iterable[str] | None = None) -> Fields:
-    """A mapping under names, which are all among the known ones."""
+    """Return a mapping with its keys as text; raise ``ValueError`` for a key that is not among the known ones."""
     if not isinstance(values, Mapping):
         raise ValueError(f"expected a mapping, not {values!r}")
     names = {str(name): value for name, value in values.items()}
@@ -216,9 +217,9 @@ def _mapping(values: Any, kind: str, known: Iterable[str] | None = None) -> Fiel
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 takes 1e-3 for text; it is a number here."""
-    is_number = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE)
-    return float(value) if is_number else value
+    """Return a number for text such as ``1e-3``, which YAML 1.1 does not read as one without a point."""
+    is_scientific = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?e[+-]?\d+", value, re.IGNORECASE)
+    return float(value) if is_scientific else value
 
 
 def _text(thing: str, value: Any) -> str:
@@ -228,8 +229,8 @@ def _text(thing: str, value: Any) -> str:
 
 
 @contextmanager
-def _about(thing: str) -> Iterator[None]:
-    """Complaints that say what they are about."""
+def _prefixed(thing: str) -> Iterator[None]:
+    """Put the thing that is being read before the text of a ``ValueError``."""
     try:
         yield
     except ValueError as error:

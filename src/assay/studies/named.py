@@ -1,4 +1,4 @@
-"""The studies: every table of the reports by name, a file for each family, and a user's own from YAML."""
+"""All studies by name, a table of a report each, and a user's own from YAML."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ STUDIES: dict[str, Study] = {
 
 
 def find_study(name: str | Path) -> Study:
-    """A named study, or that of a YAML file.
+    """Return a named study, or that of a YAML file.
 
     Raises:
-        ValueError: no such study, with the nearest one; or what is wrong in the file.
+        ValueError: an unknown name, with the nearest one; or an error in the file.
     """
     if str(name) not in STUDIES and Path(name).suffix in (".yaml", ".yml"):
         return read_study(Path(name).expanduser())

@@ -1,4 +1,4 @@
-"""From a study to the runs that it takes: rows times seeds, at a budget."""
+"""The plan of a study: the runs of its rows and seeds, at a budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from assay.studies.study import Row, Study
 BUDGETS = ("quick", "full")
 SELECTIONS = ("held-out", "last", "test")
 MOST_SEEDS = 1000
-_HELD_OUT = 0.1  # of a recipe that holds nothing out, where the epoch is to be selected so
+_HELD_OUT = 0.1  # share of the training images for a held-out selection, where the recipe holds out none
 _HOW_ONLY = WITHOUT_EFFECT | {"train.threads", "train.device", "train.channels_last", "train.compile", "data.memory"}
 
 
@@ -26,8 +26,8 @@ class Plan:
     """The runs of a study.
 
     Attributes:
-        study: what is run.
-        setting: under what; every table states it.
+        study: the study.
+        setting: the conditions, which every table states.
         jobs: for each row's name, the job of each seed.
     """
 
@@ -36,9 +36,9 @@ class Plan:
     jobs: Mapping[str, Mapping[int, Job]]
 
     def order(self) -> list[Job]:
-        """Every job once: all rows of the first seed, then of the second...; what others need stands before them."""
+        """Return every job once: all rows of the first seed, then of the second, each after its preparatory runs."""
         wanted = [self.jobs[row.name][seed] for seed in self.setting.seeds for row in self.study.rows]
-        return list({job.key: job for one in wanted for job in _with_those_before(one)}.values())
+        return list({job.key: job for one in wanted for job in _with_preparatory(one)}.values())
 
 
 def plan_study(
@@ -55,20 +55,20 @@ def plan_study(
     Args:
         study: what to run.
         budget: ``full`` is the published setting, ``quick`` the study's own proxy of it; by default
-            ``quick`` where the study has one.
-        seeds: of the runs of each row, 1000 at most; the runs of one seed are a pair.
+            ``quick`` if the study has one.
+        seeds: of the runs of each row, at most 1000; two rows' runs of one seed are a pair.
         selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the
             study's base says.
         changes: fields to change in every row, under dotted names.
-        command: what runs it again; stated with the results.
+        command: a command that runs the study again; stated with the results.
 
     Raises:
-        ValueError: no such budget or selection, a seed given twice or too many, a change that a study decides
-            itself, a row's recipe is refused, or two rows are one run.
+        ValueError: an unknown budget or selection, repeated or too many seeds, a change to a field that the study
+            sets itself, an invalid recipe of a row, or two rows with the same recipe.
     """
     changes = dict(changes or {})
     _check(seeds, selection, changes)
-    if "train.epochs" in changes:  # at quick they change the proxy, and no recipe would check or convert them
+    if "train.epochs" in changes:  # at quick they go to the proxy, so only this recipe checks and converts them
         changes["train.epochs"] = Recipe().but({"train.epochs": changes["train.epochs"]}).train.epochs
     settle = _Settle(study, _budget(study, budget), selection, changes)
     recipes = {row.name: settle.recipe(row) for row in study.rows}
@@ -81,7 +81,7 @@ def plan_study(
         source=study.source,
         protocol=study.protocol,
         budget=settle.budget + (", altered" if changes.keys() - _HOW_ONLY else ""),
-        budget_in_words="; ".join([*settle.in_words(), *_held_out_in_words(first)]),
+        budget_in_words=settle.in_words(first),
         selection=first.train.select,
         seeds=tuple(seeds),
         control=study.control or study.pairs or None,
@@ -104,12 +104,12 @@ def _check(seeds: Sequence[int], selection: str | None, changes: Mapping[str, An
 
 
 def _check_rows(study: Study, jobs: Mapping[str, Mapping[int, Job]], seed: int) -> None:
-    """Rows are different runs, or different splits of one, and choose the epoch in one way."""
+    """Raise ``ValueError`` unless the rows differ in run or split and choose the epoch in the same way."""
     known: dict[tuple[str, str], str] = {}
     ways = {jobs[row.name][seed].recipe.train.select: row.name for row in study.rows}
     if len(ways) > 1:
-        said = ", ".join(f"{name!r} by {way}" for way, name in ways.items())
-        raise ValueError(f"study {study.name}: rows choose the epoch in different ways ({said}); use --protocol")
+        examples = ", ".join(f"{name!r} by {way}" for way, name in ways.items())
+        raise ValueError(f"study {study.name}: rows choose the epoch in different ways ({examples}); use --protocol")
     for row in study.rows:
         twin = known.setdefault((jobs[row.name][seed].key, row.split), row.name)
         if twin != row.name:
@@ -126,14 +126,9 @@ def _budget(study: Study, budget: str | None) -> str:
     return budget
 
 
-def _held_out_in_words(recipe: Recipe) -> list[str]:
-    share = recipe.data.held_out
-    return [f"{share:.0%} of the training images held out"] if share else []
-
-
 @dataclass(frozen=True)
 class _Settle:
-    """Brings a row's recipe to the setting of the whole study."""
+    """Brings the recipes of rows to the setting of the whole study: its budget, selection and changes."""
 
     study: Study
     budget: str
@@ -142,13 +137,17 @@ class _Settle:
 
     @property
     def proxy(self) -> Proxy | None:
-        """The study's, or with the epochs that were asked for, so that schedules stay in proportion."""
+        """The study's proxy; changed epochs become its epochs, so that schedules stay in proportion to them."""
         quick = self.study.quick if self.budget == "quick" else None
-        asked = self.changes.get("train.epochs")
-        return replace(quick, epochs=asked) if quick and asked else quick
+        epochs = self.changes.get("train.epochs")
+        return replace(quick, epochs=epochs) if quick and epochs else quick
 
-    def in_words(self) -> list[str]:
-        return [self.proxy.in_words(self.study.base.train.epochs)] if self.proxy else []
+    def in_words(self, recipe: Recipe) -> str:
+        """Describe the budget, with the share of images that a row's recipe holds out."""
+        parts = [self.proxy.in_words(self.study.base.train.epochs)] if self.proxy else []
+        if recipe.data.held_out:
+            parts.append(f"{recipe.data.held_out:.0%} of the training images held out")
+        return "; ".join(parts)
 
     def recipe(self, row: Row) -> Recipe:
         return self._selected(self._at_budget(self.study.recipe(row)))
@@ -160,11 +159,11 @@ class _Settle:
     def _at_budget(self, recipe: Recipe) -> Recipe:
         if self.proxy is None:
             return recipe.but(self.changes)
-        left = {name: value for name, value in self.changes.items() if name != "train.epochs"}
-        return self.proxy.apply(recipe, self.study.base.train.epochs).but(left)
+        others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
+        return self.proxy.apply(recipe, self.study.base.train.epochs).but(others)
 
     def _selected(self, recipe: Recipe) -> Recipe:
-        """All images train where the last epoch is taken; some are held out where they are to choose it."""
+        """Apply the selection: ``last`` trains on all images, ``held-out`` needs some of them to choose the epoch."""
         if self.selection is None:
             return recipe
         held_out = 0.0 if self.selection == "last" else recipe.data.held_out
@@ -173,7 +172,7 @@ class _Settle:
         return recipe.but({"data.held_out": held_out, "train.select": self.selection})
 
 
-def _with_those_before(job: Job) -> Iterator[Job]:
+def _with_preparatory(job: Job) -> Iterator[Job]:
     for first in job.after.values():
-        yield from _with_those_before(first)
+        yield from _with_preparatory(first)
     yield job

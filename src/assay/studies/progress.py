@@ -1,4 +1,4 @@
-"""What a study shows while it runs: a table of rows and seeds, what runs now, and the time that is left."""
+"""The progress of a study on the terminal: a table of rows and seeds, and the time that is left."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from assay.base.json_files import read_json
 from assay.run.folder import RunFolder
 from assay.studies.collect import measured
+from assay.studies.conduct import StudyObserver
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.plan import Plan
 
@@ -21,8 +22,8 @@ _BEFORE = "before others: "
 _MARKS = {"diverged": "[red]diverged[/]", "failed": "[red]failed[/]", "interrupted": "stopped"}
 
 
-class LiveView:
-    """A table that is redrawn on a terminal; elsewhere a line for each run that ends."""
+class LiveView(StudyObserver):
+    """Redraws a table on a terminal; in a pipe or a file, prints a line for each run that ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -32,43 +33,43 @@ class LiveView:
         self._seconds: list[float] = []
 
     def start(self, plan: Plan, store: Store, todo: Sequence[Job]) -> None:
-        """Say what is to be done, and begin to draw."""
+        """Print how many runs there are, and begin to draw."""
         self._plan, self._store = plan, store
         self._left = {job.key: job for job in todo}
         self._total = len(plan.order())
         text = f"{plan.study.name}: {self._total} runs, {self._total - len(todo)} of them done before"
         self._console.print(text, highlight=False, markup=False)
-        self._cells = {job.key: self._found(job) for job in plan.order()}
+        self._cells = {job.key: self._stored(job) for job in plan.order()}
         if self._console.is_terminal and todo:
             self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=2, transient=True)
             self._live.start()
 
     def watch(self, job: Job) -> bool:
-        """Note that it runs, and how far it is; never asks to stop."""
+        """Note how many epochs the job has done; never ask it to stop."""
         self._running.setdefault(job.key, time.monotonic())
         epochs = len(RunFolder(self._store.folder(job)).timings.rows())
         self._cells[job.key] = f"[yellow]{epochs}/{job.recipe.train.epochs}[/]"
         return False
 
     def done(self, job: Job, outcome: Outcome) -> None:
-        """Note the end; where nothing is drawn, print it."""
+        """Note how the job ended; print it where no table is drawn, or with a reason that the table cannot show."""
         if outcome.status != "interrupted":
             self._left.pop(job.key, None)
         self._parallel = max(1, len(self._running))
         began = self._running.pop(job.key, None)
         if outcome.status == "finished" and began is not None:
             self._seconds.append(time.monotonic() - began)
-        self._cells[job.key] = self._found(job) or _MARKS[outcome.status]
+        self._cells[job.key] = self._stored(job) or _MARKS[outcome.status]
         if not self._console.is_terminal or outcome.reason:
             self._console.print(f"{self._name(job)}: {self._cells[job.key]} {escape(outcome.reason)}", highlight=False)
             self._console.print(f"  {self._status()}", highlight=False)
 
     def stop(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         if self._live:
             self._live.stop()
 
-    def _found(self, job: Job) -> str:
+    def _stored(self, job: Job) -> str:
         outcome = self._store.outcome(job)
         if outcome is None:
             return ""
@@ -85,7 +86,7 @@ class LiveView:
         return f"{_BEFORE}{escape(job.recipe.model.name)}"
 
     def _status(self) -> str:
-        """How many are done, and for how long the others will take if they take as long as those."""
+        """How many runs are done, and how long the others will take at the mean duration of these."""
         text = f"{self._total - len(self._left)} of {self._total} runs done"
         if not self._seconds or not self._left:
             return text

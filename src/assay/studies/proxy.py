@@ -1,4 +1,4 @@
-"""What stands in for a published setting on a small machine: fewer images and epochs, narrower networks."""
+"""A proxy of a published setting for a small machine: fewer images and epochs, narrower networks."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Proxy:
     Schedules, warmup and patience shrink in proportion to the epochs, so that the curve keeps its shape.
 
     Attributes:
-        epochs: of the base recipe, at least 1; rows with more or fewer keep their ratio to it, as whole epochs allow.
-        images: training images to use at most; None is as many as the published setting has.
-        width: factor above 0 on the numbers of channels, where the network has such an option.
+        epochs: of the base recipe, at least 1; rows with other epochs keep their ratio to the base, rounded.
+        images: the largest number of training images; None for as many as the published setting has.
+        width: factor above 0 on the numbers of channels of networks that have such an option.
         changes: further fields that differ from the published setting in every row, under dotted names.
-        swaps: for a field, which of its published values give way to which others; so rows that differ in it still do.
+        swaps: for a field, new values by published ones, so that rows that differ in the field still do.
 
     Raises:
-        ValueError: names what is out of its range.
+        ValueError: a value is out of its range.
     """
 
     epochs: int
@@ -48,14 +48,14 @@ class Proxy:
             raise ValueError(f"width must be a number above 0, got {self.width!r}")
 
     def apply(self, recipe: Recipe, base_epochs: int) -> Recipe:
-        """The recipe at this setting.
+        """Return a recipe at this setting.
 
         Args:
-            recipe: at the published setting.
+            recipe: a recipe at the published setting.
             base_epochs: epochs of the study's base at the published setting.
 
         Raises:
-            ValueError: the setting leaves the range of a field.
+            ValueError: a field leaves its range.
         """
         epochs = max(1, round(recipe.train.epochs * self.epochs / base_epochs))
         changes: dict[str, Any] = {"train.epochs": epochs, **_shrunk(recipe, epochs / recipe.train.epochs)}
@@ -63,14 +63,11 @@ class Proxy:
             changes["data.train_images"] = min(self.images, recipe.data.train_images or self.images)
         if self.width != 1 and _has_width(recipe.model.name):
             changes["model.width"] = self.width * (recipe.model.width or 1.0)
-        return recipe.but({**changes, **self._swapped(recipe), **self.changes})
-
-    def _swapped(self, recipe: Recipe) -> dict[str, Any]:
-        now = {name: recipe.get(name) for name in self.swaps}
-        return {name: self.swaps[name][value] for name, value in now.items() if value in self.swaps[name]}
+        swapped = {name: new[recipe.get(name)] for name, new in self.swaps.items() if recipe.get(name) in new}
+        return recipe.but({**changes, **swapped, **self.changes})
 
     def in_words(self, base_epochs: int) -> str:
-        """The setting as every table states it."""
+        """Describe the setting as every table states it."""
         parts = [f"{self.epochs} epochs in place of {base_epochs}, schedules in proportion"]
         if self.images is not None:
             parts.append(f"at most {self.images:,} training images")
@@ -82,7 +79,7 @@ class Proxy:
 
 
 def _shrunk(recipe: Recipe, ratio: float) -> dict[str, Any]:
-    """The fields that count epochs, each times the ratio; a schedule's own defaults too."""
+    """Return the fields that count epochs, each times the ratio, and so too a schedule's defaults."""
     options = inspect.signature(SCHEDULES[recipe.schedule.name]).parameters
     defaults = {name: options[name].default for name in _IN_EPOCHS if name in options}
     given = recipe.schedule.model_dump(include=set(_IN_EPOCHS), exclude_none=True)

@@ -1,4 +1,4 @@
-"""What the runs of a study gave, row by row: all that its table, its pictures and its advice are made from."""
+"""The results of a study's runs, row by row, from which its table, its figures and its advice are made."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from assay.studies.study import Row
 
 @dataclass(frozen=True)
 class Result:
-    """What one run gave.
+    """The result of one run.
 
     Attributes:
         seed: of the run; runs of one seed in different rows are a pair.
         accuracy: of the selected epoch, on the row's split, in percent.
-        parameters: how many numbers the network learns.
+        parameters: the number of parameters that the network learns.
         flops: floating-point operations of one image's forward pass; a multiply-add counts as two.
         seconds: training time.
         images_per_second: while training.
-        correct: for each test image whether it was answered rightly; None where the split is another.
-        by_selection: the accuracy on the test split under each way to choose the epoch that the run's
-            log allows (``held-out``, ``last``, ``test``), in percent.
-        guessing: the accuracy of the best answer that is the same for every image, in percent; nan where unknown.
+        correct: whether each test image was classified correctly, ``[images]``; None on another split.
+        by_selection: the accuracy on the test split, in percent, under each selection of the epoch that the run's
+            log allows (``held-out``, ``last``, ``test``).
+        guessing: the accuracy of always answering the most frequent class, in percent; nan where unknown.
     """
 
     seed: int
@@ -42,16 +42,16 @@ class Result:
 
     @property
     def has_learned(self) -> bool:
-        """Whether the accuracy is beyond what guessing gives on so many images (three standard errors)."""
+        """Whether the accuracy exceeds that of guessing by more than three standard errors on so many images."""
         if self.correct is None or math.isnan(self.guessing):
             return True
         share = self.guessing / 100
-        return self.accuracy > self.guessing + 300 * math.sqrt(share * (1 - share) / len(self.correct))
+        return self.accuracy > self.guessing + 3 * 100 * math.sqrt(share * (1 - share) / len(self.correct))
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that gave nothing, and why, in a line."""
+    """A run without a result, and the reason, in a line."""
 
     seed: int
     reason: str
@@ -59,11 +59,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class RowResults:
-    """A row with its finished runs, ordered by seed, and its failed ones; others are still to come.
+    """A row with its finished runs, ordered by seed, and its failed ones; the others have not ended yet.
 
     Attributes:
         row: the row.
-        recipe: as it was run, but for the seed.
+        recipe: of its runs, apart from the seed.
         results: the finished runs.
         failures: the failed ones.
     """
@@ -81,21 +81,21 @@ class RowResults:
 
 @dataclass(frozen=True)
 class Setting:
-    """Under what a study was run: what every table and picture of it states.
+    """The conditions of a study, which every table and figure of it states.
 
     Attributes:
         study: its name.
         purpose: its question, in a line.
-        source: where the published figures stand.
+        source: where the figures were published.
         protocol: how the source chose its figures.
         budget: ``full`` or ``quick``.
         budget_in_words: what the budget means; empty for ``full``.
         selection: how the epoch is chosen here: ``held-out``, ``last`` or ``test``.
         seeds: the planned seeds.
-        control: the row that the others are compared with, or in words where each has its own, or None.
+        control: the name of the control, or a description where rows have their own, or None.
         changes: fields that were changed for all rows, in words.
-        hardware: on what it ran.
-        command: what runs it again.
+        hardware: the machines on which it ran.
+        command: a command that runs it again.
     """
 
     study: str
@@ -114,7 +114,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """A study's rows, in the order of its table, and what they were run under."""
+    """A study's rows, in the order of its table, and its setting."""
 
     setting: Setting
     rows: tuple[RowResults, ...]

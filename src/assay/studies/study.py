@@ -1,4 +1,4 @@
-"""What a study is: a base recipe, the rows of a table that change it, and what was published of each."""
+"""A study: a base recipe, the rows of a table that change it, and the published figures of each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Row:
     """A row of a study's table.
 
     Attributes:
-        name: what differs, in words; unique in its study.
-        changes: fields of the base that it changes, under dotted names.
-        published: the report's accuracy, in percent.
-        seconds: the report's time for one run.
-        note: what the report says of the row.
-        split: the split whose accuracy is meant: ``test``, or ``train``.
-        after: fields that take the folder of a run that must come first, each with that run's recipe.
-        control: the name of the row that it is compared with, where that is not the study's.
+        name: how the row differs, in words; unique in its study.
+        changes: the fields of the base that it changes, under dotted names.
+        published: the accuracy in the source, in percent.
+        seconds: the source's time for one run.
+        note: a remark of the source on the row.
+        split: the split on which accuracy is measured: ``test`` or ``train``.
+        after: fields that take the folder of a preparatory run, each with that run's recipe.
+        control: the name of this row's own control, where the study has none for all rows.
     """
 
     name: str
@@ -42,18 +42,19 @@ class Study:
     """A table that can be run.
 
     Attributes:
-        name: by which the command line knows it.
+        name: its name on the command line.
         purpose: its question, in a line.
         base: the recipe that every row changes.
-        rows: at least one; their names differ.
-        control: the name of the row that the others are compared with; None where no row is one for all.
-        pairs: with what rows that have a control of their own are compared, in words.
-        source: where the published figures stand.
-        protocol: how the source chose its figures.
-        quick: what stands in for the published setting on a small machine; None where that is quick already.
+        rows: one or more, under different names.
+        control: the name of the row with which the others are compared; None where no row is a control for all.
+        source: where the figures were published.
+        protocol: how the source chose its figures, such as the highest test accuracy over all epochs.
+        quick: a proxy of the published setting for a small machine; None where that setting is quick itself.
+        pairs: describes the controls of rows that have their own, in words.
 
     Raises:
-        ValueError: no rows, two rows of one name, a control that is no row, or controls of both kinds.
+        ValueError: there are no rows, two rows have the same name, a control is not a row, or the study has both a
+            control for all rows and rows with their own.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Study:
                 raise ValueError(f"study {self.name}: unknown control {control!r}: {nearest(control, names)}")
 
     def recipe(self, row: Row) -> Recipe:
-        """The row's recipe at the published setting; fields of ``row.after`` are still without their folders.
+        """Return the row's recipe at the published setting; the fields of ``row.after`` are still empty.
 
         Raises:
             ValueError: names the row and what is wrong with its changes.

@@ -1,4 +1,4 @@
-"""A study's table: a line for each row, with what its runs can say against the control and the published figures."""
+"""A study's table: each row's estimate, its test against the control, and the published figures beside them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from dataclasses import dataclass, replace
 from assay.base.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 
-LEVEL = 0.05  # of false positives, over all rows
+LEVEL = 0.05  # family-wise error rate: of any false verdict in a table
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the table; accuracies in percent, differences in percentage points, nan where nothing was measured.
+    """The statistics of a row; accuracies in percent, differences in percentage points, nan where nothing is measured.
 
     Attributes:
-        name: of the row.
-        published: the source's accuracy.
-        published_difference: the source's accuracy less its control's.
-        estimate: of the accuracy, over the seeds.
-        held_out: the mean accuracy had the epoch been chosen on the held-out split; None where the table's figures
-            are those already, or not every run has it.
-        difference: to the control, paired by seed; None where the row is not compared with one.
-        test: ``t`` (paired, over seeds), ``mcnemar`` (one shared seed, over images), or empty where none can be made.
-        p: of that test, corrected for the number of rows.
-        p_uncorrected: of that test alone.
+        name: the row's name.
+        published: the accuracy in the source.
+        published_difference: that accuracy minus its control's in the source.
+        estimate: mean and 95 % confidence interval of the accuracy, over the seeds.
+        held_out: the mean accuracy if the epoch had been chosen on the held-out split; None where it was, or where
+            some run lacks it.
+        difference: to the control, paired by seed; None where the row has no control or shares no seed with it.
+        test: ``t`` (paired, over seeds), ``mcnemar`` (one shared seed, over images), or empty where neither applies.
+        p: the test's p-value, corrected for the number of rows (Holm).
+        p_uncorrected: the test's own p-value.
         verdict: ``control``, ``same direction``, ``opposite``, ``better``, ``worse``, ``not distinguishable``,
             ``not compared``, ``failed``, ``to come``, or empty where the study has no control.
-        split: whose accuracy it is.
-        parameters: that the network learns.
+        split: the split on which accuracy is measured.
+        parameters: the number of parameters that the network learns.
         flops: of one image's forward pass.
-        seconds: of one run, on average.
+        seconds: of one run's training, on average.
         published_seconds: the source's time for one run.
-        images_per_second: on average.
-        runs: how many are done.
+        images_per_second: while training, on average.
+        runs: the number of finished runs.
         accuracies: by seed.
-        step: what one test image counts, below which no spread over seeds is believed; 0 where it is unknown.
-        shared_start: the fields that take a preparatory run, one and the same for all seeds.
+        step: the accuracy of one test image, the least standard deviation that is assumed; 0 where unknown.
+        shared_start: the fields that take a preparatory run, which all seeds share.
         guessing: the seeds whose networks are no better than guessing.
-        failures: why the others gave nothing, each with its seed.
-        seeds_needed: to resolve the table's wanted difference, at the spread seen here.
-        note: the source's.
+        failures: the reasons of the failed runs, each with its seed.
+        seeds_needed: seeds that resolve the table's wanted difference, at the observed standard deviation.
+        note: a remark of the source.
     """
 
     name: str
@@ -73,12 +73,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """What is printed, saved and drawn of a study.
+    """The statistics of a study, from which its printed tables and its figures are made.
 
     Attributes:
-        setting: under what it was run.
+        setting: the conditions of the study.
         lines: in the order of the study's rows.
-        wanted: the difference that ``Line.seeds_needed`` is about, in percentage points.
+        wanted: the difference to which ``Line.seeds_needed`` refers, in percentage points.
     """
 
     setting: Setting
@@ -87,38 +87,38 @@ class Table:
 
     @property
     def compared(self) -> int:
-        """How many rows were tested against the control: the size of Holm's family."""
+        """The number of rows that were tested against a control: the size of the family in Holm's correction."""
         return sum(bool(line.test) for line in self.lines)
 
 
 def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
-    """Every row's figures, compared with the control's as far as the runs allow.
+    """Compute every row's estimate, and compare it with its control as far as the runs allow.
 
     Args:
-        results: the runs; any of them may have failed or be still to come.
-        wanted: a difference in percentage points, to know how many seeds would resolve it.
+        results: the runs; any of them may have failed or not have ended.
+        wanted: a difference in percentage points, above 0, for which to compute the number of seeds that resolve it.
     """
     pairs = [(rows, _control_of(rows, results)) for rows in results.rows]
     others = sum(control is not None and _comparable(rows, control) for rows, control in pairs)
     lines = [_line(rows, control, results.setting) for rows, control in pairs]
-    adjusted = holm([line.p for line in lines])
+    corrected = holm([line.p for line in lines])
     return Table(
         results.setting,
         tuple(
             _judged(replace(line, p=p, seeds_needed=_seeds_needed(line, wanted, others)))
-            for line, p in zip(lines, adjusted, strict=True)
+            for line, p in zip(lines, corrected, strict=True)
         ),
         wanted,
     )
 
 
 def verdict(difference: float, p: float, published: float | None) -> str:
-    """What a tested difference says of the published one.
+    """Judge a tested difference, by its direction against the published one.
 
     Args:
-        difference: measured, in percentage points.
-        p: corrected.
-        published: in percentage points; None or 0 claims no direction.
+        difference: the measured difference, in percentage points.
+        p: its corrected p-value.
+        published: the published difference, in percentage points; None or 0 claims no direction.
     """
     if p >= LEVEL:
         return "not distinguishable"
@@ -128,7 +128,7 @@ def verdict(difference: float, p: float, published: float | None) -> str:
 
 
 def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:
-    """What the row is compared with: itself where others are compared with it; None where nothing is its control."""
+    """Return the row's control; the row itself if it is a control, None if it has none."""
     controls = {other.row.control for other in results.rows if other.row.control}
     if rows.row.name in controls and rows.row.control is None:
         return rows
@@ -141,7 +141,7 @@ def _comparable(rows: RowResults, control: RowResults) -> bool:
 
 
 def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Line:
-    """The row's figures, its p value not yet corrected and its verdict only the one that needs no test."""
+    """Compute the row's statistics, with the uncorrected p-value and only a verdict that needs no test."""
     row, results = rows.row, rows.results
     rival = control if control is not None and _comparable(rows, control) else None
     difference = _difference(results, rival.results) if rival else None
@@ -176,7 +176,7 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
 
 
 def _standing(rows: RowResults, control: RowResults | None, planned: int) -> str:
-    """The verdict on a row as far as it follows without a test."""
+    """Return the verdict as far as it follows without a test."""
     if rows is control:
         return "control"
     if not rows.results:
@@ -191,9 +191,9 @@ def _judged(line: Line) -> Line:
 
 
 def _difference(results: Sequence[Result], control: Sequence[Result]) -> Difference | None:
-    """Over the shared seeds; None without any."""
-    made = paired_difference(_by_seed(results), _by_seed(control), resolution=_step([*results, *control]))
-    return made if made.n else None
+    """The paired difference over the shared seeds; None where there are none."""
+    difference = paired_difference(_by_seed(results), _by_seed(control), resolution=_step([*results, *control]))
+    return difference if difference.n else None
 
 
 def _by_seed(results: Sequence[Result]) -> dict[int, float]:
@@ -201,13 +201,17 @@ def _by_seed(results: Sequence[Result]) -> dict[int, float]:
 
 
 def _step(results: Sequence[Result]) -> float:
-    """What one image counts in these accuracies, in percentage points."""
+    """The accuracy of one image, in percentage points.
+
+    Two seeds can agree to the image by chance, and a standard deviation of 0 would make any difference significant:
+    so no standard deviation over seeds is taken to be smaller than this.
+    """
     images = [len(result.correct) for result in results if result.correct is not None]
     return 100 / min(images) if images else 0.0
 
 
 def _tested(difference: Difference, results: Sequence[Result], control: Sequence[Result]) -> tuple[str, float]:
-    """Which test can be made, and its p value."""
+    """Return the test that applies, and its p-value."""
     if difference.n > 1:
         return "t", difference.p
     ours, theirs = next((a, b) for a in results for b in control if a.seed == b.seed)

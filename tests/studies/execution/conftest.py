@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import small_study
 
-from assay.studies.conduct import Silence, conduct
+from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution.store import Job, Store
 from assay.studies.results import StudyResults
 
@@ -18,7 +18,7 @@ from assay.studies.results import StudyResults
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, StudyResults]:
     """The small study's store and results."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
-    return store, conduct(small_study.small_plan(), store, Silence())
+    return store, conduct(small_study.small_plan(), store, StudyObserver())
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from assay.recipe.recipe import Recipe
-from assay.studies.conduct import Execute, Silence, conduct
+from assay.studies.conduct import Execute, StudyObserver, conduct
 from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Job, Store
 from assay.studies.plan import Plan, plan_study
@@ -57,4 +57,4 @@ def _where(name: str) -> Execute:
 
 
 if __name__ == "__main__":
-    conduct(small_plan(), Store(Path(sys.argv[1])), Silence(), _where(sys.argv[2] if sys.argv[2:] else "here"))
+    conduct(small_plan(), Store(Path(sys.argv[1])), StudyObserver(), _where(sys.argv[2] if sys.argv[2:] else "here"))

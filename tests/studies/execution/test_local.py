@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
-from assay.studies.conduct import Silence, conduct
+from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution import local
 from assay.studies.execution.local import RETRIES, run_here, run_process
 from assay.studies.execution.store import Job, Outcome, Store
@@ -190,7 +190,7 @@ def test_a_study_that_is_killed_ten_times_ends_with_the_same_table(
         assert study.poll() is None
         study.kill()
         study.wait()
-    results = conduct(small_plan(), store, Silence())
+    results = conduct(small_plan(), store, StudyObserver())
     assert what_counts(results) == what_counts(undisturbed[1])
     for job in small_plan().order():
         assert essence(store, job) == essence(undisturbed[0], job)

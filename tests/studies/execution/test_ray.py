@@ -14,7 +14,7 @@ import pytest
 from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
 from assay.run.folder import RunFolder
-from assay.studies.conduct import Silence, conduct
+from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution import on_ray, ray_connection, ray_task
 from assay.studies.execution.code_version import code_version
 from assay.studies.execution.on_ray import Ray
@@ -60,7 +60,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
 @pytest.mark.usefixtures("two_workers")
 def test_a_study_gives_the_same_numbers_as_without_ray(undisturbed: Undisturbed, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    results = conduct(small_plan(), store, Silence(), Ray())
+    results = conduct(small_plan(), store, StudyObserver(), Ray())
     assert what_counts(results) == what_counts(undisturbed[1])
     for job in small_plan().order():
         assert essence(store, job) == essence(undisturbed[0], job)
@@ -74,7 +74,7 @@ def test_ten_killed_workers_lose_nothing(undisturbed: Undisturbed, processes: Pr
     store, chance = Store(tmp_path), random.Random(3)
     killed: list[int] = []
 
-    class Killing(Silence):
+    class Killing(StudyObserver):
         def watch(self, job: Job) -> bool:
             workers = [parent for parent in processes(store).values() if parent not in killed]
             if workers and len(killed) < 10 and chance.random() < 0.3 and (store.folder(job) / "last.ckpt").exists():

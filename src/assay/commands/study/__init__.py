@@ -28,6 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """What the chosen action does."""
+    """Execute the chosen action; return its exit status."""
     status: int = ACTIONS[options.action].execute(options)
     return status

@@ -6,11 +6,11 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """There are no arguments."""
 
 
 def execute(_options: argparse.Namespace) -> int:
-    """Print name, rows, source and question of each."""
+    """Print name, number of rows, source and question of each; return 0."""
     from rich.console import Console
     from rich.table import Table
 

@@ -16,7 +16,7 @@ from assay.commands.study.where import add_where, changes_of, executor_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """STUDY, its budget, seeds and protocol, where it runs, and a flag for every field."""
+    """Add STUDY, its budget, seeds and protocol, where it runs, and a flag for every field."""
     parser.add_argument("study", metavar="STUDY", help="a name that `assay study list` lists, or a YAML file")
     parser.add_argument("--budget", choices=["quick", "full"], help="quick: a stated proxy; full: as published")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each row (default: 3)")
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run and print; 1 where a run gave nothing, 130 where the study was interrupted."""
+    """Run and print; return 1 if a run failed, 130 if the study was interrupted."""
     from assay.studies.api import run_study
     from assay.studies.conduct import InterruptedStudyError
 

@@ -13,7 +13,7 @@ FORMS = ("terminal", "markdown", "latex", "csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """STUDY, and in which form."""
+    """Add STUDY and the form of its table."""
     parser.add_argument("study", metavar="STUDY", help="its name, its YAML file or its folder")
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
     parser.add_argument("--format", choices=FORMS, default="terminal", help="default: terminal")
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_wanted(parser: argparse.ArgumentParser) -> None:
-    """``--want``."""
+    """Add ``--want``."""
     parser.add_argument(
         "--want",
         type=float,
@@ -32,7 +32,7 @@ def add_wanted(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print it."""
+    """Print the table; return 0."""
     from assay.studies.api import show_study
     from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 
@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def print_report(report: StudyReport) -> None:
-    """The table, what to try next, and where all of it lies."""
+    """Print the table, the advice, and the files of the study's folder."""
     from rich.console import Console
     from rich.markdown import Markdown
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.run.folder import RunFolder
-from assay.studies.folder import ASKED
+from assay.studies.folder import PLAN_FILE
 
 _DEEPEST = 2  # levels below a path: a folder of studies holds their runs as runs/KEY
 
@@ -42,7 +42,7 @@ def _find_in(path: Path) -> list[Path]:
         raise ValueError(f"{path}: no such folder; expected a run, a study, or a folder that holds several of them")
     found = list(_walk(path, _DEEPEST))
     if not found:
-        raise ValueError(f"{path}: holds neither a run (recipe.yaml) nor a study ({ASKED})")
+        raise ValueError(f"{path}: holds neither a run (recipe.yaml) nor a study ({PLAN_FILE})")
     return found
 
 
@@ -60,4 +60,4 @@ def _is_run(path: Path) -> bool:
 
 
 def _is_study(path: Path) -> bool:
-    return (path / ASKED).is_file()
+    return (path / PLAN_FILE).is_file()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from assay.base.json_files import read_json
 from assay.base.registry import nearest
-from assay.studies.folder import ASKED, store_of
+from assay.studies.folder import PLAN_FILE, store_of
 
 Kind = Literal["run", "study"]
 _MOST_NAMED = 20  # names in an error's text
@@ -64,7 +64,7 @@ class ServedFolder:
                 folders.clear()  # folders below a run belong to it
                 if self._holds_all(folder):
                     yield "run", folder
-            elif ASKED in files:
+            elif PLAN_FILE in files:
                 folders.clear()
                 if self._holds_all(folder) and self._holds_runs_of(folder):
                     yield "study", folder
@@ -100,7 +100,7 @@ class ServedFolder:
 def _keys(study: Path) -> list[str]:
     """Return the keys of a study's runs; none if its file is damaged, because then no run of it is read."""
     try:
-        return [str(key) for row in read_json(study / ASKED)["rows"] for key in row["runs"].values()]
+        return [str(key) for row in read_json(study / PLAN_FILE)["rows"] for key in row["runs"].values()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
 

@@ -16,12 +16,12 @@ from assay.studies.table import Line, Table
 
 
 def as_markdown(table: Table) -> str:
-    """A heading list of the setting, the table, its footnotes."""
+    """A list of the setting, the table, and its footnotes."""
     return markdown_document(table.setting, Listing(all_columns(table), table.lines), footnotes(table))
 
 
 def as_latex(table: Table) -> str:
-    """A floating table whose caption holds the setting; it needs the packages booktabs and graphicx."""
+    """A floating table with the setting in its caption; it needs the packages booktabs and graphicx."""
     columns = all_columns(table)
     body = tabulate(
         [[" ".join(column.text(line).split()) for column in columns] for line in table.lines],
@@ -30,7 +30,8 @@ def as_latex(table: Table) -> str:
         colalign=["right" if column.value else "left" for column in columns],
         disable_numparse=True,
     )
-    body = re.sub(r"\n (?=[\[*])", r"\n {}", body)  # else a name in brackets or with a star is taken for an option
+    # After \\\\ LaTeX takes [ and * for options of the line break, so names that begin with them need an empty group.
+    body = re.sub(r"\n (?=[\[*])", r"\n {}", body)
     caption = " ".join(_sentence(label, words) for label, words in header(table.setting).items())
     notes = [rf"\par\footnotesize {_latex(note)}" for note in footnotes(table)]
     return "\n".join(
@@ -48,12 +49,12 @@ def as_latex(table: Table) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """A line for each row with every number in full precision; each says by itself under what it was measured."""
+    """A line for each row, with its numbers in full precision and the setting, so that a line can stand alone."""
     return to_csv([_record(table, line) for line in table.lines]).decode()
 
 
 def _latex(text: str) -> str:
-    """In one paragraph: a caption takes no other."""
+    """Text in one paragraph, which is all that a caption may hold."""
     return "".join(LATEX_ESCAPE_RULES.get(character, character) for character in " ".join(text.split()))
 
 
@@ -62,7 +63,7 @@ def _sentence(label: str, words: str) -> str:
 
 
 def _record(table: Table, line: Line) -> dict[str, Any]:
-    """Missing numbers are left empty."""
+    """A row's fields by name; a number that is missing is None."""
     paired = line.difference
     record = {
         **_of_table(table),
@@ -100,7 +101,7 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
 
 
 def _of_table(table: Table) -> dict[str, Any]:
-    """What a line says of the whole table, so that it can be cut out of it."""
+    """The fields that all rows of a table share."""
     setting = table.setting
     return {
         "study": setting.study,

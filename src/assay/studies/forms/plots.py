@@ -1,4 +1,4 @@
-"""A study's figures: what each row gains over the control, and what it costs."""
+"""A study's figures: each row's difference to the control, and its accuracy against its cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from assay.studies.forms.columns import accuracy, difference, marked_verdict, qu
 from assay.studies.forms.words import in_short
 from assay.studies.table import Line, Table
 
-_CORNERS = np.array([[-1, -1], [1, 1]])  # of a box, from its middle
+_CORNERS = np.array([[-1, -1], [1, 1]])  # of a box, from its centre, in half-widths
 _PLAIN, _GREY, _PUBLISHED = "#2f6fb0", "#9aa3ab", "#444444"
 _COLORS = {
     "same direction": _PLAIN,
@@ -42,13 +42,13 @@ _COSTS: dict[str, tuple[Callable[[Line], float | None], Callable[[float], str], 
     "seconds": (lambda line: line.seconds, "{:,g}".format, "seconds of training, one run"),
     "flops": (lambda line: line.flops, quantity, "FLOPs of one image's forward pass"),
 }
-_SHIFTS = [sign * step for step in range(0, 141, 5) for sign in (1, -1)]  # of a label up or down, in points of print
+_SHIFTS = [sign * step for step in range(0, 141, 5) for sign in (1, -1)]  # of a label up or down, in points (1/72 inch)
 
 
 def plot_forest(table: Table) -> Figure:
-    """A line for each row: its difference to the control with the 95 % interval, and the published one hollow.
+    """Draw each row's difference to the control with its 95 % interval, and the published one as a hollow diamond.
 
-    Rows that are not distinguishable from the control are grey. Where the study has no control, the accuracies.
+    Rows that are not distinguishable from the control are grey. Without a control the accuracies are drawn instead.
     """
     control = table.setting.control
     lines = [line for line in table.lines if line.verdict != "control"]
@@ -75,7 +75,7 @@ def plot_forest(table: Table) -> Figure:
 
 
 def plot_cost(table: Table, cost: str = "seconds") -> Figure:
-    """Accuracy with its 95 % interval against what it costs; a dagger marks a row judged by one seed.
+    """Draw accuracy with its 95 % interval against cost; a dagger marks a verdict that rests on one seed.
 
     Args:
         table: rows without a finished run are left out.
@@ -119,7 +119,7 @@ def _forest_label(control: str | None) -> str:
 
 
 def _beside(line: Line, control: str | None) -> str:
-    """The figures at the right of a row."""
+    """The text at the right of a row."""
     if not line.runs or line.verdict == "not compared":
         return line.verdict
     return accuracy(line.estimate) if control is None else f"{difference(line.difference)}\n{marked_verdict(line)}"
@@ -130,7 +130,7 @@ def _error(about: Estimate) -> list[list[float]] | None:
 
 
 def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
-    """Only of what is there."""
+    """A legend of the verdicts and marks that are drawn."""
     entries = [
         Line2D([], [], color=color, marker="o", label=verdict or "measured")
         for verdict, color in _COLORS.items()
@@ -144,7 +144,7 @@ def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
 
 
 def _dress(axes: Axes, table: Table) -> None:
-    """The subtitle that no figure of a study goes without, and the house's frame."""
+    """Put the setting into the subtitle, and draw a grid and no frame at the top and right."""
     title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
     axes.set_title(wrapped(title, 88), fontsize=8, color=_PUBLISHED)
     axes.grid(alpha=0.25)
@@ -152,17 +152,17 @@ def _dress(axes: Axes, table: Table) -> None:
 
 
 def _reading(table: Table) -> str:
-    """What the whiskers, the colours and the daggers stand for, of those that are there."""
-    said = {
+    """Explain whiskers, colours and daggers, as far as they are drawn."""
+    explained = {
         "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
         f"colours: verdicts, corrected for {table.compared} row{'s' * (table.compared != 1)}": table.compared > 0,
         "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
     }
-    return "; ".join(words for words, there in said.items() if there)
+    return "; ".join(words for words, there in explained.items() if there)
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:
-    """Logarithmic where the costs differ by more than a factor of five; never so narrow that noise fills the axis."""
+    """Scale the axis: logarithmic from a factor of five on, else wide enough that noise does not fill it."""
     if not costs:
         return
     low, high = min(costs), max(costs)
@@ -177,9 +177,9 @@ def _scale(axes: Axes, costs: Sequence[float]) -> None:
 
 
 def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], lines: Sequence[Line]) -> None:
-    """Each row's name beside its point, at the nearest place that nothing else has taken."""
+    """Write each row's name beside its point, at the nearest free place."""
     FigureCanvasAgg(figure)
-    figure.draw_without_rendering()  # so that every place is known
+    figure.draw_without_rendering()  # the layout fixes where data lie in pixels
     scale = figure.dpi / 72
     taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]
     halo = [withStroke(linewidth=2, foreground="white")]
@@ -201,7 +201,7 @@ def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, floa
 def _free_place(
     centre: NDArray[np.float64], size: NDArray[np.float64], scale: float, within: BboxBase, taken: Sequence[Bbox]
 ) -> tuple[tuple[float, float], Bbox]:
-    """The offset in points of print, and the label's box in pixels; where all is taken, the last place."""
+    """Return a label's offset in points (1/72 inch) and its box in pixels; the last place tried if none is free."""
     for shift, side in itertools.product(_SHIFTS, (1, -1)):
         offset = side * (7 if abs(shift) <= 10 else 16), shift
         middle = centre + scale * np.array(offset) + (side * size[0] / 2, 0)

@@ -26,7 +26,7 @@ _STYLES = {
 
 
 def as_rich(table: Table) -> RenderableType:
-    """For a terminal: what can be concluded, and below it what each row costs; below 80 columns, fewer figures."""
+    """Conclusions, and below them what each row costs; a terminal under 80 characters wide gets fewer columns."""
     return _OnTerminal(table)
 
 
@@ -42,7 +42,7 @@ class _OnTerminal:
             yield _grid(self.table, costs()[: 4 if width < NARROWEST else None])
         notes = footnotes(self.table)
         if width < NARROW:
-            notes.append("Columns are left out for want of room; the table as Markdown or CSV has all.")
+            notes.append("Some columns are left out of this narrow table; as Markdown or CSV it has all.")
         for note in notes:
             yield Text(note, style="bright_black")
 

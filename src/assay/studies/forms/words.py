@@ -1,4 +1,4 @@
-"""What every form of a study's table says around its figures: under what they were made, and how to read them."""
+"""The words around a study's table in all its forms: its setting, and footnotes on how to read it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from assay.studies.table import LEVEL, Table
 
 
 def header(setting: Setting) -> dict[str, str]:
-    """From a label to what it says, in the order of printing; what is unknown is left out."""
-    said = {
+    """Return the setting as text by label, in the order of printing, without what is unknown."""
+    texts = {
         "study": setting.study,
         "purpose": setting.purpose,
         "source": setting.source,
@@ -24,11 +24,11 @@ def header(setting: Setting) -> dict[str, str]:
         "hardware": setting.hardware,
         "run again with": setting.command,
     }
-    return {label: words for label, words in said.items() if words}
+    return {label: words for label, words in texts.items() if words}
 
 
 def in_short(setting: Setting) -> str:
-    """What a picture must say of its figures, in two lines."""
+    """Return the setting in two lines, for a figure."""
     budget = "full setting" if setting.budget == "full" else _budget(setting)
     changes = f"; changed: {setting.changes}" if setting.changes else ""
     seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
@@ -36,18 +36,19 @@ def in_short(setting: Setting) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference in percentage points, in words."""
+    """Write a difference in percentage points, as ``1 point``."""
     return f"{difference:g} point{'s' * (difference != 1)}"
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:
-    """For example ``seeds 0, 2``."""
+    """Write seeds, as ``seeds 0, 2``."""
     return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
 
 
 def footnotes(table: Table) -> list[str]:
-    """How to read the figures, and what is missing from them."""
-    return list(_footnotes(table))
+    """Return how to read the table, and what is missing from it: only notes that apply to it."""
+    notes = (f"The source on {line.name}: {line.note}." for line in table.lines if line.note)
+    return [*_on_statistics(table), *_on_rows(table), *_on_failures(table), *notes]
 
 
 def _budget(setting: Setting) -> str:
@@ -55,7 +56,7 @@ def _budget(setting: Setting) -> str:
     return words if setting.budget == "full" else f"{words}; published figures are of the full setting"
 
 
-def _footnotes(table: Table) -> Iterator[str]:
+def _on_statistics(table: Table) -> Iterator[str]:
     lines = table.lines
     if any(line.runs > 1 for line in lines):
         yield "± and [low, high] are 95 % intervals (Student's t) over seeds, without the choice of test images."
@@ -87,10 +88,9 @@ def _footnotes(table: Table) -> Iterator[str]:
         )
     if any(line.runs for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
-    yield from _about_rows(table)
 
 
-def _about_rows(table: Table) -> Iterator[str]:
+def _on_rows(table: Table) -> Iterator[str]:
     needed = [
         f"{line.name}: {line.seeds_needed}"
         for line in table.lines
@@ -114,13 +114,9 @@ def _about_rows(table: Table) -> Iterator[str]:
                 f"{line.name}: its preparatory run ({', '.join(line.shared_start)}) is one and the same for all seeds; "
                 "its chance is not in the interval."
             )
-    yield from _what_failed(table)
-    for line in table.lines:
-        if line.note:
-            yield f"The source on {line.name}: {line.note}."
 
 
-def _what_failed(table: Table) -> Iterator[str]:
+def _on_failures(table: Table) -> Iterator[str]:
     stuck = [f"{line.name} ({seeds_in_words(line.guessing)})" for line in table.lines if line.guessing]
     if stuck:
         yield f"Learned nothing (no better than one answer for all images): {'; '.join(stuck)}."

@@ -20,7 +20,7 @@ PROBED = {"probe.every": 20}
 def _rows(
     name: str, changes: Mapping[str, Any], published: tuple[float, ...] | None = None, *, control: str | None = None
 ) -> tuple[Row, ...]:
-    """A network at every learning rate; ``control`` is the network whose run at the same rate it is compared with."""
+    """Return a row for each learning rate; ``control`` names the network whose row at the same rate is its control."""
     return tuple(
         Row(
             f"{name}, lr {rate:g}",

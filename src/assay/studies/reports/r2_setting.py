@@ -1,4 +1,4 @@
-"""What the tables of report R2's first part share: how figures were chosen, and what is quick."""
+"""What the tables of report R2's first part share: the protocol of their figures, and the quick proxy."""
 
 from __future__ import annotations
 

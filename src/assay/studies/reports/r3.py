@@ -9,15 +9,15 @@ from assay.recipe.recipe import Recipe
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
-PROTOCOL = {"data.held_out": 0.0, "train.select": "last"}  # the report's: all training images, the last epoch
-PLAIN = INVARIANCE["none"].but(PROTOCOL)  # the simple networks are all trained alike: only what is named differs
+SELECTION = {"data.held_out": 0.0, "train.select": "last"}  # the report's: all training images, the last epoch
+PLAIN = INVARIANCE["none"].but(SELECTION)  # the simple networks share their training, apart from the named change
 OWN_TRAINING = "its training differs from the simple network's too"
 
 
 def _changes(recipe: Recipe) -> dict[str, Any]:
-    """What makes the recipe of the table's base, under the report's protocol."""
-    same_protocol = recipe.but({**PROTOCOL, "model.pretrained": None})
-    return {name: theirs for name, (_, theirs) in PLAIN.differences(same_protocol).items()}
+    """Return the changes that turn the table's base into the recipe, under the report's selection of the epoch."""
+    selected = recipe.but({**SELECTION, "model.pretrained": None})
+    return {name: theirs for name, (_, theirs) in PLAIN.differences(selected).items()}
 
 
 MODELS = Study(

@@ -33,7 +33,7 @@ QUICK = Proxy(epochs=8, images=15_000, width=0.25, changes=ON_CIFAR10, swaps=QUA
 
 
 def _up_to(last: str, tricks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What the tricks change from the first to the named one: each stands on top of those before it."""
+    """Return the changes of the tricks up to the named one, each on top of those before it."""
     names = list(tricks)
     return {field: value for name in names[: names.index(last) + 1] for field, value in tricks[name].items()}
 

@@ -20,7 +20,7 @@ from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
-from assay.studies.conduct import InterruptedStudyError, Silence, conduct
+from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.store import with_full_paths
 from assay.studies.folder import store_of
 from assay.studies.progress import LiveView
@@ -130,7 +130,7 @@ def search(
     # Where other processes still run trials, the best is not known yet; the last of them confirms.
     if budget.confirm_seeds and result.best and not result.of_state("running"):
         plan = plan_confirmation(result, budget.confirm_seeds, command=command)
-        view = LiveView(console) if progress else Silence()
+        view = LiveView(console) if progress else StudyObserver()
         result = replace(result, confirmation=conduct(plan, store_of(folder.parent), view, workers.confirm))
         publish(result, folder)
     return result

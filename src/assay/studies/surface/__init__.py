@@ -1,1 +1,1 @@
-"""What the probed runs of a study say of the loss's surface: batch norm's three measures, in both of their forms."""
+"""The loss's surface in the probed runs of a study: three measures in two forms, and the claims made of batch norm."""

@@ -1,4 +1,4 @@
-"""What the measures say of the published claims: each a ratio with its interval over the seeds, and a verdict."""
+"""The published claims on the loss's surface, tested: each a ratio with its interval over the seeds, and a verdict."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FAR = 0.5  # "far smaller": less than half
 
 @dataclass(frozen=True)
 class Claim:
-    """That one figure is smaller than another.
+    """A claim that one value is smaller than another, and its test.
 
     Attributes:
-        claim: the published claim that it belongs to.
-        measure: in words.
-        form: whose definition of the measure: ``paper`` or ``report``.
-        compared: the two sides in words, that which is said to be smaller first.
+        claim: the published claim to which it belongs.
+        measure: the measure's name.
+        form: the source of the measure's definition: ``paper`` or ``report``.
+        compared: the two sides in words, first the one that is claimed to be smaller.
         value: the first side's mean over steps and over the seeds that have both sides.
-        reference: the second side's.
-        ratio: of the first to the second, geometric mean over the seeds.
-        low: lower end of its 95 % interval; nan with fewer than two seeds.
+        reference: the second side's mean.
+        ratio: of the first side to the second, geometric mean over the seeds.
+        low: lower end of its 95 % confidence interval; nan with fewer than two seeds.
         high: upper end.
-        p: of the paired t-test of the ratio's logarithm, corrected for its family of claims.
-        seeds: how many.
+        p: p-value of the paired t-test of the ratio's logarithm, corrected within its family of claims (Holm).
+        seeds: the number of seeds with both sides.
     """
 
     claim: str
@@ -48,7 +48,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """``far smaller`` (below half, interval and all), ``smaller``, ``opposite``, ``cannot be told``."""
+        """``far smaller`` (the whole interval below half), ``smaller``, ``opposite`` or ``cannot be told``."""
         if not self.p < LEVEL:
             return "cannot be told"
         if self.ratio > 1:
@@ -57,12 +57,12 @@ class Claim:
 
 
 def judge(networks: Sequence[Network]) -> list[Claim]:
-    """Each further network against the first, and for every network the second half of the training against the first.
+    """Compare each further network with the first, and in every network the second half of training with the first.
 
-    The two are families of their own: each is corrected for the number of its claims.
+    The two are separate families of claims, each with its own correction for their number.
 
     Measures along the gradient leave out learning rates at which a network learned nothing: on a plateau every
-    gradient vanishes, and nothing is smoother.
+    gradient vanishes, so the surface looks perfectly smooth there.
     """
     first, *others = networks
     between = [_against(measure, other, first) for other in others for measure in MEASURES]
@@ -71,9 +71,9 @@ def judge(networks: Sequence[Network]) -> list[Claim]:
 
 
 def _corrected(claims: Sequence[Claim]) -> list[Claim]:
-    """Without those that no seed can speak of."""
-    made = [claim for claim in claims if claim.seeds]
-    return [replace(claim, p=p) for claim, p in zip(made, holm([claim.p for claim in made]), strict=True)]
+    """Correct the p-values for their number; claims without a seed are left out."""
+    tested = [claim for claim in claims if claim.seeds]
+    return [replace(claim, p=p) for claim, p in zip(tested, holm([claim.p for claim in tested]), strict=True)]
 
 
 def _against(measure: Measure, network: Network, reference: Network) -> Claim:
@@ -82,7 +82,7 @@ def _against(measure: Measure, network: Network, reference: Network) -> Claim:
         ours, theirs = shared_runs(network, reference, seed, learned=measure.form == "paper")
         if ours:
             courses = [measure.course(runs) for runs in (ours, theirs)]
-            shortest = min(map(len, courses))  # of runs that stopped early: the same part of the training of both
+            shortest = min(map(len, courses))  # a run may have stopped early: compare the same steps of both
             values[seed], references[seed] = (_mean(course[:shortest], measure.part) for course in courses)
     part = f" ({measure.part})" if measure.part != "all of it" else ""
     return _claim(measure, measure.claim, f"{network.name} / {reference.name}{part}", values, references)
@@ -101,7 +101,7 @@ def _falls(measure: Measure, network: Network) -> Claim:
 def _claim(
     measure: Measure, claim: str, compared: str, values: Mapping[int, float], references: Mapping[int, float]
 ) -> Claim:
-    """Seeds at which either side is 0 or no number say nothing of a ratio."""
+    """Test the ratio over the seeds at which both sides are positive and finite."""
     logs, reference_logs = _logs(values), _logs(references)
     seeds = sorted(logs.keys() & reference_logs.keys())
     about = paired_difference(logs, reference_logs)
@@ -118,7 +118,7 @@ def _logs(values: Mapping[int, float]) -> dict[int, float]:
 
 
 def _mean(course: Floats, part: str) -> float:
-    """Over a part of the training; nan where it holds no number."""
+    """The mean over a part of the training; nan where the part holds no finite value."""
     half = len(course) // 2
     chosen = {"all of it": course, "first half": course[:half], "second half": course[half:]}[part]
     known = chosen[np.isfinite(chosen)]

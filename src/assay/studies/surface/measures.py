@@ -1,4 +1,4 @@
-"""The measures of the loss's surface, each a course over the training from a network's runs at several rates.
+"""The measures of the loss's surface: from a network's runs at several learning rates, values over the training.
 
 ``paper``: the definitions of Santurkar et al. 2018, section 3.1 and figure 4, along the gradient of each run, and then
 the mean over the runs. ``report``: the simpler ones of report R2, from the training's own steps: bands over separate
@@ -23,14 +23,14 @@ Course = Callable[[Sequence[Traces]], Floats]
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure.
+    """A measure of the loss's surface.
 
     Attributes:
         name: in words.
-        form: whose definition.
-        claim: the published claim that it belongs to.
-        course: from runs to its values over the training.
-        part: of the training that the claim is about.
+        form: the source of its definition.
+        claim: the published claim to which it belongs.
+        course: computes its values over the training from runs.
+        part: the part of the training to which the claim refers.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Measure:
 
 
 def loss_range(run: Traces) -> Floats:
-    """How far apart the losses along the gradient are at each look, ``[L]``, in nats."""
+    """The largest minus the smallest loss along the gradient at each look, ``[L]``, in nats."""
     return _quietly(np.nanmax, run.surface, axis=1) - _quietly(np.nanmin, run.surface, axis=1)
 
 
@@ -51,7 +51,7 @@ def gradient_change(run: Traces) -> Floats:
 
 
 def output_gradient_change(run: Traces) -> Floats:
-    """The same of the output layer's part alone."""
+    """The same for the output layer's part of the gradient, ``[L]``."""
     return _quietly(np.nanmax, run.output_changes, axis=1)
 
 
@@ -61,12 +61,12 @@ def smoothness(run: Traces) -> Floats:
 
 
 def output_smoothness(run: Traces) -> Floats:
-    """The same with the change of the output layer's part alone."""
+    """The same for the output layer's part of the gradient, ``[L]``."""
     return _ratio(run.output_changes, run.distances)
 
 
 def mean_over_runs(of_run: Callable[[Traces], Floats]) -> Course:
-    """The mean over the learning rates of what each run gives by itself."""
+    """Return the mean over the learning rates of a measure of single runs."""
     return lambda runs: _over_rates(np.nanmean, [of_run(run) for run in runs])
 
 
@@ -76,7 +76,7 @@ def training_loss(runs: Sequence[Traces]) -> Floats:
 
 
 def loss_band(runs: Sequence[Traces]) -> Floats:
-    """The largest less the smallest training loss over the learning rates, ``[T]``."""
+    """The largest minus the smallest training loss over the learning rates, ``[T]``."""
     losses = [run.losses for run in runs]
     return _over_rates(np.nanmax, losses) - _over_rates(np.nanmin, losses)
 
@@ -108,20 +108,20 @@ MEASURES = (
 
 
 def _ratio(changes: Floats, distances: Floats) -> Floats:
-    """Nan where the gradient was 0."""
+    """The largest ratio at each look; nan where the gradient, and so the distance moved, was 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(distances > 0, changes / distances, np.nan)
     return _quietly(np.nanmax, ratio, axis=1)
 
 
 def _over_rates(combine: Callable[..., Floats], courses: Sequence[Floats]) -> Floats:
-    """Over as many steps as all have."""
+    """Combine courses over the steps that all of them have."""
     shortest = min(len(course) for course in courses)
     return _quietly(combine, np.stack([course[:shortest] for course in courses]), axis=0)
 
 
 def _quietly(combine: Callable[..., Floats], values: Floats, axis: int) -> Floats:
-    """Nan where there is no number, without numpy's warning."""
+    """Combine values, with nan where all of them are nan, and without numpy's warning of it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(All-NaN|Mean of empty)")
         return combine(values, axis=axis)

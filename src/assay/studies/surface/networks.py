@@ -36,7 +36,7 @@ class Network:
 
 
 def find_networks(plan: Plan, results: StudyResults, store: Store) -> list[Network]:
-    """The one that holds the control first, then in the order of the study's rows; none where no run was probed."""
+    """Return the networks with probed runs: the control's first, the others in the order of the study's rows."""
     groups: dict[str, list[RowResults]] = {}
     for rows in results.rows:
         apart_from_rate = {name: value for name, value in rows.row.changes.items() if name != RATE}
@@ -50,7 +50,7 @@ def find_networks(plan: Plan, results: StudyResults, store: Store) -> list[Netwo
 def shared_runs(
     network: Network, other: Network, seed: int, *, learned: bool
 ) -> tuple[Sequence[Traces], Sequence[Traces]]:
-    """Both networks' traces of a seed at the learning rates that both have (and ``learned``: learned)."""
+    """Return both networks' traces of a seed at their shared learning rates; ``learned``: where both learned."""
     ours, theirs = network.runs.get(seed, {}), other.runs.get(seed, {})
     rates = sorted(ours.keys() & theirs.keys())
     if learned:
@@ -69,6 +69,6 @@ def _network(members: Sequence[RowResults], plan: Plan, store: Store) -> Network
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """The parts between commas that all have: of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2`` it is ``VGG-A``."""
+    """Return the parts between commas that all names share: ``VGG-A`` of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2``."""
     parts = [name.split(", ") for name in names]
     return ", ".join(part for part in parts[0] if all(part in others for others in parts)) or names[0]

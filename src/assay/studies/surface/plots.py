@@ -1,4 +1,4 @@
-"""The bands of the published figures: one network's over another's."""
+"""The measures of the loss's surface as bands, in the form of the published figures: one network's over another's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from assay.studies.surface.measures import Floats, smoothness
 from assay.studies.surface.networks import Network
 
 _COLORS = ("#c0504d", "#2f6fb0", "#3a8f5c", "#8064a2")
-_WINDOWS = 100  # a step's values jump; so many means over the training are drawn
+_WINDOWS = 100  # single steps are too noisy to draw, so means over windows are: so many over the training
 Edges = tuple[Floats, Floats]
 
 _ALONG: dict[str, Callable[[Traces], Edges]] = {
@@ -32,7 +32,7 @@ _BANDS: dict[str, Callable[[Traces], Floats]] = {
 
 
 def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure:
-    """The paper's measures at each learning rate: the range over the distances moved, the mean of its edges over seeds.
+    """Draw the paper's measures at each learning rate: the range over the distances moved, averaged over seeds.
 
     Santurkar et al. 2018, figure 4. A dotted outline marks a network that learned nothing.
     """
@@ -59,9 +59,9 @@ def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure
 
 
 def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
-    """The report's measures: the band between the smallest and the largest value over the learning rates at each step.
+    """Draw the report's measures: at each step the band from the smallest to the largest value over the learning rates.
 
-    A seed's edges are means over windows of a hundredth of the training; drawn is their mean over the seeds.
+    A seed's edges are averaged over windows of a hundredth of the training, and then over the seeds.
     """
     caption = (
         "bands: from the smallest to the largest value over the learning rates that all networks finished with the "
@@ -86,7 +86,7 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
 
 
 def _to_logarithms(axes: Axes) -> None:
-    """Where anything is above 0: of a network that learns nothing every gradient may be exactly 0."""
+    """Use a logarithmic axis if any value is above 0: a network that learns nothing may have gradients of exactly 0."""
     values = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines]
     if any((value > 0).any() for value in values):
         axes.set_yscale("log")
@@ -104,7 +104,7 @@ def _draw_run(axes: Axes, network: Network, rate: float, edges: Callable[[Traces
 
 
 def _at_shared_rates(network: Network, networks: Sequence[Network]) -> list[list[Traces]]:
-    """The network's runs of each seed, at the learning rates that all networks with that seed have."""
+    """Return the network's runs of each seed, at the learning rates that all networks with that seed have."""
     found = []
     for seed, runs in network.runs.items():
         rates = set.intersection(*(set(other.runs[seed]) for other in networks if seed in other.runs))
@@ -113,7 +113,7 @@ def _at_shared_rates(network: Network, networks: Sequence[Network]) -> list[list
 
 
 def _over_rates(courses: Sequence[Floats], shortest: int) -> tuple[Floats, Floats, Floats]:
-    """The middle of each window of so many steps, and the window's means of the smallest and largest values there."""
+    """Return each window's middle step, and its means of the smallest and the largest value over the courses."""
     values = np.stack([course[:shortest] for course in courses])
     windows = np.array_split(np.arange(shortest), min(_WINDOWS, shortest))
     steps = np.array([window.mean() + 1 for window in windows])

@@ -1,4 +1,4 @@
-"""The loss's surface in a study's folder."""
+"""The report on the loss's surface: from the probed runs of a study to files in its folder."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FILES = ("surface.md", "surface.csv", "along-gradient.png", "along-gradient.svg"
 
 @dataclass(frozen=True)
 class SurfaceReport:
-    """What the probed runs of a study say: the claims, and the networks behind them."""
+    """The tested claims on the loss's surface, and the networks behind them."""
 
     results: StudyResults
     networks: tuple[Network, ...]
     claims: tuple[Claim, ...]
 
     def save(self, folder: Path) -> None:
-        """Write table and pictures, each atomically."""
+        """Write table and figures into the study's folder, each file atomically."""
         setting = self.results.setting
         replace_file(folder / "surface.md", as_markdown(self.claims, setting))
         replace_file(folder / "surface.csv", as_csv(self.claims, setting))
@@ -37,13 +37,13 @@ class SurfaceReport:
 
 
 def look_at_surface(plan: Plan, results: StudyResults, store: Store) -> SurfaceReport | None:
-    """The report; None where no run was probed."""
+    """Return the report; None where no run was probed."""
     networks = find_networks(plan, results, store)
     return SurfaceReport(results, tuple(networks), tuple(judge(networks))) if networks else None
 
 
 def publish_surface(report: SurfaceReport | None, folder: Path) -> None:
-    """Write the report into the study's folder; where there is none, an old one goes."""
+    """Write the report into the study's folder; without one, delete an old one."""
     if report:
         report.save(folder)
         return

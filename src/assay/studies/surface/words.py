@@ -44,14 +44,14 @@ def as_markdown(claims: Sequence[Claim], setting: Setting) -> str:
 
 
 def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
-    """A line for each claim, with every number in full precision; each says under what it was measured."""
+    """A line for each claim, with its numbers in full precision and the study's budget."""
     about = {"study": setting.study, "budget": setting.budget, "budget_in_words": setting.budget_in_words}
     rows = [{**about, **asdict(claim), "verdict": claim.verdict} for claim in claims]
     return to_csv([{name: _or_none(value) for name, value in row.items()} for row in rows]).decode()
 
 
 def as_rich(claims: Sequence[Claim]) -> Grid:
-    """For a terminal."""
+    """A table for a terminal."""
     titles = (column.title for column in COLUMNS)
     grid = Grid(*titles, box=SIMPLE_HEAD, title="the loss's surface", title_justify="left", padding=(0, 1))
     for claim in claims:
