@@ -1,10 +1,12 @@
 """What README and the docstrings show is run, and every command and option is written about."""
 
+import argparse
 import doctest
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from assay.recipe.named import RECIPES
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()
+DOCUMENTS = "\n".join([README, *(path.read_text() for path in sorted((HOME / "docs").glob("*.md")))])
 
 
 def blocks(kind: str) -> list[str]:
@@ -39,6 +42,30 @@ def test_the_first_screen_has_exactly_the_two_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_readme(command: str) -> None:
     assert any(line.startswith(f"assay {command}") for line in shown_commands())
+
+
+def flags(parser: argparse.ArgumentParser, command: str = "assay") -> Iterator[tuple[str, str]]:
+    """Yield the commands, actions included, with their flags; a recipe's fields have a table of their own."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from flags(child, f"{command} {name}")
+        elif action.help != argparse.SUPPRESS:
+            yield from ((command, flag) for flag in action.option_strings if flag[2:] not in field_names())
+
+
+def test_every_action_and_flag_is_in_the_documents() -> None:
+    known = set(flags(build_parser(list(COMMANDS))))
+    assert {("assay", "--debug"), ("assay serve", "--port"), ("assay study search", "--over")} <= known
+    for command in {command for command, _ in known} - {"assay", "assay study"}:
+        assert any(line.startswith(command) for line in shown_commands()), command
+    general = {"-h", "--help", "--version", "--debug"}  # what they do is what they do everywhere
+    undocumented = {
+        (command, flag)
+        for command, flag in known
+        if flag not in general and not re.search(rf"(?<![\w-]){flag}(?![\w.-])", DOCUMENTS)
+    }
+    assert undocumented == set()
 
 
 @pytest.mark.parametrize("line", [line for line in shown_commands() if line.startswith("assay ")])

@@ -1,4 +1,4 @@
-"""The command line: parse, make one library call, print."""
+"""The command line: choose the command, run it, and turn its errors into a line and an exit status."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ COMMANDS: dict[str, ModuleType] = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in one line, with the nearest valid choice, and exit status 2."""
+    """Reports a mistake in one line that names the nearest valid choice, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the complaint and leave."""
+        """Print the message in one line and exit."""
         self.exit(2, f"assay: {' '.join(message.split())}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -45,21 +45,25 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 1 where something is wrong with the data, 2 for bad input.
+    """Run a command.
 
-    An interrupted command gives 130, as shells do.
+    Args:
+        arguments: without the program's name; by default those of the process.
+
+    Returns:
+        The exit status: 0; 1 if the data or a run has a fault; 2 for a mistake of the user; 130 if interrupted, as in a shell.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser(given)
     options, unknown = parser.parse_known_args(given)
     if unknown:
-        parser.error(_refusal(unknown[0], _chosen(parser, options)))
-    options.given = given
+        parser.error(_describe_unknown(unknown[0], _chosen(parser, options)))
+    options.given = given  # for commands that state how they were called
     return _guarded(COMMANDS[options.command].execute, options)
 
 
 def build_parser(given: Sequence[str]) -> Parser:
-    """The parser with all commands; only the given one's flags are made, for that takes time."""
+    """Return the parser with all commands, but only the flags of the given one, because adding them takes time."""
     parser = Parser(prog="assay", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -68,6 +72,7 @@ def build_parser(given: Sequence[str]) -> Parser:
         text = module.__doc__ or ""
         command = commands.add_parser(name, help=text.splitlines()[0], description=text, allow_abbrev=False)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
+        # --debug is valid after the command too; SUPPRESS keeps this default from overwriting one given before it.
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         if name in given:
             module.add_arguments(command)
@@ -75,15 +80,15 @@ def build_parser(given: Sequence[str]) -> Parser:
 
 
 def _chosen(parser: argparse.ArgumentParser, options: argparse.Namespace) -> argparse.ArgumentParser:
-    """The parser of the command that was given, or of its action."""
+    """Return the parser of the command that was given, or of its action."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return _chosen(action.choices[getattr(options, action.dest)], options)
     return parser
 
 
-def _refusal(argument: str, command: argparse.ArgumentParser) -> str:
-    """What to say of an argument that the command does not know."""
+def _describe_unknown(argument: str, command: argparse.ArgumentParser) -> str:
+    """Return the message about an argument that the command does not know."""
     flag = argument.partition("=")[0]
     if not flag.startswith("-"):
         return f"unexpected argument {argument!r}"
@@ -91,12 +96,13 @@ def _refusal(argument: str, command: argparse.ArgumentParser) -> str:
 
 
 def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Run the command; a foreseen error is one line, or with ``--debug`` its traceback."""
+    """Run the command, and print an expected error as one line, or with ``--debug`` as a traceback."""
     try:
         status = execute(options)
-        sys.stdout.flush()  # here, not at the exit, where nothing catches that the reader has left
+        sys.stdout.flush()  # raises BrokenPipeError here and not at the exit, where it could not be caught
         return status
-    except BrokenPipeError:  # the reader of our output, such as head, has left
+    except BrokenPipeError:  # the reader of our output, such as head, has ended
+        # Python flushes once more at the exit, which must find a file that can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

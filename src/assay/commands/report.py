@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PATH..., and where the page goes."""
+    """Add PATH..., and where the page goes."""
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="run folder, study folder, or a folder that holds several"
     )
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Write it, and say where it is."""
+    """Write the page, and print its name and size."""
     from assay.api import report
 
     command = shlex.join(["assay", *options.given])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RUNS, and where to listen."""
+    """Add RUNS, and where to listen."""
     parser.add_argument(
         "runs", metavar="RUNS", nargs="?", type=Path, default=Path("runs"), help="folder of runs (default: runs)"
     )
@@ -20,20 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, which ends it with 130."""
+    """Serve until Ctrl-C, which gives exit status 130."""
     from assay.pages.server.folder import ServedFolder
     from assay.pages.server.security import is_loopback
     from assay.pages.server.serve import listen, serve
 
-    ServedFolder.open(options.runs)
+    ServedFolder.open(options.runs)  # a missing folder is refused before any warning or address is printed
     listener = listen(options.host, options.port)
     if not is_loopback(options.host):
-        print(
-            f"assay: warning: whoever reaches {options.host} can see these runs and use their models", file=sys.stderr
-        )
-    serve(options.runs, listener, options.host, _announce)
+        warning = f"whoever reaches {options.host} can see these runs and use their models"
+        print(f"assay: warning: {warning}", file=sys.stderr)
+    serve(options.runs, listener, options.host, lambda address: print(f"{address} (Ctrl-C ends it)", flush=True))
     return 0
-
-
-def _announce(address: str) -> None:
-    print(f"{address} (Ctrl-C ends it)", flush=True)
