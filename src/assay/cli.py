@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; by default those of the process.
 
     Returns:
-        The exit status: 0; 1 if the data or a run has a fault; 2 for a mistake of the user; 130 if interrupted, as in a shell.
+        The exit status: 0; 1 if the data or a run has a fault; 2 for a mistake of the user; 130 if interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser(given)
