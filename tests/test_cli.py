@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import assay
-from assay.analysis.figures import plots
+from assay.analysis.figures import style
 from assay.cli import main
 from assay.recipe.fields import field_names
 from assay.recipe.named import RECIPES
@@ -47,7 +47,7 @@ def evaluated(trained: RunRecord) -> tuple[Path, str]:
 @pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but not drawn, which takes seconds."""
-    monkeypatch.setattr(plots, "save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr(style, "save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 
 def test_a_training_sums_up_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

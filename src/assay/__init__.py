@@ -19,6 +19,7 @@ __all__ = [
     "Prediction",
     "Recipe",
     "RunRecord",
+    "SplitRequest",
     "StudyReport",
     "Sweep",
     "__version__",

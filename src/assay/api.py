@@ -23,7 +23,8 @@ from assay.classifier.classifier import ready
 from assay.classifier.evaluation import Evaluation as Evaluation
 from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
-from assay.classifier.split_request import ON_BAD_IMAGE, SplitRequest
+from assay.classifier.split_request import ON_BAD_IMAGE
+from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 from torch import nn
 
-from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches, predict_scores
+from assay.classifier.evaluation import ClassResult, Evaluation, batch_size, evaluate_batches, predict_scores
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import MemoryDataset
 from assay.data.preprocess import Normalize, Preprocessing
@@ -19,7 +19,7 @@ def make(scores: torch.Tensor, labels: list[int], classes: int) -> Evaluation:
         torch.tensor(labels),
         [f"{i}.png" for i in range(len(labels))],
     )
-    return Evaluation(scores, dataset, tuple(f"class {number}" for number in range(classes)))
+    return Evaluation.of_dataset(scores, dataset, [f"class {number}" for number in range(classes)])
 
 
 @pytest.fixture
@@ -66,14 +66,15 @@ def test_a_case_worked_by_hand() -> None:
         "correct": False,
         "probability": pytest.approx(np.exp(2) / (np.exp(2) + 1), rel=1e-6),
     }
-    assert evaluation.class_table()[0] == ("class 0", "50.00%", "2", "class 1 (1)")
+    assert evaluation.class_results()[0] == ClassResult("class 0", 2, 0.5, "class 1", 1)
 
 
 def test_a_class_without_images_has_no_accuracy() -> None:
     evaluation = make(torch.tensor([[3.0, 0.0, 0.0]]), [0], 3)
     assert evaluation.per_class_accuracy == {"class 0": 1.0, "class 1": None, "class 2": None}
     assert evaluation.top5 == 1.0
-    assert evaluation.class_table()[-1] == ("class 2", "", "0", "")
+    assert [one.name for one in evaluation.class_results()] == ["class 0", "class 1", "class 2"]
+    assert evaluation.class_results()[-1] == ClassResult("class 2", 0, None, "", 0)
 
 
 @pytest.mark.parametrize("training", [True, False])

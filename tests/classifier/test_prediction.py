@@ -71,7 +71,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take seconds, and are tested elsewhere."""
-    monkeypatch.setattr("assay.analysis.figures.plots.save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr("assay.analysis.figures.style.save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 
 def read_csv(text: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What a network answers for a split, and how right it is."""
+"""A network's scores for labelled images, and the measures that follow from them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
+from assay.data.pictures import read_pictures
 from assay.data.views import VIEWS, Views
 
 CALIBRATION_BINS = 15
@@ -65,44 +68,75 @@ def evaluate_batches(
 ) -> Evaluation:
     """Answers and labels for every image of the batches; ``views`` as in ``predict_scores``."""
     scores = predict_scores(model, (images for images, _ in batches), views)
-    return Evaluation(scores, batches.dataset, tuple(classes), tuple(left_out))
+    return Evaluation.of_dataset(scores, batches.dataset, classes, left_out)
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """How a network answers for the images of one class.
+
+    Attributes:
+        name: of the class.
+        images: how many it has.
+        accuracy: share of right answers, in [0, 1]; None for a class without images.
+        taken_for: the wrong class that is answered most often; empty where all answers are right.
+        times: how often that is.
+    """
+
+    name: str
+    images: int
+    accuracy: float | None
+    taken_for: str
+    times: int
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's answers for labelled images, and the measures that follow from them.
+    """A network's scores for labelled images, and the measures that follow from them.
 
     Attributes:
-        scores: logits, float32 ``[N, K]``.
-        dataset: the N images and their labels.
+        scores: logits, float ``[N, K]`` on the CPU; probabilities have the precision that the scores have.
+        labels: the right classes, int64 ``[N]`` on the CPU.
         classes: names of the K classes.
+        names: of the N images.
+        dataset: the images; None where only the scores and labels that a run has left are known.
         left_out: images that could not be decoded, where these were to be skipped.
     """
 
     scores: Tensor
-    dataset: Dataset
+    labels: Tensor
     classes: tuple[str, ...]
+    names: Sequence[str]
+    dataset: Dataset | None = None
     left_out: tuple[BadImageError, ...] = ()
 
-    @cached_property
-    def labels(self) -> Tensor:
-        """The right classes, int64 ``[N]``."""
-        return self.dataset.labels.cpu()
+    @classmethod
+    def of_dataset(
+        cls, scores: Tensor, dataset: Dataset, classes: Sequence[str], left_out: Sequence[BadImageError] = ()
+    ) -> Evaluation:
+        """Return the evaluation of scores for all images of a dataset, in its order."""
+        return cls(scores, dataset.labels.cpu(), tuple(classes), dataset.names, dataset, tuple(left_out))
+
+    def pictures(self, rows: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the images of those rows, uint8 ``[len(rows), H, W, C]``; raise ``ValueError`` without a dataset."""
+        if self.dataset is None:
+            raise ValueError("the images of this evaluation are not at hand, only their scores and labels")
+        return read_pictures(self.dataset, rows)
 
     @property
-    def names(self) -> Sequence[str]:
-        """The images' names, N of them."""
-        return self.dataset.names
-
-    @cached_property
     def probabilities(self) -> Tensor:
-        """Softmax of the scores, float32 ``[N, K]``."""
+        """Softmax of the scores, ``[N, K]``."""
         return self.scores.softmax(dim=1)
 
     @cached_property
     def predicted(self) -> Tensor:
         """The class with the highest score, int64 ``[N]``."""
         return self.scores.argmax(dim=1)
+
+    @cached_property
+    def confidence(self) -> Tensor:
+        """The probability of each answer, ``[N]``, in [0, 1]."""
+        return self.probabilities.amax(dim=1)
 
     @cached_property
     def correct(self) -> Tensor:
@@ -125,12 +159,11 @@ class Evaluation:
         """Mean cross-entropy in nats."""
         return F.cross_entropy(self.scores.double(), self.labels).item()
 
-    @property
+    @cached_property
     def confusion(self) -> Tensor:
         """Counts, int64 ``[K, K]``: row is the label, column the answer."""
-        from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-        return multiclass_confusion_matrix(self.predicted, self.labels, num_classes=len(self.classes))
+        size = len(self.classes)
+        return torch.bincount(self.labels * size + self.predicted, minlength=size**2).view(size, size)
 
     @property
     def per_class_accuracy(self) -> dict[str, float | None]:
@@ -165,8 +198,8 @@ class Evaluation:
 
     def log(self) -> list[dict[str, Any]]:
         """One row for each image: name, predicted, label, correct, probability (of the answer)."""
-        confidence = self.probabilities.amax(dim=1).tolist()
-        rows = zip(self.names, self.predicted.tolist(), self.labels.tolist(), confidence, strict=True)
+        columns = self.predicted.tolist(), self.labels.tolist(), self.confidence.tolist()
+        rows = zip(self.names, *columns, strict=True)
         return [
             {
                 "name": name,
@@ -178,24 +211,19 @@ class Evaluation:
             for name, predicted, label, probability in rows
         ]
 
-    def class_table(self) -> list[tuple[str, str, str, str]]:
-        """Rows of class, accuracy, images, and the class that it is most often taken for; the worst first."""
-        counts = self.confusion
-        rows = []
+    def class_results(self) -> list[ClassResult]:
+        """Return how each class is answered for, the worst first and classes without images last."""
+        results = []
         for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
-            others = counts[number].clone()
-            total, others[number] = int(others.sum()), 0
-            often = int(others.argmax())
-            taken_for = f"{self.classes[often]} ({int(others[often])})" if others[often] else ""
-            rows.append((accuracy if accuracy is not None else 2.0, name, total, taken_for))
-        return [
-            (name, f"{accuracy:.2%}" if total else "", f"{total:,}", taken_for)
-            for accuracy, name, total, taken_for in sorted(rows)
-        ]
+            counts = self.confusion[number].clone()
+            images, counts[number] = int(counts.sum()), 0
+            often = int(counts.argmax())
+            times = int(counts[often])
+            results.append(ClassResult(name, images, accuracy, self.classes[often] if times else "", times))
+        return sorted(results, key=lambda one: (2.0 if one.accuracy is None else one.accuracy, one.name))
 
     def mistakes(self) -> list[int]:
-        """The wrongly answered images, the most confident first."""
-        confidence = self.probabilities.amax(dim=1)
+        """Return the rows of the wrongly answered images, the most confident first."""
         wrong = torch.nonzero(~self.correct).flatten()
-        order = confidence[wrong].argsort(descending=True, stable=True)
+        order = self.confidence[wrong].argsort(descending=True, stable=True)
         return [int(row) for row in wrong[order]]

@@ -60,6 +60,11 @@ class SplitRequest:
         if self.on_bad_image is not None:
             choose("on_bad_image", self.on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
 
+    @classmethod
+    def of(cls, data: SplitRequest | str | None) -> SplitRequest:
+        """Return the request itself, or the one for the test split of the named set; None is the classifier's own."""
+        return data if isinstance(data, SplitRequest) else cls(data=data)
+
     @property
     def names_data(self) -> bool:
         """Whether images were asked for that must then be there; a root only says where to look."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.commands.printing import plain_console
+
 if TYPE_CHECKING:
     from assay.data.check import Check
 
@@ -47,14 +49,13 @@ def execute(options: argparse.Namespace) -> int:
 
 def print_overview(found: Check) -> None:
     """A row for each split, and the number of images of each class."""
-    from rich.console import Console
     from rich.table import Table
 
     rows = {name: split.overview() for name, split in found.splits.items()}
     table = Table("split", *next(iter(rows.values())))
     for name, row in rows.items():
         table.add_row(name, *row.values())
-    console = Console(markup=False, emoji=False)  # a class may be called [dog] or :dog:
+    console = plain_console()
     console.print(table)
     counts = Table("class", *rows)
     for label in next(iter(found.splits.values())).classes:

@@ -6,9 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assay.classifier.split_request import SplitRequest
     from assay.data.images import BadImageError
 
 
@@ -31,9 +32,11 @@ def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
     parser.add_argument("--on-bad-image", metavar="error|skip", help=help_text)
 
 
-def data_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What the flags say, under the names that the library's functions have for it."""
-    return {name: getattr(options, name) for name in ("data", "split", "root", "label", "on_bad_image", "device")}
+def split_request(options: argparse.Namespace) -> SplitRequest:
+    """Return the request for labelled images that the flags make."""
+    from assay.classifier.split_request import SplitRequest
+
+    return SplitRequest(options.split, options.data, options.root, options.label, options.on_bad_image, options.device)
 
 
 def report_left_out(bad: Sequence[BadImageError]) -> int:

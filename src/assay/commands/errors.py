@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
+from assay.base.text import one_line, shorten
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.printing import print_files, print_table
 
 if TYPE_CHECKING:
     from assay.analysis.errors.results import Errors, Flips, LabelIssues, Mistake
 
 _LINES = 10  # of a table; the files hold all
-_LONGEST = 25  # letters of a name in a table
-_FIGURES = ("images", "images (mean)", "of the label's", "confidence", "runs", "if independent", "probability")
+_LONGEST = 25  # letters of an image's name in a table
+_RIGHT = ("images", "images (mean)", "of the label's", "confidence", "runs", "if independent", "probability")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """RUN..., what to look for, the data, and where the results go."""
+    """Add RUN..., what to look for, the data, and where the results go."""
     parser.add_argument(
         "runs", metavar="RUN", nargs="+", type=Path, help="run folder or model.safetensors file; several, e.g. seeds"
     )
@@ -55,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
         against=options.against,
         label_errors=options.label_errors,
         label_split=options.label_split,
-        **data_options(options),
+        data=split_request(options),
     )
     files = output.write(found)
     print_errors(found)
@@ -64,20 +66,19 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def print_errors(found: Errors) -> None:
-    """How much is wrong, and the first lines of what was found."""
-    from assay.analysis.figures.text import one_line
-
+    """Print how much is wrong, and the first lines of each table."""
     for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
         share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
         print(one_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}"))
     runs = len(found.runs)
     confused = [(one.label, one.predicted, f"{one.count:.4g}", f"{one.share:.1%}") for one in found.confusions]
     images = "images (mean)" if runs > 1 else "images"
-    print_table("most confused", ("label", "taken for", images, "of the label's"), confused)
+    heading = ("label", "taken for", images, "of the label's")
+    print_table("most confused", heading, confused, right=_RIGHT, most=_LINES)
     print_mistakes(f"most confident mistakes of {found.runs[0]}", found.mistakes, runs)
     if runs > 1:
         counts = [(f"{row.runs}", f"{row.images:,}", f"{row.if_independent:,.4g}") for row in found.wrong_in_runs]
-        print_table("images by how many runs are wrong", ("runs", "images", "if independent"), counts, most=None)
+        print_table("images by how many runs are wrong", ("runs", "images", "if independent"), counts, right=_RIGHT)
         print_mistakes(f"wrong in all {runs} runs, with their mean confidence", found.always_wrong)
     if found.flips is not None:
         print_flips(found.flips)
@@ -88,26 +89,30 @@ def print_errors(found: Errors) -> None:
 
 
 def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> None:
-    """Image, label, answer, confidence, and of several runs how many are wrong."""
+    """Print image, label, answer and confidence, and of several runs how many are wrong."""
     heading = ("image", "label", "predicted", "confidence", "runs wrong")
     rows = [
-        (_end(one.name), one.label, one.predicted, f"{one.confidence:.1%}", f"{one.runs_wrong} of {runs}")
+        (
+            shorten(one.name, _LONGEST, keep_end=True),
+            one.label,
+            one.predicted,
+            f"{one.confidence:.1%}",
+            f"{one.runs_wrong} of {runs}",
+        )
         for one in mistakes
     ]
     columns = len(heading) if runs > 1 else -1
-    print_table(title, heading[:columns], [row[:columns] for row in rows])
+    print_table(title, heading[:columns], [row[:columns] for row in rows], right=_RIGHT, most=_LINES)
 
 
 def print_flips(flips: Flips) -> None:
-    """How many images flip either way, and the first of them."""
-    from assay.analysis.figures.text import one_line
-
+    """Print how many images flip either way, and the first of them."""
     test = f"McNemar's exact test p = {flips.p:.2g}"
     print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
     for title, gained in (("gained", True), ("lost", False)):
         rows = [
             (
-                _end(one.name),
+                shorten(one.name, _LONGEST, keep_end=True),
                 one.label,
                 f"{one.predicted} {one.confidence:.1%}",
                 f"{one.other_predicted} {one.other_confidence:.1%}",
@@ -115,46 +120,21 @@ def print_flips(flips: Flips) -> None:
             for one in flips.images
             if one.gained is gained
         ]
-        print_table(title, ("image", "label", "the run", "the other"), rows)
+        print_table(title, ("image", "label", "the run", "the other"), rows, right=_RIGHT, most=_LINES)
 
 
 def print_labels(issues: LabelIssues) -> None:
-    """How many labels are likely to be wrong, and the first of them."""
+    """Print how many labels are likely to be wrong, and the first of them."""
     print(f"label errors: cleanlab doubts {issues.found:,} of {issues.images:,} {issues.split} labels")
     rows = [
-        (_end(one.name), one.given, f"{one.probability_of_given:.1%}", one.suggested, f"{one.confidence:.1%}")
+        (
+            shorten(one.name, _LONGEST, keep_end=True),
+            one.given,
+            f"{one.probability_of_given:.1%}",
+            one.suggested,
+            f"{one.confidence:.1%}",
+        )
         for one in issues.items
     ]
-    print_table("least probable labels", ("image", "label", "probability", "suggested", "probability"), rows)
-
-
-def print_table(title: str, heading: Sequence[str], rows: Sequence[Sequence[str]], most: int | None = _LINES) -> None:
-    """The first rows, and how many there are; nothing where there is none."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    from assay.analysis.figures.text import one_line
-
-    if not rows:
-        return
-    count = "" if most is None or len(rows) <= most else f" (first {most} of {len(rows):,})"
-    table = Table(title=one_line(title + count), box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    for name in heading:
-        table.add_column(name, overflow="fold", justify="right" if name in _FIGURES else "left")
-    for row in rows[:most]:
-        table.add_row(*map(one_line, row))
-    Console(markup=False, emoji=False, highlight=False).print(table)  # a class may be called [dog] or :dog:
-
-
-def _end(name: str) -> str:
-    """The end of an image's name; the files hold the whole."""
-    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
-
-
-def print_files(folder: Path, files: Sequence[Path]) -> None:
-    """The names of what was written, the formats of a figure in one line."""
-    print(f"in {folder}:")
-    for stem in dict.fromkeys(file.stem for file in files):
-        kinds = ", ".join(file.suffix for file in files if file.stem == stem)
-        print(f"  {stem} ({kinds})")
+    heading = ("image", "label", "probability", "suggested", "probability")
+    print_table("least probable labels", heading, rows, right=_RIGHT, most=_LINES)

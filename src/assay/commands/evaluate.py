@@ -7,14 +7,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.printing import plain_console
 
 if TYPE_CHECKING:
     from assay.classifier.evaluation import Evaluation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL, the data and the split, and where the results go."""
+    """Add MODEL, the data and the split, and where the results go."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
     add_data(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
@@ -32,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
     """Evaluate, write the results, print the measures; 1 where images were left out."""
     from assay.api import evaluate
 
-    evaluation = evaluate(options.model, views=options.views, **data_options(options))
+    evaluation = evaluate(options.model, views=options.views, **vars(split_request(options)))
     folder = options.out or _default_folder(options)
     write_results(evaluation, folder, options)
     if options.print_log:
@@ -42,8 +43,11 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namespace) -> None:
-    """``summary.json``, ``log.csv``, and the pictures."""
-    from assay.analysis.figures import plots
+    """Write ``summary.json``, ``log.csv``, and the figures."""
+    from assay.analysis.figures.confusion import plot_confusion
+    from assay.analysis.figures.curves import plot_curves
+    from assay.analysis.figures.gallery import plot_mistakes, plot_samples
+    from assay.analysis.figures.style import save_figure
     from assay.base.json_files import LineLog, write_json
     from assay.base.row_files import write_rows
     from assay.classifier.classifier import model_path
@@ -52,24 +56,22 @@ def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namesp
     title = f"{options.model}, {options.split} split: {evaluation.accuracy:.2%} of {len(evaluation.labels):,} right"
     write_json(folder / "summary.json", evaluation.summary())
     write_rows(folder / "log.csv", evaluation.log())
-    plots.save_figure(plots.plot_mistakes(evaluation, title), folder / "mistakes.png")
-    plots.save_figure(plots.plot_confusion(evaluation, title), folder / "confusion.png")
-    samples = plots.plot_samples(evaluation.dataset, evaluation.classes, f"samples of the {options.split} split")
-    plots.save_figure(samples, folder / "samples.png")
+    save_figure(plot_mistakes(evaluation, title), folder / "mistakes.png")
+    save_figure(plot_confusion(evaluation, title), folder / "confusion.png")
+    save_figure(plot_samples(evaluation, f"samples of the {options.split} split"), folder / "samples.png")
     metrics = LineLog(model_path(options.model).parent / "metrics.jsonl").rows()
     if metrics:
-        plots.save_figure(plots.plot_curves(metrics, str(options.model)), folder / "curves.png")
+        save_figure(plot_curves(metrics, str(options.model)), folder / "curves.png")
 
 
 def print_log(evaluation: Evaluation) -> None:
-    """A line for each image."""
+    """Print a line for each image."""
     for row in evaluation.log():
         print(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
 
 
 def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
-    """The measures, and a table of the classes, the worst first."""
-    from rich.console import Console
+    """Print the measures, and a table of the classes, the worst first."""
     from rich.table import Table
 
     print(f"{title}: {len(evaluation.labels):,} images")
@@ -78,14 +80,16 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
     print(f"  loss               {evaluation.loss:.4f} nats")
     print(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
     table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
-    for row in evaluation.class_table():
-        table.add_row(*row)
-    Console(markup=False, emoji=False).print(table)  # a class may be called [dog] or :dog:
+    for one in evaluation.class_results():
+        accuracy = "" if one.accuracy is None else f"{one.accuracy:.2%}"
+        taken_for = f"{one.taken_for} ({one.times})" if one.times else ""
+        table.add_row(one.name, accuracy, f"{one.images:,}", taken_for)
+    plain_console().print(table)
     print(f"pictures and log: {folder}")
 
 
 def _default_folder(options: argparse.Namespace) -> Path:
-    """Beside the model, named after the split and, where it is not the model's own, the data."""
+    """Return a folder beside the model, named after the split, and after the data where it is not the model's own."""
     from assay.classifier.classifier import model_path
 
     suffix = "" if options.data is None else "-" + re.sub(r"[^A-Za-z0-9]+", "-", options.data).strip("-")

@@ -44,7 +44,7 @@ def print_sweep(sweep: Sweep) -> None:
 
 def draw_sweep(sweep: Sweep, path: Path, title: str) -> None:
     """The figure as a file."""
-    from assay.analysis.figures.plots import save_figure
+    from assay.analysis.figures.style import save_figure
     from assay.analysis.figures.sweep_plot import plot_sweep
 
     save_figure(plot_sweep(sweep, title), path)

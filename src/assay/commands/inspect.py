@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, data_options, report_left_out
+from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.printing import plain_console, print_files
 
 if TYPE_CHECKING:
-    from assay.analysis.inspection.api import Inspection
     from assay.analysis.inspection.layers import LayerCost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL, what to look at, and where the pictures go."""
+    """Add MODEL, what to look at, and where the pictures go."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
     parser.add_argument("--against", metavar="MODEL", type=Path, help="another one, whose weights to compare")
     parser.add_argument(
@@ -62,17 +62,16 @@ def execute(options: argparse.Namespace) -> int:
         mistakes=options.mistakes,
         out=options.out,
         formats=options.format.split(","),
-        **data_options(options),
+        data=split_request(options),
     )
     print_costs(found.layers, f"{options.model}: layers")
-    print_files(found)
+    print_files(found.folder, found.files)
     return report_left_out(found.left_out)
 
 
 def print_costs(layers: Sequence[LayerCost], title: str) -> None:
-    """A row for each layer, and the sums."""
+    """Print a row for each layer, and the sums."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     parameters, flops = (sum(getattr(layer, what) for layer in layers) for what in ("parameters", "flops"))
@@ -87,12 +86,4 @@ def print_costs(layers: Sequence[LayerCost], title: str) -> None:
         table.add_row(layer.name, layer.kind, "x".join(map(str, layer.shape)), *cells)
     table.add_section()
     table.add_row("all", "", "", f"{parameters:,}", "", f"{flops / 1e6:,.2f}", "")
-    Console(markup=False, emoji=False).print(table)
-
-
-def print_files(found: Inspection) -> None:
-    """The names of what was written, the formats of a figure in one line."""
-    print(f"in {found.folder}:")
-    for stem in dict.fromkeys(file.stem for file in found.files):
-        kinds = ", ".join(file.suffix for file in found.files if file.stem == stem)
-        print(f"  {stem} ({kinds})")
+    plain_console().print(table)

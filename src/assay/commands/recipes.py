@@ -43,8 +43,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def show(name: str, recipe: Recipe, plot: Path | None) -> None:
     """The recipe as YAML, its learning rate as comments, so that the whole is still YAML."""
-    from assay.analysis.figures.plots import save_figure
     from assay.analysis.figures.schedule_plot import draw_schedule, plot_schedule
+    from assay.analysis.figures.style import save_figure
     from assay.run.build import learning_rate
 
     rate, epochs = learning_rate(recipe), recipe.train.epochs

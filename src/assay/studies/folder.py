@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.base.json_files import read_json, write_json
 from assay.recipe.recipe import Recipe

@@ -12,14 +12,15 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from assay.analysis.errors.answers import Answers
+from assay.analysis.errors.runs import EvaluatedRun
 from assay.classifier.classifier import Classifier, build_network
+from assay.classifier.evaluation import Evaluation
 from assay.data.preprocess import Preprocessing
 from assay.data.sources import digits
 
 DIGITS = {"name": "digits", "held_out": 0.1, "test": 0.2, "split_seed": 0}
 MakeRun = Callable[..., Path]
-MakeAnswers = Callable[..., Answers]
+MakeEvaluated = Callable[..., EvaluatedRun]
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +77,13 @@ def digits_run(make_run: MakeRun, test_labels: np.ndarray, tmp_path: Path) -> Ca
 
 
 @pytest.fixture
-def make_answers() -> MakeAnswers:
-    """A function that makes the answers of a run from rows of probabilities."""
+def make_evaluated() -> MakeEvaluated:
+    """A function that makes an evaluated run from rows of probabilities."""
 
-    def make(run: str, probabilities: Any, labels: Sequence[int], names: Sequence[str] | None = None) -> Answers:
-        scores = np.log(np.asarray(probabilities, dtype=np.float64)).astype(np.float32)
+    def make(run: str, probabilities: Any, labels: Sequence[int], names: Sequence[str] | None = None) -> EvaluatedRun:
+        scores = torch.as_tensor(np.log(np.asarray(probabilities, dtype=np.float64)).astype(np.float32)).double()
         classes = tuple("abcdefghij"[: scores.shape[1]])
-        return Answers(run, "test", classes, scores, np.asarray(labels, dtype=np.int64), names)
+        numbered = [f"test/{row:05d}" for row in range(len(scores))]
+        return EvaluatedRun(run, "test", Evaluation(scores, torch.as_tensor(labels), classes, names or numbered))
 
     return make

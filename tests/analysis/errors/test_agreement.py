@@ -28,24 +28,24 @@ def test_equal_probabilities_give_the_binomial() -> None:
     assert poisson_binomial([0.15] * 6).tolist() == pytest.approx(expected)
 
 
-def test_counts_beside_what_independence_gives(make_answers) -> None:
+def test_counts_beside_what_independence_gives(make_evaluated) -> None:
     right, wrong = [0.9, 0.1], [0.2, 0.8]
-    first = make_answers("one", [wrong, wrong, right, right], [0] * 4)
-    second = make_answers("two", [wrong, right, right, right], [0] * 4)
+    first = make_evaluated("one", [wrong, wrong, right, right], [0] * 4)
+    second = make_evaluated("two", [wrong, right, right, right], [0] * 4)
     rows = count_wrong([first, second])
     assert [(row.runs, row.images) for row in rows] == [(0, 2), (1, 1), (2, 1)]
     expected = [4 * 0.5 * 0.75, 4 * (0.5 * 0.75 + 0.5 * 0.25), 4 * 0.5 * 0.25]
     assert [row.if_independent for row in rows] == pytest.approx(expected)
 
 
-def test_what_is_always_wrong_has_the_answer_of_most_runs(make_answers) -> None:
+def test_what_is_always_wrong_has_the_answer_of_most_runs(make_evaluated) -> None:
     """Of the second image three runs say b, though a has the higher mean; of the third it is a tie."""
     labels = [0, 2, 2]
     runs = [
-        make_answers("one", [[0.9, 0.05, 0.05], [0.4, 0.5, 0.1], [0.5, 0.3, 0.2]], labels),
-        make_answers("two", [[0.1, 0.8, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1]], labels),
-        make_answers("three", [[0.1, 0.8, 0.1], [0.95, 0.025, 0.025], [0.6, 0.3, 0.1]], labels),
-        make_answers("four", [[0.1, 0.8, 0.1], [0.4, 0.5, 0.1], [0.2, 0.7, 0.1]], labels),
+        make_evaluated("one", [[0.9, 0.05, 0.05], [0.4, 0.5, 0.1], [0.5, 0.3, 0.2]], labels),
+        make_evaluated("two", [[0.1, 0.8, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1]], labels),
+        make_evaluated("three", [[0.1, 0.8, 0.1], [0.95, 0.025, 0.025], [0.6, 0.3, 0.1]], labels),
+        make_evaluated("four", [[0.1, 0.8, 0.1], [0.4, 0.5, 0.1], [0.2, 0.7, 0.1]], labels),
     ]
     found = find_always_wrong(runs)
     assert [(one.index, one.predicted, one.runs_wrong) for one in found] == [(2, "b", 4), (1, "b", 4)]
@@ -54,6 +54,6 @@ def test_what_is_always_wrong_has_the_answer_of_most_runs(make_answers) -> None:
     assert found[1].confidence == pytest.approx(np.mean([0.5, 0.5, 0.025, 0.5]))
 
 
-def test_runs_without_a_common_mistake(make_answers) -> None:
-    runs = [make_answers("one", [[0.9, 0.1]], [0]), make_answers("two", [[0.1, 0.9]], [0])]
+def test_runs_without_a_common_mistake(make_evaluated) -> None:
+    runs = [make_evaluated("one", [[0.9, 0.1]], [0]), make_evaluated("two", [[0.1, 0.9]], [0])]
     assert find_always_wrong(runs) == ()

@@ -10,6 +10,7 @@ import assay
 import assay.analysis.errors.api
 from assay.analysis.errors.api import find_errors
 from assay.analysis.errors.output import Output
+from assay.classifier.split_request import SplitRequest
 
 
 @pytest.fixture
@@ -97,15 +98,14 @@ def test_without_held_out_images_those_of_test_are_taken_with_a_remark(make_run,
 def test_the_labels_of_train_are_not_doubted(digits_run) -> None:
     with pytest.raises(ValueError, match="label_split: the runs have learned the labels of train"):
         find_errors([digits_run(0)], label_errors=True, label_split="train")
-    assert find_errors([digits_run(1)], split="train", label_errors=True).label_issues.split == "held-out"
+    assert find_errors([digits_run(1)], data=SplitRequest("train"), label_errors=True).label_issues.split == "held-out"
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"split": "tset"}, "unknown split 'tset': did you mean test"),
+        ({"data": SplitRequest("tset")}, "unknown split 'tset': did you mean test"),
         ({"label_errors": True, "label_split": "tset"}, "unknown split 'tset': did you mean test"),
-        ({"on_bad_image": "skp"}, "unknown on_bad_image 'skp': did you mean skip"),
         ({"limit": 0}, "limit: 0 is not at least 1"),
         ({"against": "nowhere"}, "nowhere: no such run folder"),
         ({"data": "digitz"}, "unknown data 'digitz': did you mean digits"),

@@ -28,9 +28,9 @@ def swapped():
     return labels, probabilities, rows
 
 
-def test_most_swapped_labels_are_found_and_little_else(make_answers, swapped) -> None:
+def test_most_swapped_labels_are_found_and_little_else(make_evaluated, swapped) -> None:
     labels, probabilities, rows = swapped
-    found = find_label_issues([make_answers("one", probabilities, labels)])
+    found = find_label_issues([make_evaluated("one", probabilities, labels)])
     named = {one.index for one in found.items}
     assert len(named & set(rows.tolist())) > 2 / 3 * SWAPPED
     assert len(named - set(rows.tolist())) <= 0.02 * len(labels)
@@ -42,22 +42,22 @@ def test_most_swapped_labels_are_found_and_little_else(make_answers, swapped) ->
     assert first.probability_of_given == pytest.approx(probabilities[first.index, labels[first.index]], rel=1e-4)
 
 
-def test_it_is_what_cleanlab_says_of_the_mean_over_runs(make_answers, swapped) -> None:
+def test_it_is_what_cleanlab_says_of_the_mean_over_runs(make_evaluated, swapped) -> None:
     labels, probabilities, _ = swapped
     blurred = softmax(np.log(probabilities) / 2, axis=1)
-    runs = [make_answers("one", probabilities, labels), make_answers("two", blurred, labels)]
+    runs = [make_evaluated("one", probabilities, labels), make_evaluated("two", blurred, labels)]
     expected = by_cleanlab(labels, (probabilities + blurred) / 2, return_indices_ranked_by="self_confidence", n_jobs=1)
     assert [one.index for one in find_label_issues(runs).items] == expected.tolist()
     assert len(expected) > 10
 
 
-def test_no_doubt_where_all_is_right(make_answers) -> None:
-    answers = make_answers("one", [[0.9, 0.1], [0.1, 0.9]] * 5, [0, 1] * 5)
+def test_no_doubt_where_all_is_right(make_evaluated) -> None:
+    answers = make_evaluated("one", [[0.9, 0.1], [0.1, 0.9]] * 5, [0, 1] * 5)
     assert find_label_issues([answers]).items == ()
 
 
-def test_a_class_without_an_image(make_answers) -> None:
-    answers = make_answers("one", [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.05, 0.05, 0.9]] * 8, [0, 2, 2] * 8)
+def test_a_class_without_an_image(make_evaluated) -> None:
+    answers = make_evaluated("one", [[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.05, 0.05, 0.9]] * 8, [0, 2, 2] * 8)
     assert find_label_issues([answers]).items == ()
 
 

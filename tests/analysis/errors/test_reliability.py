@@ -11,14 +11,14 @@ from assay.analysis.errors.calibration import calibrate
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_error_of_the_bins_equals_torchmetrics(make_answers, seed: int) -> None:
+def test_the_error_of_the_bins_equals_torchmetrics(make_evaluated, seed: int) -> None:
     generator = np.random.default_rng(seed)
     probabilities = generator.dirichlet(np.full(6, 0.3), 500)
     labels = generator.integers(0, 6, 500)
     labels[::2] = probabilities.argmax(1)[::2]
-    answers = make_answers("one", probabilities, labels)
-    found = calibrate("one", answers.confidence, answers.correct)
-    scores = torch.from_numpy(answers.scores)
+    evaluation = make_evaluated("one", probabilities, labels).evaluation
+    found = calibrate("one", evaluation.confidence.numpy(), evaluation.correct.numpy())
+    scores = evaluation.scores.float()
     expected = multiclass_calibration_error(scores.softmax(1), torch.from_numpy(labels), 6, n_bins=15, norm="l1")
     assert found.error == pytest.approx(float(expected), abs=1e-6)
     filled = [part for part in found.bins if part.images]

@@ -8,7 +8,10 @@ import torch
 from matplotlib.cbook import is_math_text
 from PIL import Image
 
-from assay.analysis.figures.plots import plot_confusion, plot_curves, plot_mistakes, plot_samples, save_figure
+from assay.analysis.figures.confusion import plot_confusion
+from assay.analysis.figures.curves import plot_curves
+from assay.analysis.figures.gallery import plot_mistakes, plot_samples
+from assay.analysis.figures.style import save_figure
 from assay.classifier.evaluation import Evaluation
 from assay.data.dataset import MemoryDataset
 
@@ -26,7 +29,7 @@ def evaluation(
     scores = 2.0 * torch.nn.functional.one_hot(answers, len(classes)) + torch.arange(count)[:, None] * 0.0
     scores[range(count), answers] += torch.arange(count) / count  # later ones are more confident
     dataset = MemoryDataset(images, labels, [names.format(number) for number in range(count)])
-    return Evaluation(scores, dataset, classes)
+    return Evaluation.of_dataset(scores, dataset, classes)
 
 
 def letters(count: int) -> tuple[str, ...]:
@@ -126,7 +129,7 @@ def test_at_most_so_many_mistakes_are_shown() -> None:
 
 def test_no_mistakes_at_all(tmp_path: Path) -> None:
     figure = plot_mistakes(evaluation(letters(3), wrong=0), "the title")
-    assert figure.get_suptitle() == "the title\nno mistakes"
+    assert figure.get_suptitle() == "the title: no mistakes"
     assert not any(axes.images for axes in figure.axes)
     size_of(figure, tmp_path)
 
@@ -134,7 +137,7 @@ def test_no_mistakes_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples_are_the_first_of_each_class(channels: int, tmp_path: Path) -> None:
     measured = evaluation(letters(3), count=12, channels=channels)
-    figure = plot_samples(measured.dataset, measured.classes, "the title", each=5)
+    figure = plot_samples(measured, "the title", each=5)
     assert figure.get_suptitle() == "the title"
     assert len(figure.axes) == 15
     assert [axes.get_ylabel() for axes in figure.axes[::5]] == list(letters(3))
@@ -146,7 +149,7 @@ def test_samples_are_the_first_of_each_class(channels: int, tmp_path: Path) -> N
 
 def test_samples_of_many_classes_show_the_first_ones(tmp_path: Path) -> None:
     measured = evaluation(letters(100), count=100)
-    figure = plot_samples(measured.dataset, measured.classes, each=2)
+    figure = plot_samples(measured, each=2)
     assert len(figure.axes) == 40
     assert figure.axes[-2].get_ylabel() == "class 19"
     size_of(figure, tmp_path)
@@ -155,7 +158,7 @@ def test_samples_of_many_classes_show_the_first_ones(tmp_path: Path) -> None:
 def test_names_are_no_formulas_in_the_galleries(tmp_path: Path) -> None:
     measured = evaluation(NAMES, count=24, wrong=8, names="$x_$/{}^$.png")
     size_of(plot_mistakes(measured), tmp_path)
-    size_of(plot_samples(measured.dataset, NAMES), tmp_path)
+    size_of(plot_samples(measured), tmp_path)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "$a_$", "$x$"])
@@ -172,7 +175,7 @@ def test_titles_are_no_formulas(tmp_path: Path) -> None:
     measured = evaluation(letters(2), count=8, wrong=2)
     size_of(plot_mistakes(measured, title), tmp_path)
     size_of(plot_confusion(measured, title), tmp_path)
-    size_of(plot_samples(measured.dataset, measured.classes, title, each=1), tmp_path)
+    size_of(plot_samples(measured, title, each=1), tmp_path)
     size_of(plot_curves([{"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5}], title), tmp_path)
 
 

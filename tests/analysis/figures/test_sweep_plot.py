@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.analysis.figures.sweep_plot import plot_sweep
 from assay.training.lr_finder import Sweep
 

@@ -19,7 +19,7 @@ def evaluation(scores: list[list[float]], labels: list[int]) -> Evaluation:
     count = len(labels)
     pixels = torch.randint(0, 256, (count, 3, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     dataset = MemoryDataset(pixels, torch.tensor(labels), [f"image {number}" for number in range(count)])
-    return Evaluation(torch.tensor(scores, dtype=torch.float32), dataset, ("cat", "dog"))
+    return Evaluation.of_dataset(torch.tensor(scores, dtype=torch.float32), dataset, ("cat", "dog"))
 
 
 def classifier(size: int = 4) -> Classifier:

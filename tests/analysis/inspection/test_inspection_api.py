@@ -13,6 +13,7 @@ from PIL import Image
 
 from assay.analysis.inspection.api import Inspection, inspect
 from assay.classifier.classifier import Classifier, build_network, load
+from assay.classifier.split_request import SplitRequest
 from assay.commands import inspect as command
 from assay.data.preprocess import Preprocessing
 
@@ -102,8 +103,8 @@ def test_a_classifier_in_memory_against_itself(model: Path, photo: Path, tmp_pat
         ({"mistakes": -1}, "mistakes: -1 is not from 0 to 15"),
         ({"against": "nowhere"}, "nowhere: no such run folder or model file"),
         ({"data": "digitz"}, "digits"),
-        ({"split": "tset"}, "unknown split 'tset': did you mean test"),
-        ({"device": "gpu"}, "no 'gpu' on this machine"),
+        ({"data": SplitRequest("tset")}, "unknown split 'tset': did you mean test"),
+        ({"data": SplitRequest(device="gpu")}, "no 'gpu' on this machine"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 import vl_convert
 
 from assay.analysis.errors.results import Bin, Calibration
+from assay.classifier.evaluation import Evaluation
 from assay.pages.report import charts, curves, error_charts
 from assay.pages.report.content import RunPart
 from assay.recipe.recipe import Recipe
@@ -88,13 +90,9 @@ def test_curves_can_be_zoomed_by_the_signals_that_the_page_sets() -> None:
 
 
 def test_confusions_are_the_cells_that_are_not_empty() -> None:
-    part = run_of("a", [1.0])
-
-    class Stub:
-        classes = ("x", "y")
-
-    object.__setattr__(part, "errors", Stub())
-    object.__setattr__(part, "confusion", np.array([[3, 1], [0, 2]]))
+    labels, answers = torch.tensor([0, 0, 0, 0, 1, 1]), torch.tensor([0, 0, 0, 1, 1, 1])
+    scores = torch.nn.functional.one_hot(answers).double()
+    part = replace(run_of("a", [1.0]), evaluation=Evaluation(scores, labels, ("x", "y"), ["image"] * 6))
     assert error_charts.confusion_rows(part) == {
         "classes": ["x", "y"],
         "totals": [4, 2],

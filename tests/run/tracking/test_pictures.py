@@ -70,7 +70,7 @@ def evaluation(wrong: int, channels: int, classes: tuple[str, ...] = ("cat", "do
     answers = (torch.arange(20) < wrong).long()
     scores = nn.functional.one_hot(answers, len(classes)) * torch.arange(1, 21)[:, None] / 2
     images = torch.arange(20).view(20, 1, 1, 1).expand(20, channels, side, side).to(torch.uint8) * 10
-    return Evaluation(scores.float(), MemoryDataset(images, labels, [str(n) for n in range(20)]), classes)
+    return Evaluation.of_dataset(scores.float(), MemoryDataset(images, labels, [str(n) for n in range(20)]), classes)
 
 
 def texts(monkeypatch: pytest.MonkeyPatch, wanted: Evaluation) -> tuple[np.ndarray, list[str]]:
@@ -104,7 +104,7 @@ def test_without_mistakes_the_picture_says_so(monkeypatch: pytest.MonkeyPatch) -
 def test_names_may_hold_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("one\ntwo\0\udcff", "$x_1$ <b>猫 and more than fits")
     _, written = texts(monkeypatch, evaluation(1, 3, names, side=300))
-    assert written[2:] == ["62 % $x_1$ <b>猫 …", "true: one two  "]
+    assert written[2:] == ["62 % $x_1$ <b>猫 …", "true: one two \\ud…"]
 
 
 def test_scores_that_are_no_numbers() -> None:

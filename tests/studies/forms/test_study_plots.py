@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from PIL import Image
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.recipe.recipe import Recipe
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.run.probing.traces import Traces
 from assay.studies.results import Setting
 from assay.studies.surface.claims import Claim, judge

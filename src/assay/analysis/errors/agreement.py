@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.analysis.errors.answers import Answers
-from assay.analysis.errors.mistakes import as_mistakes
+from assay.analysis.errors.mistakes import to_mistakes
 from assay.analysis.errors.results import Mistake, WrongInRuns
+from assay.analysis.errors.runs import EvaluatedRun
 
 
 def poisson_binomial(probabilities: Sequence[float]) -> NDArray[np.float64]:
-    """The distribution of how many of n independent events happen, each with a probability of its own.
+    """Return the distribution of how many of n independent events happen, each with a probability of its own.
 
     Args:
         probabilities: n of them, in [0, 1].
 
     Returns:
-        The probability of 0, 1... n, which is the product of the polynomials (1 - p) + p x.
+        The probability of 0, 1... n events: the coefficients of the product of the polynomials (1 - p) + p x.
     """
     counts = np.ones(1)
     for probability in probabilities:
@@ -27,9 +27,9 @@ def poisson_binomial(probabilities: Sequence[float]) -> NDArray[np.float64]:
     return counts
 
 
-def count_wrong(runs: Sequence[Answers]) -> tuple[WrongInRuns, ...]:
-    """How many images are wrong in 0, 1... all of the runs, beside what independent runs would give on average."""
-    wrong = np.stack([~run.correct for run in runs])
+def count_wrong(runs: Sequence[EvaluatedRun]) -> tuple[WrongInRuns, ...]:
+    """Count the images that are wrong in 0, 1... all runs, beside what independent runs would give on average."""
+    wrong = np.stack([~run.evaluation.correct.numpy() for run in runs])
     observed = np.bincount(wrong.sum(axis=0), minlength=len(runs) + 1)
     expected = wrong.shape[1] * poisson_binomial(wrong.mean(axis=1).tolist())
     return tuple(
@@ -38,17 +38,18 @@ def count_wrong(runs: Sequence[Answers]) -> tuple[WrongInRuns, ...]:
     )
 
 
-def find_always_wrong(runs: Sequence[Answers]) -> tuple[Mistake, ...]:
-    """The images that all runs get wrong, the most confident first.
+def find_always_wrong(runs: Sequence[EvaluatedRun]) -> tuple[Mistake, ...]:
+    """Return the images that all runs get wrong, the most confident first.
 
-    Their answer is the one that most runs give, among equally many the one of higher mean probability.
+    Their answer is the one that most runs give; of equally frequent answers the one with the higher mean probability.
     """
-    rows = np.flatnonzero(np.all([~run.correct for run in runs], axis=0))
+    evaluations = [run.evaluation for run in runs]
+    rows = np.flatnonzero(np.all([~one.correct.numpy() for one in evaluations], axis=0))
     places = np.arange(len(rows))
-    shares = np.mean([run.probabilities(rows) for run in runs], axis=0)
-    votes = shares.copy()  # less than one vote apart, so that they decide only between equals
-    for run in runs:
-        votes[places, run.predicted[rows]] += 1
+    shares = np.mean([one.scores[rows].softmax(dim=1).numpy() for one in evaluations], axis=0)
+    votes = shares.copy()  # a probability is at most one vote, so it decides only between equal numbers of votes
+    for one in evaluations:
+        votes[places, one.predicted[rows].numpy()] += 1
     predicted = votes.argmax(axis=1)
     order = np.argsort(-shares[places, predicted], kind="stable")
-    return as_mistakes(runs, rows[order], predicted[order], shares[order])
+    return to_mistakes(runs, rows[order], predicted[order], shares[order])

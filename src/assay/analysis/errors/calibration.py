@@ -16,7 +16,7 @@ from assay.classifier.evaluation import CALIBRATION_BINS
 
 
 def calibrate(run: str, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Calibration:
-    """The reliability of a run's answers in 15 equal bins of confidence (section 2, equations 2 and 3).
+    """Return the reliability of a run's answers in 15 equal bins of confidence (section 2, equations 2 and 3).
 
     Args:
         run: its name.
@@ -24,7 +24,7 @@ def calibrate(run: str, confidence: NDArray[np.float64], correct: NDArray[np.boo
         correct: whether it is right, ``[N]``.
     """
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, None)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, None)  # a bin is (low, high]
     images, sure, right = (
         np.bincount(place, weights, minlength=CALIBRATION_BINS).tolist() for weights in (None, confidence, correct)
     )

@@ -1,4 +1,4 @@
-"""Which images are shown, and what is written above each."""
+"""Which images the galleries show, and what is written above each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.analysis.errors.results import Errors, Flip, Flips, LabelIssue, LabelIssues, Mistake, Pictures
-from assay.analysis.figures.text import one_line, plain
-from assay.analysis.inspection.figures import short
+from matplotlib.figure import Figure
+
+from assay.analysis.errors.results import Errors, Flip, Flips, LabelIssue, LabelIssues, Mistake
+from assay.analysis.figures.gallery import Tile, answer_words, mistake_words, plot_gallery
+from assay.analysis.figures.text import short
+from assay.base.palette import DOUBTED, RIGHT, WRONG
 from assay.base.registry import choose
+from assay.base.text import one_line
+from assay.data.dataset import Dataset
+from assay.data.pictures import read_pictures
 
-_WRONG, _RIGHT, _DOUBTED = "#b3261e", "#2d6a4a", "#8a5a00"
-_ABOVE = "Above each image: the answer and its probability, the label, and the name."
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image of a gallery: its row in the split, what is written above it, and in which colour."""
-
-    row: int
-    words: str
-    color: str
+_MISTAKES_CAPTION = (
+    "The most confident mistakes first. Above each image: the answer and its probability, the label, and the name."
+)
 
 
 @dataclass(frozen=True)
@@ -29,22 +27,29 @@ class Gallery:
     """Images to be drawn together, at least one.
 
     Attributes:
-        name: of the file, without its ending.
+        name: of the file, without its suffix.
         title: stands above.
         caption: what the images are.
         tiles: the images, the first of which are drawn.
-        pictures: their pixels.
+        dataset: their split.
     """
 
     name: str
     title: str
     caption: str
     tiles: Sequence[Tile]
-    pictures: Pictures
+    dataset: Dataset
+
+    def plot(self, most: int) -> Figure:
+        """Draw the first images, at most ``most``."""
+        tiles = self.tiles[:most]
+        rest = f" The first {most:,} of them." if len(self.tiles) > most else ""
+        pictures = read_pictures(self.dataset, [tile.row for tile in tiles])
+        return plot_gallery(tiles, pictures, self.title, self.caption + rest)
 
 
 def galleries(found: Errors, pair: tuple[str, str] | None = None) -> list[Gallery]:
-    """All galleries that the findings and the opened data allow; those without an image are left out.
+    """Return all galleries that have an image and whose data could be opened.
 
     Args:
         found: what to show.
@@ -53,27 +58,27 @@ def galleries(found: Errors, pair: tuple[str, str] | None = None) -> list[Galler
     Raises:
         ValueError: no such class, or no such mistake.
     """
-    of_pair = () if pair is None else _of_pair(found, *pair)
+    of_pair = () if pair is None else _mistakes_of_pair(found, *pair)
     made: list[Gallery] = []
-    if found.pictures is not None:
-        made.append(_mistakes(found, found.pictures))
+    if found.dataset is not None:
+        made.append(_mistakes(found, found.dataset))
         if pair is not None:
-            made.append(_pair(found, of_pair, pair, found.pictures))
-        made.append(_always_wrong(found, found.pictures))
+            made.append(_pair(found, of_pair, pair, found.dataset))
+        made.append(_always_wrong(found, found.dataset))
         if found.flips is not None:
-            made += _flips(found.flips, found.split, found.pictures)
-    if found.label_issues is not None and found.label_issues.pictures is not None:
-        made.append(_labels(found, found.label_issues, found.label_issues.pictures))
+            made += _flips(found.flips, found.split, found.dataset)
+    if found.label_issues is not None and found.label_issues.dataset is not None:
+        made.append(_labels(found, found.label_issues, found.label_issues.dataset))
     return [gallery for gallery in made if gallery.tiles]
 
 
-def _mistakes(found: Errors, pictures: Pictures) -> Gallery:
+def _mistakes(found: Errors, dataset: Dataset) -> Gallery:
     title = f"{found.runs[0]}, {found.split}: {found.wrong[0]:,} of {found.images:,} images are wrong"
-    tiles = [_tile(mistake, len(found.runs)) for mistake in found.mistakes]
-    return Gallery("mistakes", title, f"The most confident mistakes first. {_ABOVE}", tiles, pictures)
+    tiles = [_mistake_tile(mistake, len(found.runs)) for mistake in found.mistakes]
+    return Gallery("mistakes", title, _MISTAKES_CAPTION, tiles, dataset)
 
 
-def _of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, ...]:
+def _mistakes_of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, ...]:
     for name in (label, answer):
         choose("class", name, dict.fromkeys(found.classes))
     chosen = tuple(one for one in found.mistakes if (one.label, one.predicted) == (label, answer))
@@ -82,26 +87,26 @@ def _of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, ...]:
     return chosen
 
 
-def _pair(found: Errors, mistakes: Sequence[Mistake], pair: tuple[str, str], pictures: Pictures) -> Gallery:
+def _pair(found: Errors, mistakes: Sequence[Mistake], pair: tuple[str, str], dataset: Dataset) -> Gallery:
     label, answer = map(one_line, pair)
     title = f"{found.runs[0]}, {found.split}: {len(mistakes):,} images of {label} are taken for {answer}"
-    name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]
-    tiles = [_tile(mistake, len(found.runs)) for mistake in mistakes]
-    return Gallery(name, title, f"The most confident mistakes first. {_ABOVE}", tiles, pictures)
+    name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]  # names of classes may hold slashes
+    tiles = [_mistake_tile(mistake, len(found.runs)) for mistake in mistakes]
+    return Gallery(name, title, _MISTAKES_CAPTION, tiles, dataset)
 
 
-def _always_wrong(found: Errors, pictures: Pictures) -> Gallery:
+def _always_wrong(found: Errors, dataset: Dataset) -> Gallery:
     count = f"{found.always_wrong_count:,} of {found.images:,}"
     title = f"{found.split}: {count} images are wrong in all {len(found.runs)} runs"
     caption = (
         "The most confident first. Above each image: the answer that most runs give, the mean of their probabilities "
         "for it, the label, and the name."
     )
-    return Gallery("always-wrong", title, caption, [_tile(mistake, 1) for mistake in found.always_wrong], pictures)
+    return Gallery("always-wrong", title, caption, [_mistake_tile(one, 1) for one in found.always_wrong], dataset)
 
 
-def _flips(flips: Flips, split: str, pictures: Pictures) -> list[Gallery]:
-    """What only the first run gets right, and what only the other does."""
+def _flips(flips: Flips, split: str, dataset: Dataset) -> list[Gallery]:
+    """Return one gallery of what only the first run gets right, and one of what only the other does."""
     sides = {
         "flips-gained": (True, flips.gained, flips.run, flips.other),
         "flips-lost": (False, flips.lost, flips.other, flips.run),
@@ -116,49 +121,34 @@ def _flips(flips: Flips, split: str, pictures: Pictures) -> list[Gallery]:
             f"{split}: {count:,} images that {right} gets right and {wrong} wrong",
             caption,
             [_flip_tile(flip) for flip in flips.images if flip.gained is gained],
-            pictures,
+            dataset,
         )
         for name, (gained, count, right, wrong) in sides.items()
     ]
 
 
-def _labels(found: Errors, issues: LabelIssues, pictures: Pictures) -> Gallery:
+def _labels(found: Errors, issues: LabelIssues, dataset: Dataset) -> Gallery:
     whose = found.runs[0] if len(found.runs) == 1 else f"{len(found.runs)} runs"
     title = f"{whose}, {issues.split}: cleanlab doubts {issues.found:,} of {issues.images:,} labels"
     caption = (
         "The least probable label first. Above each image: its label, the most probable class and its "
         "probability, and the name. Look before you change a label: a hard image looks like a wrong label."
     )
-    return Gallery("label-errors", title, caption, [_label_tile(issue) for issue in issues.items], pictures)
+    return Gallery("label-errors", title, caption, [_label_tile(issue) for issue in issues.items], dataset)
 
 
-def _tile(mistake: Mistake, runs: int) -> Tile:
+def _mistake_tile(mistake: Mistake, runs: int) -> Tile:
+    words = mistake_words(mistake.predicted, mistake.confidence, mistake.label, mistake.name)
     count = f"\nwrong in {mistake.runs_wrong} of {runs}" if runs > 1 else ""
-    words = f"{_answer(mistake.predicted, mistake.confidence)}\nlabel {_class(mistake.label)}\n{_name(mistake.name)}"
-    return Tile(mistake.index, words + count, _WRONG)
+    return Tile(mistake.index, words + count, WRONG)
 
 
 def _flip_tile(flip: Flip) -> Tile:
-    answers = _answer(flip.predicted, flip.confidence), _answer(flip.other_predicted, flip.other_confidence, 11)
-    words = f"{answers[0]}\nother {answers[1]}\nlabel {_class(flip.label)}\n{_name(flip.name)}"
-    return Tile(flip.index, words, _RIGHT if flip.gained else _WRONG)
+    words = mistake_words(flip.predicted, flip.confidence, flip.label, flip.name).split("\n")
+    words.insert(1, f"other {answer_words(flip.other_predicted, flip.other_confidence, 11)}")
+    return Tile(flip.index, "\n".join(words), RIGHT if flip.gained else WRONG)
 
 
 def _label_tile(issue: LabelIssue) -> Tile:
-    words = f"label {_class(issue.given)}\n{_answer(issue.suggested, issue.confidence)}\n{_name(issue.name)}"
-    return Tile(issue.index, words, _DOUBTED)
-
-
-def _answer(name: str, confidence: float, most: int = 14) -> str:
-    return f"{_class(name, most)}? {100 * confidence:.0f} %"
-
-
-def _class(name: str, most: int = 15) -> str:
-    """The beginning of a class's name."""
-    visible = one_line(name)
-    return plain(visible if len(visible) <= most else f"{visible[: most - 1]}…")
-
-
-def _name(name: str) -> str:
-    """The end of an image's name."""
-    return short(name, 20)
+    given, suggested = f"label {short(issue.given, 15)}", answer_words(issue.suggested, issue.confidence)
+    return Tile(issue.index, f"{given}\n{suggested}\n{short(issue.name, 20, keep_end=True)}", DOUBTED)

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from assay.analysis.errors.answers import Answers
 from assay.analysis.errors.results import LabelIssue, LabelIssues
+from assay.analysis.errors.runs import EvaluatedRun
 
 
 def cleanlab_filter() -> Callable[..., Any]:
-    """The ``find_label_issues`` of cleanlab; raises ``ValueError`` that says how to install it where it is missing."""
+    """Return cleanlab's ``find_label_issues``; raise ``ValueError`` with how to install it where it is missing."""
     try:
         from cleanlab.filter import find_label_issues
     except ImportError:
@@ -26,30 +26,30 @@ def cleanlab_filter() -> Callable[..., Any]:
     return find
 
 
-def find_label_issues(runs: Sequence[Answers]) -> LabelIssues:
-    """The labels of one split that are likely to be wrong, the least probable first.
+def find_label_issues(runs: Sequence[EvaluatedRun]) -> LabelIssues:
+    """Return the labels of one split that are likely to be wrong, the least probable first.
 
-    An image is named where the runs' mean probabilities disagree with its label more than the rate at which its
-    class seems to be mislabelled explains (``filter_by="prune_by_noise_rate"``, the paper's PBNR in section 4).
+    An image is listed where the runs' mean probabilities contradict its label, and more such images are in its class
+    than its estimated rate of mislabelling allows (``filter_by="prune_by_noise_rate"``, the paper's PBNR in section 4).
 
     Args:
-        runs: their answers for images that none of them has learned from.
+        runs: evaluated on images that none of them has learned from.
     """
-    first = runs[0]
-    shares = np.mean([run.probabilities() for run in runs], axis=0)
-    find = cleanlab_filter()
+    first = runs[0].evaluation
+    labels = first.labels.numpy()
+    shares = np.mean([run.evaluation.probabilities.numpy() for run in runs], axis=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="May not flag all label issues")  # in a class of no or one image
-        rows = find(first.labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
+        rows = cleanlab_filter()(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
     items = tuple(
         LabelIssue(
             int(row),
-            first.name(row),
-            first.classes[first.labels[row]],
+            first.names[row],
+            first.classes[labels[row]],
             first.classes[shares[row].argmax()],
             float(shares[row].max()),
-            float(shares[row, first.labels[row]]),
+            float(shares[row, labels[row]]),
         )
         for row in rows
     )
-    return LabelIssues(first.split, len(first.labels), len(items), items, first.pictures)
+    return LabelIssues(runs[0].split, len(labels), len(items), items, first.dataset)

@@ -7,70 +7,81 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.analysis.errors.answers import Answers
 from assay.analysis.errors.results import Confusion, Flip, Flips, Mistake
+from assay.analysis.errors.runs import EvaluatedRun
 from assay.base.statistics import mcnemar
 
 
-def find_mistakes(runs: Sequence[Answers]) -> tuple[Mistake, ...]:
-    """The wrongly answered images of the first run, the most confident first."""
-    first = runs[0]
-    wrong = np.flatnonzero(~first.correct)
-    rows = wrong[np.argsort(-first.confidence[wrong], kind="stable")]
-    return as_mistakes(runs, rows, first.predicted[rows], first.probabilities(rows))
+def find_mistakes(runs: Sequence[EvaluatedRun]) -> tuple[Mistake, ...]:
+    """Return the wrongly answered images of the first run, the most confident first."""
+    first = runs[0].evaluation
+    rows = np.array(first.mistakes(), dtype=np.int64)
+    return to_mistakes(runs, rows, first.predicted[rows].numpy(), first.scores[rows].softmax(dim=1).numpy())
 
 
-def as_mistakes(
-    runs: Sequence[Answers], rows: NDArray[np.int64], predicted: NDArray[np.int64], probabilities: NDArray[np.float64]
+def to_mistakes(
+    runs: Sequence[EvaluatedRun],
+    rows: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
 ) -> tuple[Mistake, ...]:
-    """Those rows with what is answered for them, int64 ``[M]``, and how sure, ``[M, K]``."""
-    first = runs[0]
-    runs_wrong = np.sum([~run.correct[rows] for run in runs], axis=0)
+    """Return a mistake for each of M rows.
+
+    Args:
+        runs: their images are the same.
+        rows: of the images, ``[M]``.
+        predicted: the class that is answered for each, ``[M]``.
+        probabilities: of all K classes, ``[M, K]``.
+    """
+    first = runs[0].evaluation
+    runs_wrong = np.sum([~run.evaluation.correct[rows].numpy() for run in runs], axis=0)
+    labels = first.labels[rows].tolist()
     return tuple(
         Mistake(
             int(row),
-            first.name(row),
-            first.classes[first.labels[row]],
+            first.names[row],
+            first.classes[label],
             first.classes[answer],
             float(shares[answer]),
-            float(shares[first.labels[row]]),
+            float(shares[label]),
             int(count),
         )
-        for row, answer, shares, count in zip(rows, predicted, probabilities, runs_wrong, strict=True)
+        for row, label, answer, shares, count in zip(rows, labels, predicted, probabilities, runs_wrong, strict=True)
     )
 
 
-def find_confusions(runs: Sequence[Answers]) -> tuple[Confusion, ...]:
-    """All pairs of classes that are confused, the most often confused first; equal counts by their share."""
-    first, size = runs[0], len(runs[0].classes)
-    counts = np.mean([np.bincount(run.labels * size + run.predicted, minlength=size**2) for run in runs], axis=0)
-    table = counts.reshape(size, size)
-    of = np.bincount(first.labels, minlength=size)
-    np.fill_diagonal(table, 0)
+def find_confusions(runs: Sequence[EvaluatedRun]) -> tuple[Confusion, ...]:
+    """Return all pairs of classes that are confused, the most often confused first; equal counts by their share."""
+    classes = runs[0].evaluation.classes
+    counts = np.mean([run.evaluation.confusion.numpy() for run in runs], axis=0)
+    images = runs[0].evaluation.confusion.sum(dim=1).tolist()
+    np.fill_diagonal(counts, 0)
     pairs = [
-        Confusion(first.classes[label], first.classes[answer], float(table[label, answer]), int(of[label]))
-        for label, answer in np.argwhere(table)
+        Confusion(classes[label], classes[answer], float(counts[label, answer]), images[label])
+        for label, answer in np.argwhere(counts)
     ]
     return tuple(sorted(pairs, key=lambda pair: (-pair.count, -pair.share)))
 
 
-def find_flips(first: Answers, other: Answers) -> Flips:
-    """The images that one of two runs gets right and the other wrong, and whether the numbers differ by chance."""
-    test = mcnemar(first.correct, other.correct)
-    wrong_confidence = np.where(first.correct, other.confidence, first.confidence)
-    rows = np.flatnonzero(first.correct != other.correct)
-    rows = rows[np.lexsort((-wrong_confidence[rows], ~first.correct[rows]))]
+def find_flips(run: EvaluatedRun, against: EvaluatedRun) -> Flips:
+    """Return the images that one of two runs gets right and the other wrong, with McNemar's test of their numbers."""
+    first, other = run.evaluation, against.evaluation
+    right, others_right = first.correct.numpy(), other.correct.numpy()
+    test = mcnemar(right, others_right)
+    wrong_confidence = np.where(right, other.confidence.numpy(), first.confidence.numpy())
+    rows = np.flatnonzero(right != others_right)
+    rows = rows[np.lexsort((-wrong_confidence[rows], ~right[rows]))]  # the last key is the first one sorted by
     images = tuple(
         Flip(
             row,
-            first.name(row),
-            first.classes[first.labels[row]],
-            first.classes[first.predicted[row]],
+            first.names[row],
+            first.classes[int(first.labels[row])],
+            first.classes[int(first.predicted[row])],
             float(first.confidence[row]),
-            first.classes[other.predicted[row]],
+            first.classes[int(other.predicted[row])],
             float(other.confidence[row]),
-            bool(first.correct[row]),
+            bool(right[row]),
         )
         for row in rows.tolist()
     )
-    return Flips(first.run, other.run, test.gained, test.lost, test.p, images)
+    return Flips(run.run, against.run, test.gained, test.lost, test.p, images)

@@ -1,31 +1,11 @@
-"""What a look at errors finds: plain values, so that a page or a program can show them in its own way."""
+"""What runs get wrong: plain values, which a page or a program can show in its own way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The images of an opened split."""
-
-    dataset: Dataset
-
-    def pixels(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        """The images of those rows as stored, uint8 ``[len(rows), H, W, C]`` with C 1 (grey) or 3 (RGB)."""
-        if not rows:
-            return np.zeros((0, 1, 1, 1), np.uint8)
-        batch = torch.tensor(list(rows), device=self.dataset.labels.device)
-        pixels: NDArray[np.uint8] = next(iter(self.dataset.read([batch]))).permute(0, 2, 3, 1).cpu().numpy()
-        return pixels
 
 
 @dataclass(frozen=True)
@@ -34,7 +14,7 @@ class Mistake:
 
     Attributes:
         index: its row in the split, from 0.
-        name: its file name, or split and number; only split and number where the data could not be opened.
+        name: its file name, or split and number.
         label: the name of the right class.
         predicted: the name of the answered class.
         confidence: the probability of that answer, in [0, 1].
@@ -79,9 +59,9 @@ class WrongInRuns:
 
     Attributes:
         runs: how many runs get them wrong, from 0 to all.
-        images: how many images that holds for.
-        if_independent: how many it would be on average if every run erred as often as it does, but each on
-            images that have nothing to do with those of the others.
+        images: how many images are wrong in exactly so many runs.
+        if_independent: the expected number of such images if every run erred as often as it does, but independently of
+            the others.
     """
 
     runs: int
@@ -116,14 +96,14 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """Where the first run differs from another in being right.
+    """The images that only one of two runs gets right.
 
     Attributes:
         run: the first run.
-        other: the one that it is held against.
+        other: the one that it is compared with.
         gained: images that only the first run gets right.
         lost: images that only the other gets right.
-        p: of McNemar's exact two-sided test that either is as likely.
+        p: of McNemar's exact two-sided test that gained and lost images are equally likely.
         images: those images, the gained before the lost, the surest wrong answers first.
     """
 
@@ -165,19 +145,19 @@ class LabelIssues:
         images: how many images it has.
         found: how many labels are likely to be wrong.
         items: those images, the least probable label first.
-        pictures: their pixels; None where the data could not be opened.
+        dataset: the split's images by ``index``; None where the data could not be opened.
     """
 
     split: str
     images: int
     found: int
     items: tuple[LabelIssue, ...]
-    pictures: Pictures | None = field(default=None, repr=False, compare=False)
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers of a range of confidence.
+    """The answers within a range of confidence, (low, high].
 
     Attributes:
         low: its lower end, which does not belong to it.
@@ -199,7 +179,7 @@ class Calibration:
     """How well a run's confidence tells how often it is right.
 
     Attributes:
-        run: that answered.
+        run: as it was named.
         error: the expected calibration error over the bins (Guo et al. 2017, equation 3), in [0, 1].
         bins: 15 equal ranges of confidence.
     """
@@ -216,7 +196,7 @@ class Errors:
     Attributes:
         runs: as they were named; the first is the one whose mistakes are listed.
         classes: the names of the K classes.
-        split: that was answered.
+        split: that the runs were evaluated on.
         images: how many images it has.
         wrong: how many each run gets wrong.
         mistakes: the wrongly answered images of the first run, the most confident first.
@@ -225,11 +205,11 @@ class Errors:
         wrong_in_runs: how many images are wrong in 0, 1... of the runs; empty for a single one.
         always_wrong: the images that all of several runs get wrong, the most confident first: with the answer that
             most of them give, and the mean of their probabilities; empty for a single run.
-        flips: against the run that was named for it.
-        label_issues: where they were asked for.
+        flips: against another run; None where none was named.
+        label_issues: None where they were not asked for.
         remarks: what a reader should know, one line each.
         left_out: images that could not be decoded, where these were to be skipped.
-        pictures: the split's pixels, by ``index``; None where the data could not be opened.
+        dataset: the split's images by ``index``; None where the data could not be opened.
     """
 
     runs: tuple[str, ...]
@@ -246,7 +226,7 @@ class Errors:
     label_issues: LabelIssues | None = None
     remarks: tuple[str, ...] = ()
     left_out: tuple[BadImageError, ...] = ()
-    pictures: Pictures | None = field(default=None, repr=False, compare=False)
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)
 
     @property
     def always_wrong_count(self) -> int:

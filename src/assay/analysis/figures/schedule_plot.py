@@ -8,6 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from assay.analysis.figures.style import open_frame
+from assay.analysis.figures.text import plain
+from assay.base.palette import BLUE
+
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _POINTS = 1000
 
@@ -20,10 +24,10 @@ def plot_schedule(rate: Rate, epochs: float, title: str) -> Figure:
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     progress = np.linspace(0, epochs, _POINTS, endpoint=False)
-    axes.plot(progress, [rate(epoch) for epoch in progress])
-    axes.set(title=title, xlabel="epoch", ylabel="learning rate", xlim=(0, epochs))
+    axes.plot(progress, [rate(epoch) for epoch in progress], color=BLUE)
+    axes.set(title=plain(title), xlabel="epoch", ylabel="learning rate", xlim=(0, epochs))
     axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
+    open_frame(axes)
     return figure
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from assay.analysis.figures.style import open_frame
+from assay.analysis.figures.text import plain
+from assay.base.palette import BLUE, GREEN, ORANGE
 from assay.training.lr_finder import Sweep
 
 
@@ -17,16 +20,15 @@ def plot_sweep(sweep: Sweep, title: str = "") -> Figure:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(sweep.rates, sweep.losses, color="#b9c6d3", linewidth=1, label="of each batch")
-    axes.plot(sweep.rates, sweep.smoothed, color="#2f6fb0", linewidth=2, label="smoothed")
+    axes.plot(sweep.rates, sweep.smoothed, color=BLUE, linewidth=2, label="smoothed")
     for rate, color, words in (
-        (sweep.steepest, "#d9822b", "steepest"),
-        (sweep.tenth, "#3a8f5c", "a tenth of the lowest"),
+        (sweep.steepest, ORANGE, "steepest"),
+        (sweep.tenth, GREEN, "a tenth of the lowest"),
     ):
         axes.axvline(rate, color=color, linestyle="--", label=f"{words}: {rate:.2g}")
     # The last losses may be out of all proportion: the sweep ends because of them.
     axes.set_ylim(0.9 * min(sweep.smoothed), 1.5 * max(sweep.smoothed[: sweep.smoothed.index(min(sweep.smoothed)) + 1]))
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=title.replace("$", r"\$"))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=plain(title))
+    open_frame(axes)
     axes.legend(frameon=False)
     return figure

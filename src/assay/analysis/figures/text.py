@@ -1,21 +1,22 @@
-"""Names from the data as text of figures and tables."""
+"""Text as matplotlib draws it."""
 
 from __future__ import annotations
 
 import textwrap
 
+from assay.base.text import shorten
+
 
 def plain(text: str) -> str:
-    """The text as a figure shows it as it is: a ``$`` would begin a formula."""
+    """Return the text with every ``$`` escaped, which would begin a formula."""
     return text.replace("$", r"\$")
 
 
 def wrapped(text: str, letters: int) -> str:
-    """The lines of a text, each broken after at most so many letters."""
+    """Return the text with each line broken after at most ``letters`` characters."""
     return plain("\n".join(textwrap.fill(line, letters) for line in text.splitlines()))
 
 
-def one_line(text: str) -> str:
-    """A name from the data as printable text: no line breaks, no bytes that are no letters."""
-    visible = text.encode(errors="backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else " " for letter in visible)
+def short(text: str, most: int, *, keep_end: bool = False) -> str:
+    """Return the text cut to one line of at most ``most`` characters, as ``base.text.shorten`` cuts it."""
+    return plain(shorten(text, most, keep_end=keep_end))

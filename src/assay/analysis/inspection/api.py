@@ -1,8 +1,8 @@
-"""The front door of inspection; the command calls it too."""
+"""What a classifier has learned: the function behind ``assay inspect``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from assay.analysis.figures.plots import save_figure
 from assay.analysis.inspection import plots
 from assay.analysis.inspection.activation_map import class_activation_maps
 from assay.analysis.inspection.examples import MOST, Examples, answer, from_evaluation, from_files, take
@@ -19,17 +18,15 @@ from assay.analysis.inspection.layers import LayerCost, layer_costs
 from assay.analysis.inspection.receptive_field import receptive_fields
 from assay.analysis.inspection.trace import find_layers, first_block, stages, trace
 from assay.analysis.inspection.weights import Distribution, distributions, layer_weights
+from assay.analysis.output import FORMATS, check_output, write_output
 from assay.base.device import pick_device
-from assay.base.registry import choose
-from assay.base.row_files import write_rows
 from assay.classifier.classifier import Classifier, load, model_path, ready
 from assay.classifier.split_request import SplitRequest
 from assay.data.images import BadImageError
 from assay.models.kernels import first_kernels
 
-FORMATS = ("png", "svg")
 MISTAKES = 3
-_IMAGES_OF_FIELDS = 32
+_IMAGES_OF_FIELDS = 32  # enough for a smooth mean of gradients
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Inspection:
 
     Attributes:
         folder: that holds the files.
-        files: all that were written, in order.
+        files: that were written, in order.
         layers: what each layer costs.
         weights: how each layer's weights are distributed, of one or two models.
         left_out: images of the set that could not be decoded, where these were to be skipped.
@@ -58,12 +55,7 @@ def inspect(
     images: Sequence[str | Path] = (),
     layers: Sequence[str] = (),
     mistakes: int | None = None,
-    data: str | None = None,
-    split: str = "test",
-    root: str | Path | None = None,
-    label: str | None = None,
-    on_bad_image: str | None = None,
-    device: str = "auto",
+    data: SplitRequest | str | None = None,
     out: str | Path | None = None,
     formats: Sequence[str] = FORMATS,
 ) -> Inspection:
@@ -77,12 +69,8 @@ def inspect(
             first convolution's activation, and for the receptive fields the last layer at each resolution.
         mistakes: how many misclassified images of the set to look at, the most confident first, and one that
             is right; by default 3, or none where images are named and no data.
-        data: the set that the mistakes are looked for in, as for ``evaluate``; so are the five that follow.
-        split: which of its splits.
-        root: the folder that holds the named sets.
-        label: the label column of a Parquet set that has several.
-        on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
-        device: ``auto``, ``cpu``, ``cuda``...
+        data: where the mistakes are looked for: a set's name, as in a recipe, or a ``SplitRequest``, whose device
+            answers; by default the model's own test split.
         out: the folder of the results; by default ``inspection`` beside the model.
         formats: of the figures: ``png``, ``svg``.
 
@@ -90,43 +78,45 @@ def inspect(
         What was found, and the names of the files.
 
     Raises:
-        ValueError: one line; no such model, layer, format, set or image. Nothing has been written then.
+        ValueError: no such model, layer, format, set or image. Nothing has been written then.
 
     >>> found = inspect(folder / "run", formats=["png"])
     >>> [file.name for file in found.files][:2]
     ['kernels.png', 'weights.png']
     """
-    where = pick_device(device)
-    folder, wanted = _folder(model, out), _number_of_mistakes(mistakes, images, data)
-    for name in formats:
-        choose("format", name, dict.fromkeys(FORMATS))
-    models = _models(model, against, where)
+    request = SplitRequest.of(data)
+    device, folder = pick_device(request.device), _folder(model, out)
+    check_output(folder, formats)
+    wanted = _number_of_mistakes(mistakes, images, request)
+    models = _models(model, against, device)
     title, classifier = next(iter(models.items()))
     find_layers(classifier.network, layers)
     kernels = first_kernels(classifier.network)
     stored = [from_files(images, classifier)] if images else []
-    evaluation = None
+    left_out: tuple[BadImageError, ...] = ()
+    many = stored
     if wanted is not None:
-        request = SplitRequest(split, data, root, label, on_bad_image, device)
-        evaluation = request.evaluate(classifier, where, "none")
-        stored.append(from_evaluation(evaluation, wanted))
-    examples = answer(classifier, stored, where)
-    many = [take(evaluation, range(min(_IMAGES_OF_FIELDS, len(evaluation.labels))))] if evaluation else stored
+        evaluation = request.evaluate(classifier, device, "none")
+        stored = [*stored, from_evaluation(evaluation, wanted)]
+        many = [take(evaluation, range(min(_IMAGES_OF_FIELDS, len(evaluation.labels))))]
+        left_out = evaluation.left_out
+    examples = answer(classifier, stored, device)
     weights = {name: layer_weights(one.network) for name, one in models.items()}
     rows, costs = distributions(weights), layer_costs(classifier.network, examples.inputs[:1])
     figures = {
         "kernels": plots.plot_kernels(kernels, f"{title}: kernels of the first layer"),
         "weights": plots.plot_weights(weights, rows, " against ".join(weights)),
-        **_looks(classifier, examples, answer(classifier, many, where).inputs, layers, title),
+        **_plot_looks(classifier, examples, answer(classifier, many, device).inputs, layers, title),
     }
-    files = _write(folder, figures, formats, {"weights": rows, "layers": costs})
-    return Inspection(folder, files, tuple(costs), tuple(rows), evaluation.left_out if evaluation else ())
+    tables = {"weights": [row.to_row() for row in rows], "layers": [cost.to_row() for cost in costs]}
+    files = write_output(folder, formats, figures, tables)
+    return Inspection(folder, files, tuple(costs), tuple(rows), left_out)
 
 
-def _looks(
+def _plot_looks(
     classifier: Classifier, examples: Examples, many: Tensor, layers: Sequence[str], title: str
 ) -> dict[str, Figure]:
-    """The figures that take pictures: feature maps, activation maps, and receptive fields over ``many``."""
+    """Draw the figures that need pictures: feature maps, activation maps, and receptive fields over ``many``."""
     network, classes = classifier.network, classifier.classes
     calls = trace(network, examples.inputs[:1])
     resolutions = stages(calls)
@@ -136,7 +126,7 @@ def _looks(
         for layer, outputs in maps.items()
     }
     if resolutions:
-        figures["activation-maps"] = _activation_maps(classifier, examples, resolutions[-1], title)
+        figures["activation-maps"] = _plot_activation_maps(classifier, examples, resolutions[-1], title)
     in_fields = [call.name for call in calls if call.name in layers and max(call.positions, default=0)] or resolutions
     if in_fields:
         fields = receptive_fields(network, many, list(dict.fromkeys(in_fields)))
@@ -144,7 +134,7 @@ def _looks(
     return figures
 
 
-def _activation_maps(classifier: Classifier, examples: Examples, layer: str, title: str) -> Figure:
+def _plot_activation_maps(classifier: Classifier, examples: Examples, layer: str, title: str) -> Figure:
     labels = [
         answer if label is None else label for label, answer in zip(examples.labels, examples.answers, strict=True)
     ]
@@ -161,54 +151,27 @@ def _activation_maps(classifier: Classifier, examples: Examples, layer: str, tit
 def _models(
     model: str | Path | Classifier, against: str | Path | Classifier | None, device: torch.device
 ) -> dict[str, Classifier]:
-    """One or two classifiers on the device, by the names that the figures give them."""
-    models = {_name(model): _load(model, device)}
-    if against is not None:
-        name = _name(against)
-        models[f"{name} (the other)" if name in models else name] = _load(against, device)
+    """Return one or two classifiers on the device, by the names that the figures give them."""
+    models: dict[str, Classifier] = {}
+    for one in (model, against) if against is not None else (model,):
+        classifier = one if isinstance(one, Classifier) else load(one)
+        name = str(one.architecture.get("name", "model")) if isinstance(one, Classifier) else str(one)
+        models[f"{name} (the other)" if name in models else name] = ready(classifier, device)
     return models
 
 
-def _load(model: str | Path | Classifier, device: torch.device) -> Classifier:
-    return ready(model if isinstance(model, Classifier) else load(model), device)
-
-
-def _name(model: str | Path | Classifier) -> str:
-    return str(model.architecture.get("name", "model")) if isinstance(model, Classifier) else str(model)
-
-
-def _number_of_mistakes(mistakes: int | None, images: Sequence[str | Path], data: str | None) -> int | None:
-    """How many to look for; None where the set is not to be opened at all."""
+def _number_of_mistakes(mistakes: int | None, images: Sequence[str | Path], request: SplitRequest) -> int | None:
+    """Return how many mistakes to look for; None where the set need not be opened."""
     if mistakes is None:
-        return None if images and data is None else MISTAKES
+        return None if images and request.data is None else MISTAKES
     if not 0 <= mistakes < MOST:
         raise ValueError(f"mistakes: {mistakes} is not from 0 to {MOST - 1}")
     return None if images and mistakes == 0 else mistakes
 
 
 def _folder(model: str | Path | Classifier, out: str | Path | None) -> Path:
-    if out is None and isinstance(model, Classifier):
+    if out is not None:
+        return Path(out).expanduser()
+    if isinstance(model, Classifier):
         raise ValueError("out: name a folder for the pictures; a classifier in memory has none of its own")
-    folder = Path(out).expanduser() if out is not None else model_path(model).parent / "inspection"  # type: ignore[arg-type]
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: a file, not a folder for the pictures")
-    return folder
-
-
-def _write(
-    folder: Path,
-    figures: Mapping[str, Figure],
-    formats: Sequence[str],
-    tables: Mapping[str, Sequence[Distribution] | Sequence[LayerCost]],
-) -> tuple[Path, ...]:
-    """All files, now that everything has been computed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for name, figure in figures.items():
-        for kind in formats:
-            files.append(folder / f"{name}.{kind}")
-            save_figure(figure, files[-1])
-    for name, rows in tables.items():
-        files.append(folder / f"{name}.csv")
-        write_rows(files[-1], [row.to_row() for row in rows])
-    return tuple(files)
+    return model_path(model).parent / "inspection"

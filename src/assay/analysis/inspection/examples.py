@@ -1,4 +1,4 @@
-"""The pictures that a network is looked into with, and what it answers for them."""
+"""The pictures of an inspection, and what the network answers for them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Stored:
 
 
 def from_files(paths: Sequence[str | Path], classifier: Classifier) -> Stored:
-    """Pictures from whatever ``predict`` takes; raises ``ValueError`` at a bad one, or at more than fit in a figure."""
+    """Return pictures from whatever ``predict`` takes; raise ``ValueError`` for a bad one, or for more than 16."""
     images = find_inputs(paths)
     count = len(images.names)
     if count > MOST:
@@ -64,10 +64,10 @@ def from_files(paths: Sequence[str | Path], classifier: Classifier) -> Stored:
 
 
 def from_evaluation(evaluation: Evaluation, mistakes: int) -> Stored:
-    """The most confident mistakes, at most so many, and behind them the first right answer, where there is one.
+    """Return the most confident mistakes, at most ``mistakes`` of them, then the first right answer if there is any.
 
     Raises:
-        ValueError: that makes no picture at all.
+        ValueError: no picture is left.
     """
     right = torch.nonzero(evaluation.correct).flatten()[:1].tolist()
     rows = [*evaluation.mistakes()[:mistakes], *right]
@@ -77,9 +77,8 @@ def from_evaluation(evaluation: Evaluation, mistakes: int) -> Stored:
 
 
 def take(evaluation: Evaluation, rows: Sequence[int]) -> Stored:
-    """The pictures of those rows."""
-    batch = torch.tensor(rows, dtype=torch.int64, device=evaluation.dataset.labels.device)
-    pixels = next(iter(evaluation.dataset.read([batch])))
+    """Return the pictures of those rows, of which there is at least one."""
+    pixels = torch.from_numpy(evaluation.pictures(rows)).permute(0, 3, 1, 2).contiguous()
     return Stored(
         pixels, tuple(evaluation.names[row] for row in rows), tuple(int(evaluation.labels[row]) for row in rows)
     )
@@ -87,7 +86,7 @@ def take(evaluation: Evaluation, rows: Sequence[int]) -> Stored:
 
 @torch.no_grad()
 def answer(classifier: Classifier, parts: Sequence[Stored], device: torch.device) -> Examples:
-    """Show the network the pictures, as they are and without test-time augmentation."""
+    """Return the pictures with the network's answers, given without test-time augmentation."""
     how = classifier.preprocessing
     pixels = torch.cat([part.pixels.to(device) for part in parts])
     inputs = Normalize(how, device, torch.channels_last)(pixels)

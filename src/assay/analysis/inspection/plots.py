@@ -14,20 +14,23 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from torch import Tensor
 
+from assay.analysis.figures.gallery import answer_words, show_picture
+from assay.analysis.figures.mosaic import columns_for, show_mosaic
+from assay.analysis.figures.style import captioned, open_frame
+from assay.analysis.figures.text import short
 from assay.analysis.inspection.examples import Examples
-from assay.analysis.inspection.figures import captioned, columns_for, short, show_mosaic, show_picture
 from assay.analysis.inspection.receptive_field import ReceptiveField
 from assay.analysis.inspection.weights import NEAR_ZERO, Distribution, Weights, all_layers, shared_bins, shares
+from assay.base.palette import BLUE, DARK_GREY, GREY, ORANGE, RIGHT, WRONG
 from assay.models.kernels import Kernels
 
 _MOST_MAPS = 64
 _MOST_LAYERS = 24
-_MODEL_COLORS = ("#2f6fb0", "#d9822b")
-_RIGHT, _WRONG, _UNKNOWN = "#2d6a4a", "#b3261e", "#333333"
+_MODEL_COLORS = (BLUE, ORANGE)
 
 
 def plot_kernels(kernels: Kernels, title: str) -> Figure:
-    """The first layer's kernels as a grid, at most 64 filters."""
+    """Draw the first layer's kernels as a grid, at most 64 filters."""
     outputs, inputs, height, width = kernels.weights.shape
     pictures = kernels.pictures(_MOST_MAPS)
     shown = min(outputs, _MOST_MAPS)
@@ -51,7 +54,7 @@ def plot_kernels(kernels: Kernels, title: str) -> Figure:
 
 
 def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: Tensor, title: str) -> Figure:
-    """A layer's maps ``[N, C, H, W]`` for each picture, beside it; at most 64 channels."""
+    """Draw a layer's maps ``[N, C, H, W]`` beside each of N pictures; at most 64 channels."""
     count, channels, height, width = maps.shape
     shown = min(channels, _MOST_MAPS)
     columns = columns_for(shown)
@@ -77,16 +80,16 @@ def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: 
         else:
             show_mosaic(right, _each_to_its_range(channel_maps[:shown]), cmap="viridis", vmin=0, vmax=1)
             flat = int((channel_maps.min(axis=(1, 2)) == channel_maps.max(axis=(1, 2))).sum())
-            right.set_title(f"{flat} of {channels} channels are the same everywhere", fontsize=8, color="#777777")
+            right.set_title(f"{flat} of {channels} channels are the same everywhere", fontsize=8, color=GREY)
     return figure
 
 
 def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], title: str) -> Figure:
-    """The distribution of each layer's weights, of one or two models in the same axes; at most 24 layers.
+    """Draw the distribution of each layer's weights, of one or two models in the same axes; at most 24 layers.
 
     Args:
         models: the weights of each.
-        rows: what ``distributions`` says of them.
+        rows: of ``distributions``.
         title: stands above.
     """
     layers = all_layers(models)
@@ -104,7 +107,11 @@ def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], ti
     if len(models) > 1:
         handles = [Rectangle((0, 0), 1, 1, color=color, alpha=0.6) for color in _MODEL_COLORS]
         figure.legend(
-            handles, [short(name, 60) for name in models], loc="outside upper right", frameon=False, fontsize=9
+            handles,
+            [short(name, 60, keep_end=True) for name in models],
+            loc="outside upper right",
+            frameon=False,
+            fontsize=9,
         )
     return figure
 
@@ -112,7 +119,7 @@ def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], ti
 def plot_activation_maps(
     examples: Examples, classes: Sequence[str], layer: str, answers: Tensor, labels: Tensor, title: str
 ) -> Figure:
-    """Each picture, and over it the class activation map of the answer, and of the label where that is another.
+    """Draw each picture under the class activation map of the answer, and of the label where the answer is wrong.
 
     Args:
         examples: N pictures.
@@ -144,7 +151,7 @@ def plot_activation_maps(
 
 
 def plot_receptive_fields(fields: Sequence[ReceptiveField], images: int, title: str) -> Figure:
-    """The mean absolute gradient of each layer's middle unit as a heat map, a panel for each layer."""
+    """Draw the mean absolute gradient of each layer's middle unit as a heat map, a panel for each layer."""
     height, width = fields[0].strength.shape
     caption = (
         f"How strongly each pixel of the {width}x{height} input moves the unit in the middle of a layer's maps: "
@@ -174,18 +181,17 @@ def _field_words(field: ReceptiveField) -> str:
     tall, wide = field.size
     beyond = ", cut by the edge" if field.clipped else ""
     effect = f"effective side {field.effective:.1f}" if field.strength.any() else "the unit answers to no image"
-    return f"{short(field.layer, 30)}\ntheoretical {wide}x{tall}{beyond}\n{effect}"
+    return f"{short(field.layer, 30, keep_end=True)}\ntheoretical {wide}x{tall}{beyond}\n{effect}"
 
 
 def _show_example(axes: Axes, examples: Examples, classes: Sequence[str], number: int) -> None:
     answer, label = examples.answers[number], examples.labels[number]
     show_picture(axes, examples.pictures[number])
-    words = (
-        f"{short(examples.names[number], 24)}\n{short(classes[answer], 24)}? {100 * examples.confidence[number]:.0f} %"
-    )
+    name = short(examples.names[number], 24, keep_end=True)
+    words = f"{name}\n{answer_words(classes[answer], examples.confidence[number], 24)}"
     if label is not None:
         words += f"\nlabel {short(classes[label], 24)}"
-    axes.set_title(words, fontsize=8, color=_UNKNOWN if label is None else _RIGHT if label == answer else _WRONG)
+    axes.set_title(words, fontsize=8, color=DARK_GREY if label is None else RIGHT if label == answer else WRONG)
 
 
 def _show_heat(axes: Axes, picture: NDArray[np.uint8], heat: Tensor, words: str) -> None:
@@ -208,7 +214,7 @@ def _each_to_its_range(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 def _draw_bars(axes: Axes, values: NDArray[np.float32]) -> None:
     axes.bar(range(len(values)), values, width=1, color=_MODEL_COLORS[0])
     axes.tick_params(labelsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes, grid=False)
     axes.margins(x=0.01)
 
 
@@ -221,14 +227,14 @@ def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: M
         color = _MODEL_COLORS[list(models).index(model)]
         axes.stairs(height, edges, fill=True, alpha=0.45, color=color)
         axes.stairs(height, edges, color=color, linewidth=1)
-    only = "" if len(rows) == len(models) else f" (only {short(next(iter(rows)), 14)})"
-    axes.set_title(f"{short(layer, 28)}{only}", fontsize=9, pad=14)
+    only = "" if len(rows) == len(models) else f" (only {short(next(iter(rows)), 14, keep_end=True)})"
+    axes.set_title(f"{short(layer, 28, keep_end=True)}{only}", fontsize=9, pad=14)
     axes.set(yscale="log", ylim=(min(least / 2, top / 20), top))  # more than a decade, so that there is a number on it
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.tick_params(labelsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes, grid=False)
     for model, row in rows.items():
         place = list(models).index(model)
         words = f"std {row.std:.3g}, {row.near_zero:.0%} near 0"

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from assay.analysis.errors.answers import Answers, Opened, answer_all, of_the_same_images
 from assay.analysis.errors.api import summarise
+from assay.analysis.errors.runs import EvaluatedRun, Opened, evaluate_runs, of_same_images
 from assay.classifier.classifier import MODEL_FILE, load
 from assay.classifier.split_request import SplitRequest
 from assay.models.kernels import Kernels, first_kernels
@@ -35,7 +32,7 @@ def collect(
     reader = _RunReader(root, most)
     runs = tuple(reader.read(f"run-{place}", *named) for place, named in enumerate(names.items(), start=1))
     title = title or ", ".join(dict.fromkeys(Path(path).expanduser().resolve().name for path in paths))
-    return Report(title, command, runs, studies, _together(runs, reader.answers, most))
+    return Report(title, command, runs, studies, _together(runs, reader.evaluated, most))
 
 
 def _study_part(key: str, folder: Path) -> StudyPart:
@@ -52,13 +49,13 @@ class _RunReader:
     Attributes:
         root: the folder that holds the named sets of images; None for each run's own.
         most: how many mistakes to list of a run.
-        answers: of the runs that have been read, by their keys.
+        evaluated: the runs that have been read and have left scores, by their keys.
         opened: sets of images, which are opened once for all runs that cut them alike.
     """
 
     root: str | Path | None
     most: int
-    answers: dict[str, Answers] = field(default_factory=dict)
+    evaluated: dict[str, EvaluatedRun] = field(default_factory=dict)
     opened: Opened = field(default_factory=dict)
 
     def read(self, key: str, folder: Path, name: str) -> RunPart:
@@ -70,15 +67,15 @@ class _RunReader:
         remarks = _remarks_on_end(record)
         kernels = _kernels(folder, remarks)
         split = "test" if "test" in record.summary else "held-out"
-        errors = confusion = None
-        answers = self._answers(record, split, remarks)
-        if answers is not None:
-            self.answers[key] = answers
-            errors, confusion = summarise([answers], limit=self.most), _confusion(answers)
-        return RunPart(key, name, folder, record, split, errors, confusion, kernels, tuple(remarks))
+        errors = evaluation = None
+        evaluated = self._evaluate(record, split, remarks)
+        if evaluated is not None:
+            self.evaluated[key] = evaluated
+            errors, evaluation = summarise([evaluated], limit=self.most), evaluated.evaluation
+        return RunPart(key, name, folder, record, split, errors, evaluation, kernels, tuple(remarks))
 
-    def _answers(self, record: RunRecord, split: str, remarks: list[str]) -> Answers | None:
-        """Return the run's answers for the split, or add a remark on why there are none."""
+    def _evaluate(self, record: RunRecord, split: str, remarks: list[str]) -> EvaluatedRun | None:
+        """Return the run with its evaluation on the split, or add a remark on why there is none."""
         if record.summary.get("status") != "finished":
             return None
         if not (record.folder / SCORES_FILE).is_file():
@@ -87,15 +84,15 @@ class _RunReader:
             )
             return None
         try:
-            (answers,) = answer_all([record.folder], SplitRequest(split, root=self.root), self.opened)
+            (evaluated,) = evaluate_runs([record.folder], SplitRequest(split, root=self.root), self.opened)
         except (ValueError, OSError) as error:
             remarks.append(f"No confusions and no mistakes: {error}.")
             return None
-        if answers.pictures is None:
+        if evaluated.evaluation.dataset is None:
             remarks.append("No pictures of the mistakes: the images are not at hand.")
         else:
-            remarks += [f"{remark}." for remark in answers.remarks]
-        return answers
+            remarks += [f"{remark}." for remark in evaluated.remarks]
+        return evaluated
 
 
 def _remarks_on_end(record: RunRecord) -> list[str]:
@@ -119,26 +116,19 @@ def _kernels(folder: Path, remarks: list[str]) -> Kernels | None:
         return None
 
 
-def _confusion(answers: Answers) -> NDArray[np.int64]:
-    """Return how often each label (row) was given each answer (column), int64 ``[K, K]``."""
-    counts = np.zeros((len(answers.classes),) * 2, np.int64)
-    np.add.at(counts, (answers.labels, answers.predicted), 1)
-    return counts
-
-
-def _together(runs: Sequence[RunPart], answers: Mapping[str, Answers], most: int) -> tuple[JointErrors, ...]:
+def _together(runs: Sequence[RunPart], evaluated: Mapping[str, EvaluatedRun], most: int) -> tuple[JointErrors, ...]:
     """Return what the runs of each set of images get wrong, for sets with two runs or more."""
     groups: dict[tuple[str, str], list[RunPart]] = {}
     for run in runs:
-        if run.key in answers and run.record is not None:
+        if run.key in evaluated and run.record is not None:
             groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
-    return tuple(_joint_errors(group, answers, most) for group in groups.values() if len(group) > 1)
+    return tuple(_joint_errors(group, evaluated, most) for group in groups.values() if len(group) > 1)
 
 
-def _joint_errors(runs: Sequence[RunPart], answers: Mapping[str, Answers], most: int) -> JointErrors:
+def _joint_errors(runs: Sequence[RunPart], evaluated: Mapping[str, EvaluatedRun], most: int) -> JointErrors:
     names = tuple(run.name for run in runs)
     try:
-        found = of_the_same_images([answers[run.key] for run in runs])
+        found = of_same_images([evaluated[run.key] for run in runs])
     except ValueError as error:  # the set was cut in other ways, so that the images are not the same
         return JointErrors(names, None, f"{', '.join(names)}: not compared: {error}.")
     # Flips are between two runs, so only a pair has them.

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from assay.analysis.errors.results import Errors
+from assay.classifier.evaluation import Evaluation
 from assay.models.kernels import Kernels
 from assay.run.record import RunRecord
 from assay.studies.api import StudyReport
@@ -25,7 +23,7 @@ class RunPart:
         record: None if it cannot be read.
         split: the split of the errors and the confusions.
         errors: what the run gets wrong; None if it left no scores.
-        confusion: counts, int64 ``[K, K]``, row the label, column the answer; None if it left no scores.
+        evaluation: on the split; None if the run left no scores.
         kernels: of its first layer; None if there is no model, or its first layer has none.
         remarks: what is missing, and why, a line each.
     """
@@ -36,7 +34,7 @@ class RunPart:
     record: RunRecord | None
     split: str = "test"
     errors: Errors | None = None
-    confusion: NDArray[np.int64] | None = None
+    evaluation: Evaluation | None = None
     kernels: Kernels | None = None
     remarks: tuple[str, ...] = ()
 

@@ -54,11 +54,10 @@ def calibration_spec() -> Spec:
 
 def confusion_rows(run: RunPart) -> dict[str, Any]:
     """Return the classes, their numbers of images, and the cells that are not 0 as ``[label, answer, count]``."""
-    assert run.errors is not None
-    assert run.confusion is not None
-    counts = run.confusion
-    cells = [[int(row), int(column), int(counts[row, column])] for row, column in zip(*counts.nonzero(), strict=True)]
-    return {"classes": list(run.errors.classes), "totals": counts.sum(axis=1).tolist(), "cells": cells}
+    assert run.evaluation is not None
+    counts = run.evaluation.confusion
+    cells = [[label, answer, int(counts[label, answer])] for label, answer in counts.nonzero().tolist()]
+    return {"classes": list(run.evaluation.classes), "totals": counts.sum(dim=1).tolist(), "cells": cells}
 
 
 @cache

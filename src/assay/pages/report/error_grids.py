@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from assay.analysis.errors.results import Errors
 from assay.pages.report.content import RunPart
 from assay.pages.report.grid import MISSING, Cell, Grid, Head, number, percent
@@ -11,27 +9,23 @@ from assay.pages.report.grid import MISSING, Cell, Grid, Head, number, percent
 
 def by_class(run: RunPart) -> Grid:
     """Return each class's accuracy, its images and what it is most often taken for, the worst class first."""
-    assert run.errors is not None
-    assert run.confusion is not None
-    classes, counts = run.errors.classes, run.confusion
-    totals, right = counts.sum(axis=1), counts.diagonal()
-    accuracies = right / np.maximum(totals, 1)
-    wrong = counts - np.diag(right)
-    rows = []
-    # A class without images has no accuracy, and comes last.
-    for place in sorted(range(len(classes)), key=lambda place: (totals[place] == 0, accuracies[place])):
-        other = int(wrong[place].argmax())
-        count = int(wrong[place, other])
-        accuracy = percent(float(accuracies[place]), bar=True) if totals[place] else Cell(MISSING)
-        taken_for = f"{classes[other]} ({count})" if count else MISSING
-        rows.append((Cell(classes[place]), accuracy, number(int(totals[place])), Cell(taken_for)))
+    assert run.evaluation is not None
+    rows = tuple(
+        (
+            Cell(one.name),
+            Cell(MISSING) if one.accuracy is None else percent(one.accuracy, bar=True),
+            number(one.images),
+            Cell(f"{one.taken_for} ({one.times})" if one.times else MISSING),
+        )
+        for one in run.evaluation.class_results()
+    )
     heads = (
         Head("class", numeric=False),
         Head("accuracy"),
         Head("images"),
         Head("most often taken for", numeric=False),
     )
-    return Grid(f"Accuracy of each class on the {run.split} images", heads, tuple(rows))
+    return Grid(f"Accuracy of each class on the {run.split} images", heads, rows)
 
 
 def confusions(errors: Errors) -> Grid:

@@ -1,17 +1,28 @@
-"""Pictures with the answers that were given for them, for the galleries of the page."""
+"""The galleries of the page: pictures with the answers that were given for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.analysis.errors.results import Errors, Mistake, Pictures
+from assay.analysis.errors.results import Errors, Mistake
+from assay.data.dataset import Dataset
+from assay.data.pictures import read_pictures
 from assay.pages.report.pictures import thumbnail
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture: its address, its name, what was answered, how sure that was, what is right, and all that in a line."""
+    """A picture of a gallery.
+
+    Attributes:
+        address: of the picture, ``data:``.
+        name: of the image.
+        predicted: the answer.
+        confidence: its probability in percent, as text.
+        label: the right class.
+        said: all of it in one line, for readers who do not see the picture.
+    """
 
     address: str
     name: str
@@ -22,21 +33,21 @@ class Item:
 
 
 def mistakes(errors: Errors) -> list[Item]:
-    """The first run's mistakes; none where the images are not at hand."""
-    return _of_mistakes(errors.mistakes, errors.pictures)
+    """Return the first run's mistakes; none where the data could not be opened."""
+    return _of_mistakes(errors.mistakes, errors.dataset)
 
 
 def always_wrong(errors: Errors) -> list[Item]:
-    """What every run gets wrong, with the most frequent answer."""
-    return _of_mistakes(errors.always_wrong, errors.pictures)
+    """Return the images that every run gets wrong, with the most frequent answer."""
+    return _of_mistakes(errors.always_wrong, errors.dataset)
 
 
 def flips(errors: Errors, names: Sequence[str]) -> list[Item]:
-    """What one of two runs gets right and the other wrong; ``names`` are theirs."""
-    if errors.flips is None or errors.pictures is None:
+    """Return the images that one of two runs gets right and the other wrong; ``names`` are those of the runs."""
+    if errors.flips is None or errors.dataset is None:
         return []
     images = errors.flips.images
-    addresses = _addresses(errors.pictures, [flip.index for flip in images])
+    addresses = _addresses(errors.dataset, [flip.index for flip in images])
     return [
         Item(
             address,
@@ -50,10 +61,10 @@ def flips(errors: Errors, names: Sequence[str]) -> list[Item]:
     ]
 
 
-def _of_mistakes(made: Sequence[Mistake], pictures: Pictures | None) -> list[Item]:
-    if pictures is None:
+def _of_mistakes(made: Sequence[Mistake], dataset: Dataset | None) -> list[Item]:
+    if dataset is None:
         return []
-    addresses = _addresses(pictures, [mistake.index for mistake in made])
+    addresses = _addresses(dataset, [mistake.index for mistake in made])
     return [
         Item(
             address,
@@ -67,8 +78,8 @@ def _of_mistakes(made: Sequence[Mistake], pictures: Pictures | None) -> list[Ite
     ]
 
 
-def _addresses(pictures: Pictures, rows: list[int]) -> list[str]:
-    return [thumbnail(pixels) for pixels in pictures.pixels(rows)]
+def _addresses(dataset: Dataset, rows: list[int]) -> list[str]:
+    return [thumbnail(picture) for picture in read_pictures(dataset, rows)]
 
 
 def _percent(of_one: float) -> str:

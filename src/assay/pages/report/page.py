@@ -99,5 +99,5 @@ def _specs(report: Report) -> dict[str, Any]:
     """Return each chart's specification, under the name that the page's figures have for it."""
     specs: dict[str, Any] = curves.curve_specs(report.runs)
     specs["calibration"] = error_charts.calibration_spec()
-    sizes = {len(run.confusion) for run in report.runs if run.confusion is not None}
+    sizes = {len(run.evaluation.classes) for run in report.runs if run.evaluation is not None}
     return specs | {f"confusion-{size}": error_charts.confusion_spec(size) for size in sizes if size > LARGEST_TABLE}

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from assay.analysis.figures.mosaic import mosaic
+from assay.data.pictures import to_image
 from assay.models.kernels import Kernels
 
 _LARGEST = 112  # pixels of a picture's side
@@ -20,13 +22,13 @@ _KERNELS = 64
 
 
 def thumbnail(pixels: NDArray[np.uint8]) -> str:
-    """A small picture's address.
+    """Return a small picture's address.
 
     Args:
         pixels: uint8 ``[H, W, C]``, C 1 (grey) or 3 (RGB). One of at most 48 pixels a side becomes a PNG file with
             the same pixels, a larger one a WebP file of at most 112 pixels a side.
     """
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image = to_image(pixels)
     if max(image.size) <= _LOSSLESS:
         return _address(image, "png")
     image.thumbnail((_LARGEST, _LARGEST))
@@ -34,7 +36,7 @@ def thumbnail(pixels: NDArray[np.uint8]) -> str:
 
 
 def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
-    """The address of the first layer's kernels, at most 64, as one picture; and what is seen on it."""
+    """Return the address of the first layer's kernels, at most 64, as one picture; and a description of it."""
     pictures = kernels.pictures(_KERNELS)
     outputs, inputs, height, width = kernels.weights.shape
     shown = min(outputs, _KERNELS)
@@ -46,29 +48,20 @@ def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
         how = f"red where the weight is positive, blue where it is negative{side}"
     what = f"{shown} of {outputs} kernels of {kernels.layer}, {height}x{width}"
     said = f"{what}, {how}; each scaled to its own largest weight"
-    mosaic = _mosaic((255 * colours).round().astype(np.uint8), len(pictures) // shown)
-    return _address(Image.fromarray(mosaic, "RGBA"), "png"), said
+    pixels = (255 * colours).round().astype(np.uint8)
+    opaque = np.concatenate([pixels, np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=-1)
+    per_filter = len(pictures) // shown
+    columns = per_filter * math.ceil(math.sqrt(2 * shown))  # about twice as wide as high
+    # The gaps are transparent: the page may be white or black.
+    return _address(to_image(mosaic(opaque, columns, gap=1, fill=0)), "png"), said
 
 
 def svg(figure: Figure) -> str:
-    """A figure's address."""
+    """Return a figure's address."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "assay"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _encoded(buffer.getvalue().encode(), "svg+xml")
-
-
-def _mosaic(pictures: NDArray[np.uint8], per_filter: int) -> NDArray[np.uint8]:
-    """Pictures ``[N, k, k, 3]`` side by side with a gap that is seen through, uint8 ``[H, W, 4]``."""
-    count, height, width, _ = pictures.shape
-    columns = per_filter * math.ceil(math.sqrt(2 * count / per_filter))
-    lines = math.ceil(count / columns)
-    canvas = np.zeros((lines * (height + 1) - 1, columns * (width + 1) - 1, 4), np.uint8)
-    for place, picture in enumerate(pictures):
-        top, left = place // columns * (height + 1), place % columns * (width + 1)
-        canvas[top : top + height, left : left + width, :3] = picture
-        canvas[top : top + height, left : left + width, 3] = 255
-    return canvas
 
 
 def _address(image: Image.Image, kind: str) -> str:

@@ -12,7 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
+from assay.base.palette import DARK_GREY, WRONG
+from assay.base.text import shorten
 from assay.classifier.evaluation import Evaluation
+from assay.data.pictures import to_image
 from assay.models.kernels import first_kernels
 
 _MOST_FILTERS = 64
@@ -23,13 +26,12 @@ _COLUMNS = 3
 _SIDE = 96  # pixels of a misclassified image
 _TILE = (118, 136)  # three of them are as wide as TensorBoard shows a picture, so that the text can be read
 _LINE = 16  # pixels from one line of text to the next
-_HEAD = 40
+_HEAD = 40  # pixels above the pictures, for two lines of text
 _MOST_LETTERS = 12
-_BLACK, _RED = (40, 40, 40), (179, 38, 30)
 
 
 def draw_kernels(network: nn.Module) -> Tensor | None:
-    """The first 2-D convolution's filters as a grid, at most 64; None where the network has no convolution.
+    """Draw the first 2-D convolution's filters as a grid, at most 64; None where the network has no convolution.
 
     Mid grey is the weight 0. Filters that read three channels are shown in colours, of others the first four
     channels side by side (``models/kernels.py``).
@@ -50,51 +52,37 @@ def draw_kernels(network: nn.Module) -> Tensor | None:
 
 
 def draw_mistakes(evaluation: Evaluation) -> Image.Image:
-    """The 12 most confident mistakes, each with its answer and its label; the head says how many there are."""
+    """Draw the 12 most confident mistakes, each with its answer and its label; the head says how many there are."""
     wrong = evaluation.mistakes()
     rows = wrong[:_MOST_MISTAKES]
     lines = math.ceil(len(rows) / _COLUMNS)
     sheet = Image.new("RGB", (_COLUMNS * _TILE[0], _HEAD + lines * _TILE[1]), "white")
     which = f", the {len(rows)} surest" if len(wrong) > len(rows) else ""
-    _write(sheet, 2, f"{len(wrong):,} mistakes in {len(evaluation.labels):,} images{which}", _BLACK)
-    _write(sheet, 2 + _LINE, "red: predicted, and how surely", _RED)
-    for place, picture in enumerate(_pictures(evaluation, rows)):
+    _write(sheet, 2, f"{len(wrong):,} mistakes in {len(evaluation.labels):,} images{which}", DARK_GREY)
+    _write(sheet, 2 + _LINE, "red: predicted, and how surely", WRONG)
+    for place, (row, picture) in enumerate(zip(rows, evaluation.pictures(rows), strict=True)):
         across, down = place % _COLUMNS * _TILE[0], _HEAD + place // _COLUMNS * _TILE[1]
-        sheet.paste(_tile(evaluation, rows[place], picture), (across, down))
+        sheet.paste(_tile(evaluation, row, to_image(picture)), (across, down))
     return sheet
 
 
-def _pictures(evaluation: Evaluation, rows: list[int]) -> list[Image.Image]:
-    if not rows:
-        return []
-    batch = torch.tensor(rows, device=evaluation.dataset.labels.device)
-    pixels = next(iter(evaluation.dataset.read([batch]))).permute(0, 2, 3, 1).cpu().numpy()
-    return [Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in pixels]
-
-
 def _tile(evaluation: Evaluation, row: int, picture: Image.Image) -> Image.Image:
-    """A picture with two lines below it; what is too long for them is cut off."""
+    """Return a picture with two lines below it, which are cut where they are too long."""
     answer, label = (evaluation.classes[int(numbers[row])] for numbers in (evaluation.predicted, evaluation.labels))
-    percent = 100 * float(evaluation.probabilities[row].amax())
+    percent = 100 * float(evaluation.confidence[row])
     how = Image.Resampling.NEAREST if picture.width <= _SIDE else Image.Resampling.BILINEAR
     tile = Image.new("RGB", _TILE, "white")
     tile.paste(picture.resize((_SIDE, _SIDE), how), (4, 0))
-    _write(tile, _SIDE + 2, f"{percent:.0f} % {_short(answer)}", _RED)
-    _write(tile, _SIDE + 2 + _LINE, f"true: {_short(label)}", _BLACK)
+    _write(tile, _SIDE + 2, f"{percent:.0f} % {shorten(answer, _MOST_LETTERS)}", WRONG)
+    _write(tile, _SIDE + 2 + _LINE, f"true: {shorten(label, _MOST_LETTERS)}", DARK_GREY)
     return tile
 
 
-def _write(sheet: Image.Image, top: int, text: str, color: tuple[int, int, int]) -> None:
+def _write(sheet: Image.Image, top: int, text: str, color: str) -> None:
     ImageDraw.Draw(sheet).text((4, top), text, fill=color, font=_font())
 
 
 @cache
 def _font() -> ImageFont.FreeTypeFont:
-    """The font of the other figures, which has more scripts than Pillow's own."""
+    """Return the font of the other figures, which has more scripts than Pillow's own."""
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 12)
-
-
-def _short(text: str) -> str:
-    """One line of at most so many characters."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 1]}…"

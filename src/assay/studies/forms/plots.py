@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import NDArray
 
+from assay.analysis.figures.style import missing_glyphs_ignored, open_frame
 from assay.analysis.figures.text import plain, wrapped
+from assay.base.palette import BLUE, GREEN, ORANGE, PALE_GREY, RED
 from assay.base.registry import choose
 from assay.base.statistics import Estimate
 from assay.studies.forms.columns import accuracy, difference, marked_verdict, quantity
@@ -27,16 +28,16 @@ from assay.studies.forms.words import in_short
 from assay.studies.table import Line, Table
 
 _CORNERS = np.array([[-1, -1], [1, 1]])  # of a box, from its centre, in half-widths
-_PLAIN, _GREY, _PUBLISHED = "#2f6fb0", "#9aa3ab", "#444444"
+_PUBLISHED = "#444444"
 _COLORS = {
-    "same direction": _PLAIN,
-    "opposite": "#b3261e",
-    "better": "#3a8f5c",
-    "worse": "#d9822b",
-    "not distinguishable": _GREY,
-    "not compared": _GREY,
+    "same direction": BLUE,
+    "opposite": RED,
+    "better": GREEN,
+    "worse": ORANGE,
+    "not distinguishable": PALE_GREY,
+    "not compared": PALE_GREY,
     "control": "black",
-    "": _PLAIN,
+    "": BLUE,
 }
 _COSTS: dict[str, tuple[Callable[[Line], float | None], Callable[[float], str], str]] = {
     "seconds": (lambda line: line.seconds, "{:,g}".format, "seconds of training, one run"),
@@ -97,8 +98,7 @@ def plot_cost(table: Table, cost: str = "seconds") -> Figure:
     axes.set(xlabel=label, ylabel="accuracy (%)")
     _dress(axes, table)
     _legend(figure, lines, published=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a script that the font lacks shows as boxes
+    with missing_glyphs_ignored():
         _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
     return figure
 
@@ -147,8 +147,7 @@ def _dress(axes: Axes, table: Table) -> None:
     """Put the setting into the subtitle, and draw a grid and no frame at the top and right."""
     title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
     axes.set_title(wrapped(title, 88), fontsize=8, color=_PUBLISHED)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_frame(axes)
 
 
 def _reading(table: Table) -> str:
@@ -194,7 +193,7 @@ def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, floa
         taken.append(box)
         label.set(position=offset, ha="left" if offset[0] > 0 else "right")
         if abs(offset[1]) > 10:
-            thread = {"arrowstyle": "-", "color": _GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0}
+            thread = {"arrowstyle": "-", "color": PALE_GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", point, offset, textcoords="offset points", arrowprops=thread, in_layout=False)
 
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from assay.analysis.figures.style import open_frame
+from assay.base.palette import BLUE, PALE_GREY
 from assay.studies.search.result import SearchResult
-
-_PLAIN, _GREY = "#2f6fb0", "#9aa3ab"
 
 
 def plot_search(result: SearchResult) -> Figure:
@@ -21,24 +21,23 @@ def plot_search(result: SearchResult) -> Figure:
     _plot_history(history, result)
     _plot_importances(importances, result)
     for axes in (history, importances):
-        axes.spines[["top", "right"]].set_visible(False)
+        open_frame(axes, grid=axes is history)
     return figure
 
 
 def _plot_history(axes: Axes, result: SearchResult) -> None:
     points = [(trial.number, trial.accuracy) for trial in result.trials if trial.accuracy is not None]
     numbers, accuracies = zip(*points, strict=True)
-    axes.plot(numbers, accuracies, "o", color=_GREY, markersize=4, label="finished trials")
-    axes.step(numbers, list(accumulate(accuracies, max)), where="post", color=_PLAIN, label="best so far")
+    axes.plot(numbers, accuracies, "o", color=PALE_GREY, markersize=4, label="finished trials")
+    axes.step(numbers, list(accumulate(accuracies, max)), where="post", color=BLUE, label="best so far")
     axes.set(xlabel="trial", ylabel="held-out accuracy (%)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="lower right")
 
 
 def _plot_importances(axes: Axes, result: SearchResult) -> None:
     axes.set(xlabel="share of the spread (%)", xlim=(0, 100))
-    axes.barh(list(result.importances), [100 * share for share in result.importances.values()], color=_PLAIN)
+    axes.barh(list(result.importances), [100 * share for share in result.importances.values()], color=BLUE)
     axes.invert_yaxis()
     if result.no_importances:
         axes.set_yticks([])

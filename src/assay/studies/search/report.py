@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.base.row_files import write_rows
 from assay.studies.advice.advise import advise

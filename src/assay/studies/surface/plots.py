@@ -9,14 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from assay.analysis.figures.style import open_frame
 from assay.analysis.figures.text import plain, wrapped
+from assay.base.palette import BLUE, GREEN, PURPLE, RED
 from assay.run.probing.traces import Traces
 from assay.studies.forms.words import in_short
 from assay.studies.results import Setting
 from assay.studies.surface.measures import Floats, smoothness
 from assay.studies.surface.networks import Network
 
-_COLORS = ("#c0504d", "#2f6fb0", "#3a8f5c", "#8064a2")
+_COLORS = (RED, BLUE, GREEN, PURPLE)
 _WINDOWS = 100  # single steps are too noisy to draw, so means over windows are: so many over the training
 Edges = tuple[Floats, Floats]
 
@@ -48,7 +50,7 @@ def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure
         for axes, rate in zip(line, rates, strict=True):
             for network, color in zip(networks, cycle(_COLORS), strict=False):
                 _draw_run(axes, network, rate, edges, color)
-            _dress(axes)
+            open_frame(axes)
         _to_logarithms(line[0])  # the others of its line share the axis
     for axes, rate in zip(grid[0], rates, strict=True):
         axes.set_title(f"learning rate {rate:g}", fontsize=10)
@@ -79,7 +81,7 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
             axes.plot(steps, low, color=color, linewidth=0.8)
             axes.plot(steps, high, color=color, linewidth=0.8)
         axes.set(xlabel="step", ylabel=label)
-        _dress(axes)
+        open_frame(axes)
     _to_logarithms(figure.axes[1])
     _legend(figure, networks)
     return figure
@@ -145,8 +147,3 @@ def _legend(figure: Figure, networks: Sequence[Network]) -> None:
         for net, color in zip(networks, cycle(_COLORS), strict=False)
     ]
     figure.legend(handles=entries, loc="outside upper right", frameon=False, fontsize=9)
-
-
-def _dress(axes: Axes) -> None:
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)

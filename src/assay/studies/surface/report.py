@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.analysis.figures.plots import save_figure
+from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.studies.execution.store import Store
 from assay.studies.plan import Plan

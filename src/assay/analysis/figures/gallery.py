@@ -1,0 +1,105 @@
+"""Galleries: many images side by side, each with its words above."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from assay.analysis.figures.style import captioned, no_frame
+from assay.analysis.figures.text import plain, short
+from assay.base.palette import WRONG
+from assay.classifier.evaluation import Evaluation
+
+_COLUMNS = 8
+_LETTERS = 21  # fit above an image at font size 8
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An image of a gallery.
+
+    Attributes:
+        row: of the image in its split.
+        words: a few short lines that stand above it.
+        color: of the words.
+    """
+
+    row: int
+    words: str
+    color: str
+
+
+def plot_gallery(tiles: Sequence[Tile], pictures: NDArray[np.uint8], title: str, caption: str = "") -> Figure:
+    """Draw images side by side, eight to a line, each with its words above.
+
+    Args:
+        tiles: N of them; where there is none, the figure holds only its title.
+        pictures: of the tiles, uint8 ``[N, H, W, C]``.
+        title: stands above all.
+        caption: stands below.
+    """
+    texts = [tile.words.split("\n") for tile in tiles]
+    columns, lines = max(min(_COLUMNS, len(tiles)), 1), max(math.ceil(len(tiles) / _COLUMNS), 1)
+    size = 8 if max((len(line) for text in texts for line in text), default=0) <= _LETTERS else 7
+    above = 0.16 * max(map(len, texts), default=0)  # inches for the words
+    figure = captioned(max(1.45 * columns, 6.5), (1.45 + above) * lines if tiles else 0.5, title, caption)
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat[len(tiles) :]:
+        axes.axis("off")
+    for axes, tile, picture in zip(grid.flat, tiles, pictures, strict=False):
+        show_picture(axes, picture)
+        axes.set_title(tile.words, fontsize=size, color=tile.color)
+    return figure
+
+
+def plot_mistakes(evaluation: Evaluation, title: str = "", most: int = 40) -> Figure:
+    """Draw the wrongly answered images, the most confident first, each with its answer, its label and its name."""
+    tiles = [_mistake(evaluation, row) for row in evaluation.mistakes()[:most]]
+    pictures = evaluation.pictures([tile.row for tile in tiles])
+    return plot_gallery(tiles, pictures, title if tiles else f"{title}: no mistakes")
+
+
+def plot_samples(evaluation: Evaluation, title: str = "", each: int = 8, most: int = 20) -> Figure:
+    """Draw the first images of each class, a class to a row; of more classes than ``most``, the first ones."""
+    classes = evaluation.classes[:most]
+    rows = [torch.nonzero(evaluation.labels == number).flatten()[:each].tolist() for number in range(len(classes))]
+    figure = Figure(figsize=(1.6 + 0.8 * each, 0.5 + 0.8 * len(rows)), layout="constrained")
+    figure.suptitle(plain(title))
+    grid = figure.subplots(len(rows), each, squeeze=False)
+    for axes in grid.flat:
+        no_frame(axes)
+    for line, name, members in zip(grid, classes, rows, strict=True):
+        line[0].set_ylabel(short(name, 16), rotation=0, ha="right", va="center")
+        for axes, picture in zip(line, evaluation.pictures(members), strict=False):
+            show_picture(axes, picture)
+    return figure
+
+
+def answer_words(answer: str, confidence: float, most: int = 14) -> str:
+    """Return an answer of at most ``most`` letters and its probability in percent: ``cat? 98 %``."""
+    return f"{short(answer, most)}? {100 * confidence:.0f} %"
+
+
+def mistake_words(answer: str, confidence: float, label: str, name: str) -> str:
+    """Return the three lines above a wrongly answered image: the answer, the label, the end of the image's name."""
+    return f"{answer_words(answer, confidence)}\nlabel {short(label, 15)}\n{short(name, 20, keep_end=True)}"
+
+
+def show_picture(axes: Axes, picture: NDArray[np.uint8], **style: Any) -> None:
+    """Draw a picture ``[H, W, C]`` with C 1 (grey) or 3 (RGB), without a frame."""
+    grey = picture.shape[-1] == 1
+    axes.imshow(picture[..., 0] if grey else picture, cmap="gray" if grey else None, vmin=0, vmax=255, **style)
+    no_frame(axes)
+
+
+def _mistake(evaluation: Evaluation, row: int) -> Tile:
+    answer, label = (evaluation.classes[int(numbers[row])] for numbers in (evaluation.predicted, evaluation.labels))
+    return Tile(row, mistake_words(answer, float(evaluation.confidence[row]), label, evaluation.names[row]), WRONG)

@@ -1,0 +1,23 @@
+"""Names from the data as text: one printable line, and no longer than there is room for."""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """Return the text as one printable line: control characters become spaces, undecodable bytes escapes."""
+    visible = text.encode(errors="backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else " " for letter in visible)
+
+
+def shorten(text: str, most: int, *, keep_end: bool = False) -> str:
+    """Return the text as one printable line of at most ``most`` characters, cut where it is longer.
+
+    Args:
+        text: such as the name of a class or an image.
+        most: characters, the ellipsis included.
+        keep_end: cut the beginning off and not the end; the names of files differ at their ends.
+    """
+    line = one_line(text)
+    if len(line) <= most:
+        return line
+    return f"…{line[1 - most :]}" if keep_end else f"{line[: most - 1]}…"
