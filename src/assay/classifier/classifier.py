@@ -1,4 +1,4 @@
-"""A trained classifier and its file, ``model.safetensors``: everything that it takes to answer for an image."""
+"""A trained classifier and its file, ``model.safetensors``: everything that labelling an image takes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _HEADER = "assay"
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network with what it needs around it.
+    """A network with everything that labelling an image takes.
 
     Attributes:
         network: maps float32 ``[B, channels, size, size]`` to scores ``[B, K]``.
         architecture: the name and options that build the network.
         classes: names of the K classes.
         preprocessing: how an image becomes the network's input.
-        data: which images it learned from, and how they were cut into splits.
-        metrics: what was measured of it.
+        data: the set of images that it was trained on, and how it was cut into splits.
+        metrics: its measured accuracy, loss and so on.
     """
 
     network: nn.Module
@@ -47,7 +47,7 @@ class Classifier:
     version: str = VERSION
 
     def views(self, name: str | None = None) -> Views:
-        """The test-time augmentation of that name; by default the one under which its own figures were measured."""
+        """Return the test-time augmentation of that name; by default the one of its own metrics."""
         return choose("views", name or self.metrics.get("views", "none"), VIEWS)
 
     def save(self, path: Path) -> None:
@@ -67,8 +67,7 @@ class Classifier:
 def load(model: str | Path) -> Classifier:
     """Read a classifier from a run folder or a ``model.safetensors`` file.
 
-    Nothing in the file is executed, and no memory is taken for a network whose shape is not
-    that of the weights in the file.
+    No code in the file is executed, and a header that does not fit the weights takes no memory for its network.
 
     Args:
         model: a run folder, or the file.
@@ -77,7 +76,7 @@ def load(model: str | Path) -> Classifier:
         The classifier on the CPU, its network in evaluation mode.
 
     Raises:
-        ValueError: no such file, not a model file of assay, or one that was cut off.
+        ValueError: there is no such file, it is not a model file of assay, or it is damaged.
     """
     path = model_path(model)
     try:
@@ -94,12 +93,12 @@ def load(model: str | Path) -> Classifier:
 
 
 def ready(classifier: Classifier, device: torch.device) -> Classifier:
-    """The classifier with its network on the device, in the memory layout in which all answers are given."""
+    """Move the network to the device and to channels_last, the memory layout of every evaluation and prediction."""
     return replace(classifier, network=classifier.network.to(device).to(memory_format=torch.channels_last))
 
 
 def is_model_file(path: Path) -> bool:
-    """Whether it is a classifier that a run has written, and not another's weights."""
+    """Whether the file is a classifier that a run has written, and not only weights."""
     try:
         with safe_open(path, framework="pt") as file:
             return _HEADER in (file.metadata() or {})
@@ -108,7 +107,7 @@ def is_model_file(path: Path) -> bool:
 
 
 def model_path(model: str | Path) -> Path:
-    """The model file of a run folder, or the file itself; raises ``ValueError`` where there is none."""
+    """Return the model file of a run folder, or the file itself; raises ``ValueError`` if it does not exist."""
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / MODEL_FILE).is_file():
@@ -147,13 +146,13 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifi
 
 
 def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn.Module:
-    """The network with the weights of a file."""
+    """Build the network and give it the weights of a file."""
     with torch.device("meta"):  # shapes without memory, until they are known to match the weights
         network = build()
     state = OrderedDict(tensors)
     state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined] # the versions of its modules
     network.load_state_dict(state, strict=True, assign=True)
-    if any(buffer.is_meta for buffer in network.buffers()):  # computed when it is built, and so not in the file
+    if any(buffer.is_meta for buffer in network.buffers()):  # not in the file, for the constructor computes them
         with torch.random.fork_rng([]):
             network = build()
         network.load_state_dict(state, strict=True)
@@ -161,9 +160,9 @@ def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn
 
 
 def build_network(architecture: Mapping[str, Any], classes: tuple[str, ...], how: Preprocessing) -> nn.Module:
-    """The untrained network that an architecture (its name and options) describes.
+    """Build the untrained network that an architecture (its name and options) describes.
 
     Raises:
-        ValueError: no such model or option, or the images are too small for it.
+        ValueError: there is no such model or option, or the images are too small for it.
     """
     return build_model(**architecture, classes=len(classes), channels=how.channels, image_size=how.size)

@@ -1,4 +1,4 @@
-"""Labels for images without any."""
+"""Predictions for images without labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from assay.data.views import VIEWS, Views
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one image: its name, and the most probable classes, the best first."""
+    """The most probable classes of one image, the best first."""
 
     name: str
     classes: tuple[str, ...]
@@ -43,7 +43,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions(Sequence[Prediction]):
-    """A sequence of predictions in the order of the inputs, and the bad images that were left out."""
+    """Predictions in the order of the inputs, and the errors of the images that were left out."""
 
     rows: tuple[Prediction, ...]
     left_out: tuple[BadImageError, ...] = ()
@@ -69,26 +69,26 @@ def predict_images(
     skip_bad: bool,
     views: Views = VIEWS["none"],
 ) -> Predictions:
-    """Predictions for all readable images.
+    """Predict the classes of all readable images.
 
     Args:
         classifier: on ``device`` already.
         images: of any size and mode.
-        top: how many classes to name for each; at most all.
-        device: where the network is.
-        workers: decoding processes.
-        skip_bad: leave bad images out, where otherwise the first is raised.
+        top: how many classes to name for each image, at most all.
+        device: the device of the network.
+        workers: number of decoding processes.
+        skip_bad: leave out images that cannot be decoded, instead of raising the first error.
         views: test-time augmentation, as in ``predict_scores``.
 
     Raises:
-        BadImageError: an image cannot be decoded, and ``skip_bad`` is not set.
+        BadImageError: an image cannot be decoded, and ``skip_bad`` is false.
     """
     count, size = len(images.names), batch_size(classifier.preprocessing.size)
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
     busy = workers if len(chunks) > 1 else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
-    with closing(decoded):  # at once: left to the garbage collector, each worker would be waited for for 5 seconds
+    with closing(decoded):  # now, for the garbage collector would wait 5 seconds for each worker
         good = _GoodImages(decoded, size, skip_bad=skip_bad)
         scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
@@ -96,10 +96,10 @@ def predict_images(
 
 
 class _GoodImages:
-    """Batches of a constant size without the bad images, which are kept in ``bad`` by their row.
+    """Batches of a constant size without the bad images, whose errors are kept in ``bad`` by row.
 
-    The size matters: ``evaluate`` leaves bad images out before it makes batches, and the same
-    batches give the same answers to the last digit.
+    The size matters: ``evaluate`` leaves bad images out before it makes batches, and only equal batches give scores
+    that are equal to the last digit.
     """
 
     def __init__(self, decoded: Iterable[DecodedBatch], size: int, *, skip_bad: bool) -> None:

@@ -31,7 +31,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build_model(name: str, *, classes: int, channels: int = 3, image_size: int = 32, **options: Any) -> nn.Module:
-    """The model ``name``, freshly initialised from torch's global random generator.
+    """Build the model ``name``, initialised from torch's global random generator.
 
     It maps images (N, channels, image_size, image_size) to logits (N, classes).
 
@@ -44,7 +44,7 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
             `library.build_library_model`); None means the model's own default.
 
     Raises:
-        ValueError: no such model, an option it does not have, or one out of its range.
+        ValueError: there is no such model, or it does not have an option, or an option is out of range.
     """
     if name not in MODELS and ":" not in name and (known := elsewhere(name)):
         raise ValueError(f"unknown model {name!r}: did you mean {known}?")
@@ -53,5 +53,5 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers the model learns (buffers, such as running statistics, are not counted)."""
+    """Count the numbers that the model learns (not its buffers, such as running statistics)."""
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)

@@ -13,8 +13,8 @@ Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
 Init = Callable[[nn.Module], None]
 
-# In place only where the gradient is as exact from the output as from the input. ELU's exp(x) would
-# be read as output + 1, which rounds; SiLU's needs the input, so that autograd would copy it first.
+# In place only where the gradient can be computed as exactly from the output as from the input. ELU's would use
+# output + 1 for exp(x), which rounds; SiLU's needs the input, which autograd would copy first.
 ACTIVATIONS: dict[str, Activation] = {
     "relu": partial(nn.ReLU, inplace=True),
     "elu": nn.ELU,
@@ -42,7 +42,7 @@ def _xavier(layer: nn.Module) -> None:
 
 
 def _torch(layer: nn.Module) -> None:
-    """Keep what torch's own constructor drew."""
+    """Keep the weights that torch's constructor drew."""
 
 
 # Each is applied to every layer of a model (`nn.Module.apply`); none touches the norms, whose

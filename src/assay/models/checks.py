@@ -8,7 +8,7 @@ from assay.base.numbers import is_number, is_whole
 
 
 def whole(option: str, value: int, *, low: int = 1) -> int:
-    """``value`` when it is an int of at least ``low``.
+    """Return ``value`` if it is an int of at least ``low``.
 
     Raises:
         ValueError: it is not (a bool is not an int here).
@@ -19,10 +19,10 @@ def whole(option: str, value: int, *, low: int = 1) -> int:
 
 
 def one_of(option: str, value: int, allowed: Sequence[int]) -> int:
-    """``value`` when it is one of the ints (or one of the bools) in ``allowed``.
+    """Return ``value`` if it is one of the ints (or one of the bools) in ``allowed``.
 
     Raises:
-        ValueError: it is not; True does not stand for 1, nor 1 for True.
+        ValueError: it is not; True is not taken for 1, nor 1 for True.
     """
     if not any(type(value) is type(choice) and value == choice for choice in allowed):
         raise ValueError(f"{option} must be one of {', '.join(map(str, allowed))}, got {value!r}")
@@ -30,7 +30,7 @@ def one_of(option: str, value: int, allowed: Sequence[int]) -> int:
 
 
 def rate(option: str, value: float) -> float:
-    """``value`` when it is a probability in [0, 1).
+    """Return ``value`` if it is a probability in [0, 1).
 
     Raises:
         ValueError: it is not.
@@ -41,7 +41,7 @@ def rate(option: str, value: float) -> float:
 
 
 def scaled(channels: int, width: float) -> int:
-    """``channels`` times the ``width`` multiplier, rounded.
+    """Return ``channels`` times the ``width`` multiplier, rounded.
 
     Raises:
         ValueError: ``width`` is not a number from 1/8 (8 channels where the paper has 64) to 16: below 8 channels

@@ -1,4 +1,4 @@
-"""What a network costs to run."""
+"""The cost of a forward pass."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_flops(network: nn.Module, channels: int, size: int, device: torch.device) -> int:
-    """Floating-point operations of one image's forward pass; a multiply-add counts as two.
+    """Count the floating-point operations of one image's forward pass; a multiply-add counts as two.
 
-    Convolutions and matrix products are counted, as torch's own counter does; what they leave out (norms,
-    activations, pooling) is a few percent. Papers often count a multiply-add once, as does He et al. 2018.
+    As in torch's counter, only convolutions and matrix products count; norms, activations and pooling are a few
+    percent more. Papers often count a multiply-add once, as He et al. 2018 does.
 
     Args:
         network: in evaluation mode.

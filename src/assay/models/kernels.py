@@ -20,18 +20,18 @@ class Kernels:
 
     @property
     def coloured(self) -> bool:
-        """Whether a filter can be shown as a colour picture: it reads red, green and blue."""
+        """Whether filters can be shown in colour: they have three input channels."""
         return bool(self.weights.shape[1] == 3)
 
     def pictures(self, most: int) -> NDArray[np.float32]:
-        """Each filter scaled around 0 to its own largest magnitude; what is not finite is taken as 0.
+        """Scale each filter to its largest magnitude; values that are not finite count as 0.
 
         Args:
-            most: how many filters at most, from the first.
+            most: the largest number of filters to show, from the first on.
 
         Returns:
-            Colours in [0, 1], where 0.5 is the weight 0, ``[N, k, k, 3]``; or of filters that do not read
-            three channels, values in [-1, 1], ``[N, k, k]``: a picture for each of a filter's first four channels.
+            With three input channels colours in [0, 1], ``[N, k, k, 3]``, where 0.5 is the weight 0. Otherwise values
+            in [-1, 1], ``[N, k, k]``: a picture for each of a filter's first four channels.
         """
         filters = self.weights[:most]
         if self.coloured:
@@ -41,7 +41,7 @@ class Kernels:
 
 
 def first_kernels(network: nn.Module) -> Kernels:
-    """The kernels of the first 2-D convolution; raises ``ValueError`` where the network has none."""
+    """Return the kernels of the first 2-D convolution; raises ``ValueError`` if the network has none."""
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Conv2d):
             return Kernels(name, layer.weight.detach().float().cpu().numpy())

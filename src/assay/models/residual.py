@@ -32,7 +32,7 @@ def plain_stem(channels: int, width: int, *, kernel: int, stride: int) -> nn.Mod
 def deep_stem(
     channels: int, width: int, *, stride: int, norm: Norm = nn.BatchNorm2d, act: Activation = nn.ReLU
 ) -> nn.Module:
-    """Three 3x3 convolutions, the first two half as wide (32, 32, 64): He et al. 2018, ResNet-C."""
+    """Three 3x3 convolutions, the first two half as wide as the last: He et al. 2018, ResNet-C."""
     half = width // 2
     first = (conv(channels, half, 3, stride), norm(half), act())
     second = (conv(half, half, 3), norm(half), act())
@@ -132,7 +132,7 @@ class BasicBlock(nn.Module):
 
 
 def stride_first(stride: int) -> tuple[int, int]:
-    """The stride on the first 1x1, as in He et al. 2015 (ResNet-A): three quarters of its input is unread."""
+    """The stride on the first 1x1, as in He et al. 2015 (ResNet-A), which skips three quarters of its input."""
     return stride, 1
 
 
@@ -144,16 +144,8 @@ def stride_middle(stride: int) -> tuple[int, int]:
 class Bottleneck(nn.Module):
     """A 1x1, a 3x3 and a 1x1 convolution around a shortcut: He et al. 2015, figure 5 right.
 
-    Args:
-        inputs: channels that come in.
-        width: channels of the 3x3 convolution.
-        outputs: channels that go out.
-        stride: of the block.
-        strides: which convolution has that stride; see ``Strides``.
-        shortcut: makes the shortcut; see ``Shortcut``.
-        norm: makes a norm from its number of channels.
-        last_norm: makes the norm before the sum.
-        act: makes an activation.
+    The arguments are those of `BasicBlock`, but ``width`` is that of the 3x3 convolution, and ``strides`` says which
+    convolution has the block's stride; see ``Strides``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a network consists of, from its first layers to its head; for any network, by its modules alone."""
+"""The parts of a network, from its first layers to its head: found from its modules alone, for any network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 def final_layers(network: nn.Module) -> tuple[str, ...]:
     """The dotted names of the layers that give the scores: one, or several where a network averages its heads.
 
-    They are those that a network of timm names itself, and of any other network the last linear
-    layer or convolution in the order of its modules.
+    Networks of timm name theirs; of any other network it is the last linear layer or convolution in the order of
+    its modules.
     """
     named = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
     modules = dict(network.named_modules())
@@ -24,8 +24,7 @@ def final_layers(network: nn.Module) -> tuple[str, ...]:
 def heads_of(network: nn.Module) -> tuple[str, ...]:
     """The dotted names of the modules that hold the final layers: ``("fc",)``, ``("classifier",)``.
 
-    A head is the whole part of the network that stands beside its body: the three linear layers of
-    a VGG, the norm and the linear layer of a ConvNeXt.
+    A head is the whole module beside the body: a VGG's three linear layers, a ConvNeXt's norm and linear layer.
     """
     root, path = network, ""
     while len(children := [pair for pair in root.named_children() if any(True for _ in pair[1].parameters())]) == 1:
@@ -62,12 +61,12 @@ def layer_groups(network: nn.Module) -> list[list[str]]:
 
 
 def is_within(name: str, modules: Iterable[str]) -> bool:
-    """Whether the dotted name is one of the modules, or of something inside one."""
+    """Whether the dotted name is that of one of the modules or of something inside one."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def _units(module: nn.Module, path: str = "") -> Iterator[str]:
-    """The blocks, and the layers that stand in none."""
+    """Yield the names of the blocks, and of the layers outside blocks."""
     for name, child in module.named_children():
         if isinstance(child, _CONTAINERS) or type(child).__name__.endswith(("Stage", "Encoder")):
             yield from _units(child, f"{path}{name}.")

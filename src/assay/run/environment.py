@@ -1,4 +1,4 @@
-"""On what a run runs: versions, hardware, threads, the command line."""
+"""What a run runs on: versions, hardware, threads, the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assay.version import VERSION
 
 
 def environment(device: str) -> JsonObject:
-    """Versions, hardware, threads and the command line of this process."""
+    """Describe this process: versions, hardware, threads and the command line."""
     import torch
     import torchvision
 
@@ -34,7 +34,7 @@ def environment(device: str) -> JsonObject:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells it."""
+    """Return the processor's name, as far as the system tells it; ``platform`` does not on Linux."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Weights by what a recipe calls them: a library's name for them, a file, or a run."""
+"""Find the weights that a recipe names: by a library's name for them, in a file, or in a run."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
 def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
-    """The weights that ``model.pretrained`` names, for a model.
+    """Find the weights that ``model.pretrained`` names for a model.
 
     Args:
-        value: ``default`` or ``imagenet`` (the usual weights of the model's library), the library's name
+        value: ``default`` or ``imagenet`` (the default weights of the model's library), the library's name
             for others (``IMAGENET1K_V1``, ``a1_in1k``), a state dict (``.safetensors``, ``.pt``, ``.pth``),
-            a run folder, or its ``model.safetensors``. Our ResNets and VGGs have torchvision's weights.
-        name: of the model that is to have them.
-        options: of that model.
+            a run folder, or its ``model.safetensors``. Our ResNets and VGGs take torchvision's weights.
+        name: the model's name.
+        options: the model's options.
 
     Raises:
-        ValueError: nothing of that name, a file that holds no weights, or a download that failed.
+        ValueError: nothing has that name, the file holds no weights, or a download failed.
     """
     path = Path(value).expanduser()
-    if not is_default(value) and path.exists():
+    if not is_default(value) and path.exists():  # a folder called "default" is not meant
         return _from_run(path) if path.is_dir() or is_model_file(path) else Pretrained(read_weights(path), str(path))
     if path.suffix in _SUFFIXES or len(path.parts) > 1:
         raise ValueError(f"model.pretrained: no such file or run folder: {value}")
     if ":" in name:
         library, own = split_name(name)
-    else:  # our own models have the parameters of those that torchvision calls the same
+    else:  # our own models have the parameters of torchvision's models of that name
         library, own = LIBRARIES["torchvision"], name + "_bn" * bool(options.get("batch_norm"))
         if own not in library.names():
             raise ValueError(f"model.pretrained: no weights of {name} have names; give a file or a run folder")

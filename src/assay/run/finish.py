@@ -27,7 +27,7 @@ _ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "o
 
 
 def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -> Classifier:
-    """The network as it stands, with all that goes into its file."""
+    """Return the network as it is now, with everything that its file holds."""
     data = components.data
     origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
@@ -38,7 +38,10 @@ def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -
 def finish(
     recipe: Recipe, folder: RunFolder, components: Components, position: Position, observers: Sequence[Observer]
 ) -> None:
-    """Measure the selected weights, on the test split for the first and only time, and sum up."""
+    """Measure the selected weights, and write scores, model file and summary.
+
+    Unless epochs are selected by it, the test split is evaluated here for the first and only time.
+    """
     path = folder.path / MODEL_FILE
     classifier = ready(load(path), components.device)
     views = VIEWS[recipe.test.views]
@@ -47,7 +50,15 @@ def finish(
         for name, batches in components.splits.items()
     }
     replace_file(folder.scores, as_scores(evaluations))
-    measured = {name: _short(evaluation) for name, evaluation in evaluations.items()}
+    measured = {
+        name: {
+            "images": len(evaluation.labels),
+            "accuracy": evaluation.accuracy,
+            "top5": evaluation.top5,
+            "loss": evaluation.loss,
+        }
+        for name, evaluation in evaluations.items()
+    }
     metrics = {
         "epoch": position.best_epoch,
         "views": recipe.test.views,
@@ -71,22 +82,13 @@ def finish(
     }
     for observer in observers:
         observer.end(recipe, evaluations, position.epoch * len(components.batches))
-    write_json(folder.summary, summary)
+    write_json(folder.summary, summary)  # last: a run with a finished summary is finished
 
 
 def as_scores(evaluations: Mapping[str, Evaluation]) -> bytes:
-    """A safetensors file of the answers for held-out and test: ``test.scores`` ``[N, K]``, ``test.labels`` ``[N]``."""
+    """Return a safetensors file of ``held_out`` and ``test``: ``test.scores`` ``[N, K]``, ``test.labels`` ``[N]``."""
     tensors: dict[str, Tensor] = {}
     for name, evaluation in evaluations.items():
         if name != "train":
             tensors |= {f"{name}.scores": evaluation.scores.contiguous(), f"{name}.labels": evaluation.labels}
     return save(tensors)
-
-
-def _short(evaluation: Evaluation) -> JsonObject:
-    return {
-        "images": len(evaluation.labels),
-        "accuracy": evaluation.accuracy,
-        "top5": evaluation.top5,
-        "loss": evaluation.loss,
-    }

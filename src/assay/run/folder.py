@@ -1,10 +1,9 @@
-"""A run's folder: what lies in it, whether a run may begin there, and whether one may go on."""
+"""A run's folder: its files, and whether a run may begin or resume there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,69 +18,52 @@ from assay.run.record import SCORES_FILE
 from assay.training.checkpoint import State, load_checkpoint
 
 WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.tensorboard"})
-"""fields that change no number of a run"""
+"""fields that change no result of a run"""
 MAY_DIFFER = WITHOUT_EFFECT | {"train.patience"}
-"""fields that change no number of an epoch"""
+"""fields that change no result of an epoch, so that a resumed run may change them"""
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The files of a run."""
+    """The files of a run.
 
-    path: Path
+    Attributes:
+        path: the folder.
+        recipe: what the run was asked to do; its presence marks a run folder.
+        checkpoint: everything that a resumed run needs.
+        metrics: one line per epoch.
+        timings: one line per epoch.
+        scores: the scores of the held-out and test images, written at the end.
+        summary: how the run ended; absent while it runs.
+        environment: versions, hardware and command line.
+    """
 
-    @property
-    def checkpoint(self) -> Path:
-        """Where the run stands."""
-        return self.path / "last.ckpt"
-
-    @property
-    def recipe(self) -> Path:
-        """What was asked for; its presence marks a run folder."""
-        return self.path / "recipe.yaml"
-
-    @property
-    def summary(self) -> Path:
-        """How it ended; absent while it runs."""
-        return self.path / "summary.json"
-
-    @property
-    def scores(self) -> Path:
-        """The scores of the held-out and test images, written at the end."""
-        return self.path / SCORES_FILE
-
-    @property
-    def environment(self) -> Path:
-        """On what it ran."""
-        return self.path / "env.json"
-
-    @property
-    def metrics(self) -> LineLog:
-        """One line per epoch."""
-        return LineLog(self.path / "metrics.jsonl")
-
-    @property
-    def timings(self) -> LineLog:
-        """One line per epoch."""
-        return LineLog(self.path / "timings.jsonl")
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.yaml"
+        self.checkpoint = path / "last.ckpt"
+        self.metrics = LineLog(path / "metrics.jsonl")
+        self.timings = LineLog(path / "timings.jsonl")
+        self.scores = path / SCORES_FILE
+        self.summary = path / "summary.json"
+        self.environment = path / "env.json"
 
     def check_new(self) -> None:
-        """Raise ``ValueError`` where a run or anything else lies there already."""
+        """Raise ``ValueError`` if the folder holds a run or anything else already."""
         if self.recipe.exists():
             raise ValueError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
         if self.path.is_file() or (self.path.is_dir() and any(self.path.glob("[!.]*"))):
             raise ValueError(f"{self.path} is there already and is not a run folder; choose another --out")
 
     def check_there(self) -> None:
-        """Raise ``ValueError`` where no run lies there."""
+        """Raise ``ValueError`` if the folder holds no run."""
         if not self.recipe.exists():
             raise ValueError(f"{self.path}: no run to resume there")
 
     def previous_state(self, recipe: Recipe) -> State | None:
-        """The checkpoint to go on from; None where the run was stopped before its first one.
+        """Read the checkpoint to resume from; None if the run was stopped before its first one.
 
         Raises:
-            ValueError: there is no run, the checkpoint is damaged, or it is of another recipe.
+            ValueError: there is no run, the checkpoint is damaged, or it belongs to another recipe.
         """
         self.check_there()
         state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
@@ -91,7 +73,7 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The folder for this process alone, made where it is missing; raises ``ValueError`` where another has it."""
+        """Make the folder if needed, and lock it; raises ``ValueError`` if another process holds the lock."""
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -101,18 +83,18 @@ class RunFolder:
         try:
             yield
         finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
+            Path(lock.lock_file).unlink(missing_ok=True)  # before the release, or it might be another's
             lock.release()
 
     @contextmanager
     def held_as_new(self) -> Iterator[None]:
-        """The same for a new run; raises ``ValueError`` where another has begun there meanwhile."""
+        """Lock the folder for a new run; raises ``ValueError`` if another has begun there meanwhile."""
         with self.held():
             self.check_new()
             yield
 
     def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
-        """Create the folder, or take it up again, and write down recipe and environment."""
+        """Write recipe and environment, of a new or a resumed run."""
         self.path.mkdir(parents=True, exist_ok=True)
         for half_written in self.path.glob(".*.tmp"):  # by a process that was killed
             half_written.unlink()
@@ -123,10 +105,10 @@ class RunFolder:
 
 
 def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:
-    """Refuse to go on with another recipe, save for more epochs and for fields that change no number.
+    """Refuse to resume with another recipe, except for the number of epochs and fields that change no result.
 
     Raises:
-        ValueError: names the first field that differs.
+        ValueError: the message names the first field that differs.
     """
     for name, (old, new) in before.differences(now).items():
         if name == "train.epochs":
@@ -137,7 +119,7 @@ def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:
 
 
 def free_folder(parent: Path, name: str) -> Path:
-    """``parent/name``, or ``parent/name-2``, ``-3``... : the first that is not there."""
+    """Return the first of ``parent/name``, ``parent/name-2``, ``parent/name-3``... that does not exist."""
     number, path = 1, parent / name
     while path.exists():
         number += 1

@@ -38,7 +38,7 @@ class ProgressBar(Observer):
         self._shown = time.monotonic()
 
     def say(self, text: str) -> None:
-        """Print the remark above the bar."""
+        """Print the remark, above the bar."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def start(self, *, epochs: int, steps: int, done: int) -> None:
@@ -53,10 +53,12 @@ class ProgressBar(Observer):
         self._done += 1
         self._images += step.images
         passed = time.monotonic() - self._shown
-        if passed >= _REFRESH_SECONDS:
-            accuracy = step.correct.item() / step.images
-            speed = self._images / passed
-            self._update(f"loss {step.loss.item():.3f}  accuracy {accuracy:.1%}  {speed:,.0f} images/s")
+        if passed >= _REFRESH_SECONDS and self._task is not None:
+            accuracy, speed = step.correct.item() / step.images, self._images / passed
+            status = f"loss {step.loss.item():.3f}  accuracy {accuracy:.1%}  {speed:,.0f} images/s"
+            epoch = (self._done - 1) // self._steps + 1
+            self._bar.update(self._task, completed=self._done, status=status, epoch=epoch)
+            self._images, self._shown = 0, time.monotonic()
 
     def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:  # noqa: ARG002
         """Print a line of the epoch's figures: loss and accuracy of each split."""
@@ -71,9 +73,3 @@ class ProgressBar(Observer):
     def stop(self) -> None:
         """Take the bar away."""
         self._bar.stop()
-
-    def _update(self, status: str) -> None:
-        assert self._task is not None
-        epoch = min((self._done - 1) // self._steps + 1, self._epochs)
-        self._bar.update(self._task, completed=self._done, status=status, epoch=epoch)
-        self._images, self._shown = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""The run record: plain files that say what happened, and all that analysis may read.
+"""The run record: plain files that say what happened. Analysis reads these and nothing else.
 
 ``metrics.jsonl`` holds one line per epoch and nothing that depends on the clock, so that equal
 runs give equal bytes; times stand in ``timings.jsonl``.
@@ -28,7 +28,7 @@ class RunRecord:
 
     Attributes:
         folder: the run folder.
-        recipe: what was asked for.
+        recipe: what the run was asked to do.
         metrics: one row per epoch: epoch, step, lr (of its last step), train_loss, train_accuracy, held_out_loss, ...;
             accuracies in [0, 1], losses in nats.
         timings: one row per epoch: epoch, seconds, images_per_second.
@@ -45,7 +45,7 @@ class RunRecord:
 
     @classmethod
     def read(cls, folder: str | Path) -> RunRecord:
-        """Read a run folder; raises ``ValueError`` where it is none or is damaged."""
+        """Read a run folder; raises ``ValueError`` if it is not one or is damaged."""
         path = Path(folder)
         return cls(
             path,
@@ -58,7 +58,6 @@ class RunRecord:
 
 
 def _read_epochs(path: Path) -> list[JsonObject]:
-    """A row of numbers for each epoch."""
     rows = LineLog(path).rows()
     for line, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -69,7 +68,6 @@ def _read_epochs(path: Path) -> list[JsonObject]:
 
 
 def _read_summary(path: Path) -> JsonObject:
-    """The end of a run; its figures are numbers."""
     summary = read_json(path)
     for split in summary.keys() & {"train", "held_out", "test"}:
         if not isinstance(summary[split], dict):
@@ -82,7 +80,6 @@ def _read_summary(path: Path) -> JsonObject:
 
 
 def _read_environment(path: Path) -> JsonObject:
-    """Of the process; its command is a list, and the count of parameters a number."""
     values = read_json(path)
     if not isinstance(values.get("command", []), list):
         raise ValueError(f"{path}: command: expected a list, not {type(values['command']).__name__}")
@@ -94,7 +91,7 @@ def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if value is not None and not is_number(value):
             raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
-        if isinstance(value, int) and value.bit_length() > 63:
+        if isinstance(value, int) and value.bit_length() > 63:  # numpy's integers could not hold it
             raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
 
 
@@ -104,10 +101,10 @@ def _check_epoch(where: str, epoch: Any) -> None:
 
 
 def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """A finished run's scores ``[N, K]`` for a split, and the labels ``[N]``.
+    """Read a finished run's scores ``[N, K]`` for a split, and the labels ``[N]``.
 
     Raises:
-        ValueError: the run has left none.
+        ValueError: the folder holds no such scores.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept, and when no better one is awaited any more."""
+"""Which epoch's weights are kept, and when a run is over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SELECTION = {
 
 
 def score(row: JsonObject, select: str) -> tuple[float, ...]:
-    """What is to be largest in the selected epoch: the accuracy, and among equals the lower loss."""
+    """Return what the selected epoch has the most of: accuracy, and among equals the negative loss."""
     if select == "last":
         return (row["epoch"],)
     split = select.replace("-", "_")
@@ -21,9 +21,9 @@ def score(row: JsonObject, select: str) -> tuple[float, ...]:
 
 
 def is_over(train: TrainSection, epoch: int, best_epoch: int) -> bool:
-    """Whether a run is at its end after ``epoch`` epochs, of which ``best_epoch`` (from 1) was the best.
+    """Whether a run is over after ``epoch`` epochs, of which ``best_epoch`` (from 1) was the best.
 
-    Early stopping (Prechelt 1998): too many epochs in a row have brought nothing better.
+    Early stopping (Prechelt 1998) ends it after ``train.patience`` epochs without a better one.
     """
     stalled = train.patience is not None and epoch - best_epoch >= train.patience
     return epoch >= train.epochs or stalled

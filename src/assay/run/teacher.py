@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from assay.classifier.classifier import Classifier, load, ready
 from assay.data.preprocess import Normalize, Preprocessing
@@ -16,18 +16,18 @@ from assay.training.losses import Teacher
 
 
 def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device: torch.device) -> Teacher:
-    """The teacher that a recipe names.
+    """Load the teacher that a recipe names.
 
     Args:
-        name: a run folder or a model file, whose classes must be the student's in the same order; or
-            ``torchvision:NAME`` or ``timm:NAME`` with its usual weights, whose scores are taken to be
-            in the order of the student's classes, of which there must be as many.
-        classes: those of the student.
+        name: a run folder or a model file, with the student's classes in the same order; or ``torchvision:NAME`` or
+            ``timm:NAME`` with its default weights, which must have as many classes; their order is assumed to be
+            the student's.
+        classes: the student's classes.
         how: the student's preprocessing.
         device: where the student trains.
 
     Raises:
-        ValueError: no such model, or one of other classes or channels.
+        ValueError: there is no such model, or its classes or channels differ.
     """
     classifier = _from_library(name, classes) if ":" in name else load(name)
     if classifier.classes != classes:
@@ -38,19 +38,21 @@ def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device
 
 
 def as_teacher(classifier: Classifier, student: Preprocessing, device: torch.device) -> Teacher:
-    """A function from the student's normalised images to the classifier's scores.
+    """Make a function from the student's normalised images to the teacher's scores.
 
-    The images are brought back to pixels, then to the size and the constants that the teacher knows;
-    they are cropped already.
+    The images are turned back into pixels, then into the teacher's size and normalisation.
     """
     network = classifier.network.eval().requires_grad_(False)
+    # The student's images are cropped already, so the teacher does not crop them again.
     normalize = Normalize(replace(classifier.preprocessing, crop_pct=None), device, torch.channels_last)
     mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (student.mean, student.std))
 
-    def scores(images: Tensor) -> Tensor:
-        return _answer(network, normalize((images * std + mean) * 255))
+    @torch.no_grad()
+    def teach(images: Tensor) -> Tensor:
+        scores: Tensor = network(normalize((images * std + mean) * 255))
+        return scores
 
-    return scores
+    return teach
 
 
 def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
@@ -60,11 +62,8 @@ def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
         reason = str(error).removeprefix("model.pretrained: ").partition(";")[0]
         raise ValueError(f"loss.teacher: {reason}; name a run of yours") from None
     form = pretrained.preprocessing
-    assert form is not None
-    assert form.size is not None
-    assert form.mean is not None
-    assert form.std is not None
-    with torch.random.fork_rng([]):  # it is filled at once: the student's start does not depend on its teacher
+    assert form and form.size and form.mean and form.std  # noqa: PT018 - a library's default weights have all of them
+    with torch.random.fork_rng([]):  # so that the student's draws do not depend on its teacher
         network = build_model(name, classes=len(classes), image_size=form.size)
     notes = load_weights(network, replace(pretrained, classes=classes), classes)
     if any(note.startswith("new:") for note in notes):
@@ -73,9 +72,3 @@ def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
         )
     how = Preprocessing(3, form.size, form.size, form.mean, form.std, interpolation=form.interpolation or "bilinear")
     return Classifier(network, {"name": name}, classes, how)
-
-
-@torch.no_grad()
-def _answer(network: nn.Module, images: Tensor) -> Tensor:
-    scores: Tensor = network(images)
-    return scores

@@ -1,4 +1,4 @@
-"""The probe of a run: it sees each batch before the step that learns from it, and each step after it."""
+"""The observer that measures the loss's surface: it sees each batch before its step, and each step."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class SurfaceProbe(Observer):
     output layer's gradient to that of the step before, null at the first).
 
     Args:
-        network: that is trained.
-        loss_fn: that it learns by.
+        network: the network that is trained.
+        loss_fn: the loss that it is trained with.
         folder: the run folder.
-        every: steps from one look to the next; the first is at the first step.
+        every: steps from one look to the next; the first look is before the first step.
         step_sizes: multiples of the gradient, above 0.
-        before: the state of an earlier process's probe; what it wrote after that is cut away.
+        before: the probe's state in the checkpoint that a run resumes from; lines written after it are cut away.
     """
 
     key = "probe"
@@ -62,7 +62,7 @@ class SurfaceProbe(Observer):
         self._done = 0
 
     def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
-        """Look along the gradient where it is time, before the step is taken."""
+        """Look along the gradient before every so many steps."""
         self._done = done
         for number, (images, targets) in enumerate(batches, start=done):
             if number % self._every == 0:
@@ -74,6 +74,7 @@ class SurfaceProbe(Observer):
     def step(self, step: Step) -> None:
         """Keep the step's figures on the device, so that nothing has to wait for it."""
         gradient = torch.cat([value.grad.flatten() for value in self._output if value.grad is not None])
+        # nan, not 0, for the first step: there is no gradient before it. It is null in the file.
         before = gradient.new_full(gradient.shape, torch.nan) if self._previous is None else self._previous
         change = torch.linalg.vector_norm(gradient - before.to(gradient.device))
         self._steps.append(torch.stack([step.loss, change]))
@@ -83,12 +84,16 @@ class SurfaceProbe(Observer):
         """Write the lines of both files."""
         surface, steps = self._logs.values()
         surface.extend(self._look_to_row(number, found.tolist()) for number, found in self._looks)
-        steps.extend(_steps_to_rows(self._done, torch.stack(self._steps).tolist() if self._steps else []))
+        values = torch.stack(self._steps).tolist() if self._steps else []
+        steps.extend(
+            {"step": number, "loss": loss, "output_gradient_change": change}
+            for number, (loss, change) in enumerate(values, start=self._done + 1)
+        )
         self._done += len(self._steps)
         self._looks, self._steps = [], []
 
     def state(self) -> State:
-        """The last gradient of the output layer, and how far the files go."""
+        """Return the last gradient of the output layer, and the sizes of the files."""
         return {"previous": self._previous, "sizes": {name: log.size() for name, log in self._logs.items()}}
 
     def _look_to_row(self, number: int, values: Sequence[float]) -> JsonObject:
@@ -96,8 +101,3 @@ class SurfaceProbe(Observer):
         names = ("distances", "losses", "changes", "output_changes")
         parts = {name: values[1 + size * place : 1 + size * (place + 1)] for place, name in enumerate(names)}
         return {"step": number, "loss": values[0], **parts}
-
-
-def _steps_to_rows(done: int, values: Sequence[Sequence[float]]) -> Iterator[JsonObject]:
-    for number, (loss, change) in enumerate(values, start=done + 1):
-        yield {"step": number, "loss": loss, "output_gradient_change": change}

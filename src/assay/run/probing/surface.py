@@ -15,12 +15,12 @@ from assay.training.checkpoint import random_states, restore_random_states
 from assay.training.losses import LossFunction
 
 STEP_SIZES = (0.05, 0.1, 0.2, 0.4)
-"""half to four times a rate of 0.1, usual for plain SGD"""
+"""from half to four times a rate of 0.1, which is usual for plain SGD"""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What is found along the gradient g from weights w, at ``w - s g`` for each of S step sizes s.
+    """The loss and its gradient along the gradient g from weights w: at ``w - s g`` for each of S step sizes s.
 
     Santurkar et al. 2018, "How Does Batch Normalization Help Optimization?", section 3.1 and figure 4: the range of
     ``losses`` is the variation of the loss, that of ``changes`` the predictiveness of the gradient, and
@@ -46,7 +46,7 @@ class Surface:
 
 
 def output_parameters(network: nn.Module) -> list[str]:
-    """The names of the learned parameters of the layer that gives the scores."""
+    """Return the names of the learned parameters of the layer that gives the scores."""
     layers = final_layers(network)
     return [name for name, value in network.named_parameters() if value.requires_grad and is_within(name, layers)]
 
@@ -60,12 +60,11 @@ def look_along_gradient(
 ) -> Surface:
     """Move against the gradient by several distances, and measure loss and gradient there.
 
-    The network is left as it is: its weights, their ``.grad``, the statistics of its norms, and the state of the
-    random generators. Each point sees the same random draws (dropout). All is computed in the weights' own
-    precision.
+    Nothing changes: not the weights, their ``.grad``, the statistics of norms, or the state of the random
+    generators. Each point sees the same random draws (dropout). Everything is computed in the weights' own precision.
 
     Args:
-        network: in the mode in which it is to be measured.
+        network: in training or evaluation mode, as it shall be measured.
         loss_fn: of scores, targets and images.
         images: a batch.
         targets: its labels, or soft targets.
@@ -95,7 +94,7 @@ def look_along_gradient(
 def _loss_and_gradient(
     network: nn.Module, weights: Mapping[str, Tensor], loss_of: Callable[[Tensor], Tensor], images: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """At other weights, on copies of the buffers, which norms change in training mode."""
+    """Compute both at other weights, on copies of the buffers, because norms change these in training mode."""
     point = {name: value.detach().requires_grad_() for name, value in weights.items()}
     buffers = {name: value.clone() for name, value in network.named_buffers()}
     loss = loss_of(functional_call(network, {**point, **buffers}, (images,)))
@@ -111,7 +110,7 @@ def _norm(tensors: Iterable[Tensor]) -> Tensor:
 
 @contextmanager
 def _same_draws(device: torch.device) -> Iterator[Callable[[], None]]:
-    """Gives a function that takes the random generators back to where they stand now; in the end they stand there."""
+    """Give a function that resets the random generators to their present state, in which they are also left."""
     before = random_states(device)
     try:
         yield lambda: restore_random_states(before, device)

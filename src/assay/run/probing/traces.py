@@ -1,4 +1,4 @@
-"""What a probe has left in a run folder, as arrays."""
+"""A probe's files in a run folder, as arrays."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Traces:
 
 
 def read_traces(folder: Path) -> Traces | None:
-    """A run's traces; None where it was not probed. Raises ``ValueError`` where they are damaged."""
+    """Read a run's traces; None if it was not probed. Raises ``ValueError`` if they are damaged."""
     steps, looks = LineLog(folder / STEPS_FILE).rows(), LineLog(folder / SURFACE_FILE).rows()
     if not steps or not looks:
         return None

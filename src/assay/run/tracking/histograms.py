@@ -1,4 +1,4 @@
-"""Histograms of many tensors, counted where the tensors are, and brought over together."""
+"""Histograms of many tensors, counted on their device and transferred together."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 BUCKETS = 64
-_CHUNK = 2**18  # values at a time: what is made of them stays small, and in a processor's cache
+_CHUNK = 2**18  # values at a time, so that copies of them stay small and in a processor's cache
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a tensor's finite values are spread.
+    """The distribution of a tensor's finite values.
 
     Attributes:
         low: the smallest.
@@ -36,7 +36,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many finite values there are; where there is none, the other figures mean nothing."""
+        """How many finite values there are; if there are none, the other figures mean nothing."""
         return sum(self.counts)
 
     @property
@@ -48,11 +48,11 @@ class Histogram:
 
 @torch.no_grad()
 def histograms(tensors: Mapping[str, Tensor]) -> dict[str, Histogram]:
-    """A histogram of each tensor, with the buckets of ``numpy.histogram(values, 64)``.
+    """Make a histogram of each tensor, with the buckets of ``numpy.histogram(values, 64)``.
 
-    A value on the edge of two buckets may be counted in the other one than numpy's. Two transfers bring all the
-    results: the smallest and largest values, then sums and counts. Only tensors that hold infinities or NaN take
-    more; on CUDA counting waits too, once for each piece of 262,144 values.
+    A value on the edge of two buckets may be counted in the other one than numpy's. There are two transfers from the
+    device: of the smallest and largest values, then of sums and counts. Tensors with infinities or NaN take more; and
+    on CUDA, counting waits for the device once for each 262,144 values.
 
     Args:
         tensors: by name, of any shapes and floating types.
@@ -74,35 +74,36 @@ def _as_histogram(ends: Sequence[float], row: Sequence[float], size: int) -> His
 
 
 def _reach(low: float, high: float) -> tuple[float, float]:
-    """Where the buckets begin and end, as numpy has it; further from one value so large that a half would be lost."""
-    half = max(0.5, abs(low) * 2**-40)
+    """Return where the buckets begin and end, as numpy does: half below and above where all values are equal."""
+    half = max(0.5, abs(low) * 2**-40)  # numpy's half would be lost in rounding beside very large values
     return (low - half, high + half) if low == high else (low, high)
 
 
 def _bring(rows: Mapping[str, Tensor]) -> dict[str, list[float]]:
-    """All the rows in one transfer."""
+    """Transfer all rows at once."""
     values = torch.stack(list(rows.values())).tolist() if rows else []
     return dict(zip(rows, values, strict=True))
 
 
 def _ends(values: Tensor) -> Tensor:
-    """The smallest and the largest value; NaN or infinite where one of the values is."""
+    """Return the smallest and the largest value; NaN or infinite if one of the values is."""
     ends = torch.aminmax(values) if len(values) else (values.new_zeros(()), values.new_zeros(()))
     return torch.stack([_wide(end) for end in ends])
 
 
 def _wide(values: Tensor) -> Tensor:
-    """A copy in float64, where the device has it."""
+    """Return a copy in float64, or in float32 on mps, which has no float64."""
     return values.to(torch.float32 if values.device.type == "mps" else torch.float64, copy=True)
 
 
 def _count(values: Tensor, first: float, last: float) -> Tensor:
-    """Sum, sum of squares, the counts of the 64 buckets, and how often the upper end itself occurs."""
+    """Return sum, sum of squares, the counts of the 64 buckets, and how often the upper end itself occurs."""
     return torch.stack([_count_chunk(_wide(chunk), first, last) for chunk in torch.split(values, _CHUNK)]).sum(0)
 
 
 def _count_chunk(values: Tensor, first: float, last: float) -> Tensor:
-    """The values are overwritten. bincount is exact and repeats itself on every device, which histc does not."""
+    """Count one chunk, overwriting it."""
     sums = torch.stack([values.sum(), values.dot(values)])
     place = values.sub_(first).mul_(BUCKETS / (last - first)).to(torch.uint8)
+    # Unlike histc, bincount of these numbers is exact and deterministic on every device.
     return torch.cat([sums, torch.bincount(place, minlength=BUCKETS + 1)])

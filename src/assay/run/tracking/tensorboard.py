@@ -55,7 +55,7 @@ class TensorBoard(Observer):
         self._writer.flush()
 
     def epoch(self, row: Mapping[str, Any], timing: Mapping[str, Any], evaluations: Evaluations) -> None:
-        """Write ``loss/train``, ``accuracy/held_out``, ``lr``, ``images_per_second``..., and ``mistakes/held_out``."""
+        """Write ``loss/train``, ``accuracy/held_out``, ``lr``, ``images_per_second``... and ``mistakes/held_out``."""
         for name, value in row.items():
             split, _, measure = name.rpartition("_")
             if measure in ("loss", "accuracy"):
@@ -66,7 +66,7 @@ class TensorBoard(Observer):
         self.flush()
 
     def end(self, recipe: Recipe, evaluations: Evaluations, step: int) -> None:
-        """Write the kept model's mistakes and figures, the recipe, and the line of the hyperparameter tab."""
+        """Write the selected model's mistakes and figures, the recipe, and the run's line in the hyperparameter tab."""
         self._write_mistakes("mistakes_of_the_kept_model", evaluations, step)
         for split, evaluation in evaluations.items():
             self._writer.add_scalar(f"hparam/{split}_accuracy", evaluation.accuracy, step)
@@ -76,12 +76,12 @@ class TensorBoard(Observer):
         self._writer.flush()
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is kept and close the file."""
         self.flush()
         self._writer.close()
 
     def _look_inside(self) -> None:
-        """Write histograms of weights and gradients, and the kernels, as the epoch's last step left them."""
+        """Write histograms of weights and gradients, and the kernels, after the epoch's last step."""
         parameters = dict(self._network.named_parameters())
         gradients = {name: weight.grad for name, weight in parameters.items() if weight.grad is not None}
         found = histograms(
@@ -95,18 +95,17 @@ class TensorBoard(Observer):
             self._writer.add_image("first_layer_kernels", kernels, self._done)
 
     def _write_histograms(self, kind: str, found: Mapping[str, Histogram]) -> None:
-        """Gradients that overflowed are only counted: the step was left out, and they may still be scaled."""
         lost = sum(one.non_finite for one in found.values())
         self._writer.add_scalar(f"non_finite/{kind}", lost, self._done)
         if kind == "gradients" and lost:
-            return
+            return  # they overflowed: the step was skipped, and they may still be scaled
         for tag, one in found.items():
             if one.count:
                 figures = (one.low, one.high, one.count, one.total, one.squares)
                 self._writer.add_histogram_raw(tag, *figures, one.limits, one.counts, self._done)
 
     def _write_session(self, recipe: Recipe, step: int) -> None:
-        """What ``add_hparams`` writes, but into this file; no run knows the list of all runs' fields."""
+        """Write what ``add_hparams`` would, but into this file: it opens one of its own, in a subfolder."""
         make_summaries: Any = hparams
         file: Any = self._writer.file_writer
         _, start, end = make_summaries(as_hyperparameters(recipe), {})
@@ -120,7 +119,7 @@ class TensorBoard(Observer):
 
 
 def as_hyperparameters(recipe: Recipe) -> dict[str, float | str]:
-    """The fields that are given, by dotted name: numbers, and the rest as text."""
+    """Return the recipe's fields that are not None, by dotted name: numbers as they are, the others as text."""
     return {
         name: value if isinstance(value, str) or is_number(value) else json.dumps(value)
         for name, value in recipe.flat().items()
