@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -297,6 +298,12 @@ def test_a_study_has_its_table_its_pictures_and_its_advice(tmp_path: Path) -> No
     assert len([one for one in study.all("img") if one.attributes["src"].startswith("data:image/svg")]) == 2
     names = [row.children[0].text for row in page.by_id("summary").all("tbody")[0].all("tr")]
     assert names == ["slow, seed 0", "slow, seed 1", "fast, seed 0", "fast, seed 1"]
+    assert "No run of this study has ended" not in study.text
+
+    moved = shutil.copytree(report.folder, tmp_path / "elsewhere" / "rates-full")
+    alone = Page(build_page([moved]))
+    check_structure(alone)
+    assert f"or its runs are not in {moved.parent / 'runs'}." in alone.by_id("study-1").text
 
 
 def test_a_run_that_is_shared_has_all_its_names(tmp_path: Path) -> None:

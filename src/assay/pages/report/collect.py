@@ -16,6 +16,7 @@ from assay.pages.report.find import find_folders
 from assay.pages.report.names import name_runs
 from assay.run.record import SCORES_FILE, RunRecord
 from assay.studies.api import show_study
+from assay.studies.folder import store_of
 
 # Pictures of one run, at least and at most, and of a whole page, which would load slowly with more.
 _FEWEST_PICTURES, _MOST_PICTURES, _ALL_PICTURES = 4, 24, 200
@@ -37,9 +38,13 @@ def collect(
 
 def _study_part(key: str, folder: Path) -> StudyPart:
     try:
-        return StudyPart(key, folder.name, folder, show_study(folder))
+        report = show_study(folder)
     except (ValueError, OSError) as error:
         return StudyPart(key, folder.name, folder, None, (f"The study cannot be read: {error}.",))
+    if any(row.results or row.failures for row in report.results.rows):
+        return StudyPart(key, folder.name, folder, report)
+    remark = f"No run of this study has ended, or its runs are not in {store_of(folder.parent).root}."
+    return StudyPart(key, folder.name, folder, report, (remark,))
 
 
 @dataclass

@@ -23,11 +23,10 @@ class Section:
 
 def as_text(advice: Advice) -> str:
     """The advice in Markdown."""
-    blocks = [
-        block
-        for section in sections(advice)
-        for block in (f"### {section.heading}", *(_block(part) for part in section.parts))
-    ]
+    blocks: list[str] = []
+    for section in sections(advice):
+        blocks.append(f"### {section.heading}")
+        blocks += [part if isinstance(part, str) else markdown_table(part) for part in section.parts]
     return "\n\n".join(blocks)
 
 
@@ -37,10 +36,6 @@ def sections(advice: Advice) -> list[Section]:
         Section("Main effects", tuple(_about_effects(advice))),
         Section("Worth trying next", tuple(_about_proposals(advice))),
     ]
-
-
-def _block(part: str | Listing[Any]) -> str:
-    return part if isinstance(part, str) else markdown_table(part)
 
 
 def _about_effects(advice: Advice) -> list[str | Listing[Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from tabulate import LATEX_ESCAPE_RULES, tabulate
@@ -97,25 +99,22 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "failures": "; ".join(line.failures),
         "note": line.note,
     }
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in record.items()}
+    return without_nan(record)
 
 
 def _of_table(table: Table) -> dict[str, Any]:
     """The fields that all rows of a table share."""
-    setting = table.setting
+    setting, about = table.setting, asdict(table.setting)
     return {
-        "study": setting.study,
-        "purpose": setting.purpose,
-        "budget": setting.budget,
-        "budget_in_words": setting.budget_in_words,
-        "selection": setting.selection,
-        "changes": setting.changes,
+        **{name: about[name] for name in ("study", "purpose", "budget", "budget_in_words", "selection", "changes")},
         "control": setting.control,
         "planned_runs": len(setting.seeds),
         "seeds": " ".join(map(str, setting.seeds)),
         "wanted_points": table.wanted,
-        "source": setting.source,
-        "protocol": setting.protocol,
-        "hardware": setting.hardware,
-        "command": setting.command,
+        **{name: about[name] for name in ("source", "protocol", "hardware", "command")},
     }
+
+
+def without_nan(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace nan by None, which every format of rows writes as a missing value."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()}

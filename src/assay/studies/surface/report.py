@@ -9,7 +9,7 @@ from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
-from assay.studies.results import StudyResults
+from assay.studies.results import Setting, StudyResults
 from assay.studies.surface.claims import Claim, judge
 from assay.studies.surface.networks import Network, find_networks
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
@@ -20,32 +20,27 @@ FILES = ("surface.md", "surface.csv", "along-gradient.png", "along-gradient.svg"
 
 @dataclass(frozen=True)
 class SurfaceReport:
-    """The tested claims on the loss's surface, and the networks behind them."""
+    """The tested claims on the loss's surface, the networks behind them, and the setting of their study."""
 
-    results: StudyResults
+    setting: Setting
     networks: tuple[Network, ...]
     claims: tuple[Claim, ...]
-
-    def save(self, folder: Path) -> None:
-        """Write table and figures into the study's folder, each file atomically."""
-        setting = self.results.setting
-        replace_file(folder / "surface.md", as_markdown(self.claims, setting))
-        replace_file(folder / "surface.csv", as_csv(self.claims, setting))
-        for kind in ("png", "svg"):
-            save_figure(plot_along_gradient(self.networks, setting), folder / f"along-gradient.{kind}")
-            save_figure(plot_over_rates(self.networks, setting), folder / f"over-rates.{kind}")
 
 
 def look_at_surface(plan: Plan, results: StudyResults, store: Store) -> SurfaceReport | None:
     """Return the report; None where no run was probed."""
     networks = find_networks(plan, results, store)
-    return SurfaceReport(results, tuple(networks), tuple(judge(networks))) if networks else None
+    return SurfaceReport(results.setting, tuple(networks), tuple(judge(networks))) if networks else None
 
 
 def publish_surface(report: SurfaceReport | None, folder: Path) -> None:
-    """Write the report into the study's folder; without one, delete an old one."""
-    if report:
-        report.save(folder)
+    """Write table and figures into the study's folder, each file atomically; without a report, delete old ones."""
+    if report is None:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
         return
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    replace_file(folder / "surface.md", as_markdown(report.claims, report.setting))
+    replace_file(folder / "surface.csv", as_csv(report.claims, report.setting))
+    for kind in ("png", "svg"):
+        save_figure(plot_along_gradient(report.networks, report.setting), folder / f"along-gradient.{kind}")
+        save_figure(plot_over_rates(report.networks, report.setting), folder / f"over-rates.{kind}")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from assay.base.row_files import to_csv
 from assay.studies.forms.columns import Column, Listing
+from assay.studies.forms.formats import without_nan
 from assay.studies.forms.markdown import markdown_document
 from assay.studies.results import Setting
 from assay.studies.surface.claims import FAR, Claim
@@ -47,7 +48,7 @@ def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
     """A line for each claim, with its numbers in full precision and the study's budget."""
     about = {"study": setting.study, "budget": setting.budget, "budget_in_words": setting.budget_in_words}
     rows = [{**about, **asdict(claim), "verdict": claim.verdict} for claim in claims]
-    return to_csv([{name: _or_none(value) for name, value in row.items()} for row in rows]).decode()
+    return to_csv([without_nan(row) for row in rows]).decode()
 
 
 def as_rich(claims: Sequence[Claim]) -> Grid:
@@ -61,7 +62,3 @@ def as_rich(claims: Sequence[Claim]) -> Grid:
 
 def _interval(claim: Claim) -> str:
     return "" if math.isnan(claim.low) else f" [{claim.low:.2g}, {claim.high:.2g}]"
-
-
-def _or_none(value: object) -> object:
-    return None if isinstance(value, float) and math.isnan(value) else value
