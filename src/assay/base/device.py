@@ -1,4 +1,4 @@
-"""The device that trains, and the settings that make its results repeatable."""
+"""The device to compute on, and the settings that make its results repeatable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` takes the first of cuda, mps, cpu that is there.
+    """Return the device of that name; ``auto`` is the first of cuda, mps and cpu that this machine has.
 
     Raises:
-        ValueError: no such device on this machine.
+        ValueError: this machine has no such device.
     """
     available = _available()
     if name == "auto":
@@ -32,14 +32,14 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def reproducible(seed: int, device: torch.device, threads: int) -> Iterator[None]:
-    """Seed torch's generators, ask for deterministic algorithms, and put everything back at the end.
+    """Seed torch's generators and ask for deterministic algorithms; at the end restore all settings.
 
     Args:
-        seed: of torch's generators on the CPU and the device.
-        device: that trains.
-        threads: of one operation on the CPU; how a sum is shared out decides how it rounds.
+        seed: for torch's generators on the CPU and the device.
+        device: the device that trains.
+        threads: threads of an operation on the CPU; how they share a sum decides how it rounds.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not deterministic
     deterministic: Any = torch.utils.deterministic  # its attributes are made at run time
     mode = torch.get_deterministic_debug_mode()
     filled = deterministic.fill_uninitialized_memory
@@ -49,7 +49,7 @@ def reproducible(seed: int, device: torch.device, threads: int) -> Iterator[None
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode("warn")
-        deterministic.fill_uninitialized_memory = False  # a safety net that costs a pass over memory
+        deterministic.fill_uninitialized_memory = False  # it only helps to find bugs, and costs a pass over memory
         torch.backends.cudnn.benchmark = False
         try:
             yield

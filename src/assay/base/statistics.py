@@ -1,4 +1,4 @@
-"""What a few runs can say: intervals, paired differences, corrections for many comparisons, and how many runs to plan.
+"""Conclusions from a few runs: intervals, paired differences, corrections for many comparisons, numbers of runs.
 
 References:
     Student 1908, The probable error of a mean; Holm 1979, A simple sequentially rejective multiple test procedure;
@@ -20,19 +20,19 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 _MOST_SEEDS = 1_000_000
-_LARGEST_EFFECT = 1e4  # a larger one is found as surely
+_LARGEST_EFFECT = 1e4  # in standard deviations; two pairs find it for sure, as they would any larger one
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and how far it can be trusted; all in the unit of the values, nan where too few values say nothing.
+    """A mean and its confidence interval, in the unit of the values; nan for what too few values cannot tell.
 
     Attributes:
-        mean: of the values.
+        mean: mean of the values.
         std: standard deviation, with n - 1 in the denominator; at least the values' resolution.
-        low: lower end of the mean's interval.
-        high: upper end.
-        n: how many values.
+        low: lower end of the interval of the mean.
+        high: upper end of it.
+        n: number of values.
     """
 
     mean: float
@@ -43,7 +43,7 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """From the mean to either end."""
+        """The distance from the mean to either end."""
         return (self.high - self.low) / 2
 
 
@@ -52,7 +52,7 @@ class Difference(Estimate):
     """The mean of paired differences.
 
     Attributes:
-        p: of the two-sided paired t-test that the mean is 0; nan for fewer than two pairs.
+        p: p value of the two-sided paired t-test that the mean is 0; nan for fewer than two pairs.
     """
 
     p: float
@@ -65,7 +65,7 @@ class Answers:
     Attributes:
         gained: images that the control got wrong and the other right.
         lost: images that the control got right and the other wrong.
-        p: of McNemar's exact two-sided test that either is as likely.
+        p: p value of McNemar's exact two-sided test that both are equally likely.
     """
 
     gained: int
@@ -74,19 +74,19 @@ class Answers:
 
 
 def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0.0) -> Estimate:
-    """The mean with Student's t interval (Student 1908).
+    """Compute the mean with Student's t interval (Student 1908).
 
-    Values that come in steps, as accuracies do, are now and then equal by chance, which does not mean that another
-    one would be equal too. So the standard deviation is taken to be at least such a step.
+    Values that come in steps, as accuracies do, are sometimes equal by chance, although their true spread is not 0.
+    So the standard deviation is taken to be at least such a step.
 
     Args:
-        values: independent, and roughly normal where they are few.
+        values: independent, and roughly normal if they are few.
         level: the share of such intervals that hold the true mean, in (0, 1).
         resolution: the step in which values can differ, in their unit: 100 / N for an accuracy in percent over N
-            images; 0 where they are continuous or it is unknown.
+            images; 0 if they are continuous or it is unknown.
 
     Returns:
-        Of one value only the mean; of none only n = 0.
+        The estimate. From one value, only its mean and n are numbers; from none, only n.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean, error, std = _moments(sample, resolution)
@@ -97,17 +97,16 @@ def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0
 def paired_difference(
     values: Mapping[int, float], control: Mapping[int, float], level: float = 0.95, resolution: float = 0.0
 ) -> Difference:
-    """The mean difference over the seeds that both have, with the interval and p value of the paired t-test.
+    """Compare two choices over the seeds that both have, with the interval and p value of the paired t-test.
 
-    What a seed does to both (the order of images, the cut of the data) drops out of each difference.
+    Effects of a seed on both (the order of images, the cut of the data) cancel in each difference.
 
     Args:
-        values: by seed.
-        control: by seed.
-        level: of the interval, in (0, 1).
-        resolution: the step in which values can differ, as for ``estimate``. The differences' standard deviation is
-            taken to be at least that: without it, a few pairs whose differences are equal by chance would make any
-            difference certain, and far more false claims than the level allows.
+        values: one choice's values, by seed.
+        control: the other's, by seed.
+        level: as for ``estimate``.
+        resolution: as for ``estimate``. Without it, a few pairs whose differences are equal by chance would make any
+            difference certain, and false claims far more frequent than the level allows.
     """
     sample = np.array([values[seed] - control[seed] for seed in sorted(values.keys() & control.keys())], np.float64)
     about = estimate(sample.tolist(), level, resolution)
@@ -115,10 +114,12 @@ def paired_difference(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p values, in the given order: rejecting those below a level errs at most so often in all (Holm 1979).
+    """Adjust p values for many comparisons (Holm 1979), in the given order.
+
+    The probability of any false rejection among the adjusted values below a level is at most that level.
 
     Args:
-        p_values: in [0, 1]; nan is a comparison that was not made: it stays nan and does not count.
+        p_values: in [0, 1]; nan stands for a comparison that was not made: it stays nan and does not count.
     """
     adjusted = np.array(p_values, dtype=np.float64)
     made = ~np.isnan(adjusted)
@@ -128,17 +129,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> Answers:
-    """McNemar's exact test on the images that two networks answer differently (McNemar 1947).
+    """Do McNemar's exact test on the images that only one of two networks classifies correctly (McNemar 1947).
 
-    It tells whether these two networks differ on images like these. It knows nothing of how much another seed would
-    have changed either, so it cannot tell whether the choices behind them differ (Dietterich 1998, section 3).
+    It tells whether these two networks differ on images like these. It does not know how much another seed would
+    change either, so it cannot tell whether the choices behind them differ (Dietterich 1998, section 3).
 
     Args:
-        correct: for each image whether it was answered rightly.
-        control_correct: the control's, of the same images in the same order.
+        correct: whether each image was classified correctly.
+        control_correct: the same for the control, of the same images in the same order.
 
     Raises:
-        ValueError: not equally many images.
+        ValueError: the numbers of images differ.
     """
     if len(correct) != len(control_correct):
         raise ValueError(
@@ -154,20 +155,20 @@ def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> A
 def seeds_to_resolve(
     std: float, difference: float, comparisons: int = 1, power: float = 0.8, level: float = 0.05
 ) -> int:
-    """The fewest pairs of runs with which a paired t-test finds a true difference with the given probability.
+    """Compute the fewest pairs of runs with which a paired t-test finds a true difference with a given probability.
 
     Args:
-        std: of the paired differences; where it comes from a few runs, so does the answer.
-        difference: the true one to find, in the unit of ``std``.
+        std: standard deviation of the paired differences; estimated from few runs, it makes a rough answer.
+        difference: the true difference to find, in the unit of ``std``.
         comparisons: rows that share the level: the smallest p value must pass level / comparisons (Holm 1979).
-        power: the wanted probability, in (0, 1).
-        level: of false positives over all comparisons, in (0, 1).
+        power: the probability of finding it, in (0, 1).
+        level: the probability of a false positive over all comparisons, in (0, 1).
 
     Returns:
-        At least 2; at most 1,000,000, which stands for more too.
+        From 2 to 1,000,000, which also stands for more.
 
     Raises:
-        ValueError: a difference of 0, which no number of runs resolves, or a spread that is no number.
+        ValueError: the difference is 0, which no number of runs resolves, or ``std`` is not a number from 0 on.
     """
     if not (difference and math.isfinite(difference) and math.isfinite(std) and std >= 0):
         raise ValueError(
@@ -180,13 +181,10 @@ def seeds_to_resolve(
 
 
 def _moments(sample: NDArray[np.float64], resolution: float) -> tuple[float, float, float]:
-    """Mean, standard error of the mean, standard deviation, which is never below the resolution.
-
-    Equal values spread exactly 0 else, whatever rounding says.
-    """
+    """Return mean, standard error of the mean, and standard deviation, which is at least the resolution."""
     if len(sample) < 2:
         return (float(sample[0]) if len(sample) else math.nan), math.nan, math.nan
-    std = float(sample.std(ddof=1)) if np.ptp(sample) else 0.0
+    std = float(sample.std(ddof=1)) if np.ptp(sample) else 0.0  # numpy rounds that of equal values to above 0
     mean = float(sample.mean()) if std else float(sample[0])
     std = max(std, resolution)
     return mean, std / math.sqrt(len(sample)), std
@@ -200,16 +198,14 @@ def _p_of_zero(sample: NDArray[np.float64], resolution: float) -> float:
 
 
 def _power(effect: float, n: int, level: float) -> float:
-    """Of the two-sided paired t-test, where only a finding in the right direction counts.
-
-    The library's noncentral t gives nan at a few isolated places; there a slightly smaller effect answers.
-    """
+    """Return the power of the two-sided paired t-test, counting only findings in the right direction."""
     power = float(TTestPower().power(effect, n, level / 2, alternative="larger"))
+    # scipy's noncentral t gives nan at a few isolated points; a slightly smaller effect has nearly the same power.
     return _power(0.99 * effect, n, level) if math.isnan(power) else power
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The least number for which it holds, or ``high``; it holds for all larger ones."""
+    """Bisect for the least number that ``holds``, or ``high``; it must hold for all larger ones too."""
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)

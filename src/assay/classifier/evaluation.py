@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
@@ -24,19 +24,19 @@ _MOST_IMAGES, _MOST_PIXELS = 256, 256 * 224**2
 
 
 def batch_size(size: int) -> int:
-    """How many images of ``size`` pixels a side a network answers for at once: 256, and of above 224 pixels fewer.
+    """Return the batch size for images of ``size`` pixels a side: 256, and fewer above 224 pixels, to bound memory.
 
-    It is the same wherever a network answers: another number may round the last digit otherwise.
+    Evaluation and prediction share it, because scores of batches of another size may differ in the last digit.
     """
     return max(1, min(_MOST_IMAGES, _MOST_PIXELS // size**2))
 
 
 @torch.inference_mode()
 def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = VIEWS["none"]) -> Tensor:
-    """The network's scores (logits), float32 ``[N, K]`` on the CPU; its mode is left as it was.
+    """Compute a network's scores (logits), float32 ``[N, K]`` on the CPU.
 
     Args:
-        model: the network.
+        model: the network; its mode is evaluation meanwhile, and then as before.
         batches: images, float32 ``[B, C, H, W]``.
         views: test-time augmentation: the scores of an image are the weighted mean of its views' scores.
 
@@ -46,17 +46,14 @@ def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = V
     was_training = model.training
     model.eval()
     try:
-        scores = [_mean_scores(model, images, views) for images in batches]
+        scores = [
+            reduce(torch.add, (weight * model(view).float() for view, weight in views(images))) for images in batches
+        ]
     finally:
         model.train(was_training)
     if not scores:
-        raise ValueError("there is no readable image to answer for")
+        raise ValueError("there is no readable image")
     return torch.cat(scores).cpu()
-
-
-def _mean_scores(model: nn.Module, images: Tensor, views: Views) -> Tensor:
-    scores: Iterator[Tensor] = (weight * model(view).float() for view, weight in views(images))
-    return reduce(torch.add, scores)
 
 
 def evaluate_batches(
@@ -66,21 +63,21 @@ def evaluate_batches(
     left_out: Sequence[BadImageError] = (),
     views: Views = VIEWS["none"],
 ) -> Evaluation:
-    """Answers and labels for every image of the batches; ``views`` as in ``predict_scores``."""
+    """Evaluate a network on every image of the batches; ``views`` as in ``predict_scores``."""
     scores = predict_scores(model, (images for images, _ in batches), views)
     return Evaluation.of_dataset(scores, batches.dataset, classes, left_out)
 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How a network answers for the images of one class.
+    """A network's accuracy on the images of one class.
 
     Attributes:
-        name: of the class.
-        images: how many it has.
-        accuracy: share of right answers, in [0, 1]; None for a class without images.
-        taken_for: the wrong class that is answered most often; empty where all answers are right.
-        times: how often that is.
+        name: the class.
+        images: number of its images.
+        accuracy: share of correct predictions, in [0, 1]; None for a class without images.
+        taken_for: the wrong class that is predicted most often; empty if all predictions are correct.
+        times: how often it is predicted.
     """
 
     name: str
@@ -96,11 +93,11 @@ class Evaluation:
 
     Attributes:
         scores: logits, float ``[N, K]`` on the CPU; probabilities have the precision that the scores have.
-        labels: the right classes, int64 ``[N]`` on the CPU.
+        labels: the true classes, int64 ``[N]`` on the CPU.
         classes: names of the K classes.
-        names: of the N images.
-        dataset: the images; None where only the scores and labels that a run has left are known.
-        left_out: images that could not be decoded, where these were to be skipped.
+        names: names of the N images.
+        dataset: the images; None if only the scores and labels in a run folder are known.
+        left_out: errors of the images that were skipped because they could not be decoded.
     """
 
     scores: Tensor
@@ -135,17 +132,17 @@ class Evaluation:
 
     @cached_property
     def confidence(self) -> Tensor:
-        """The probability of each answer, ``[N]``, in [0, 1]."""
+        """The probability of the predicted class, ``[N]``, in [0, 1]."""
         return self.probabilities.amax(dim=1)
 
     @cached_property
     def correct(self) -> Tensor:
-        """Whether each answer is right, bool ``[N]``."""
+        """Whether each prediction is correct, bool ``[N]``."""
         return self.predicted == self.labels
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, in [0, 1]."""
+        """Share of correct predictions, in [0, 1]."""
         return self.correct.double().mean().item()
 
     @property
@@ -161,13 +158,13 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> Tensor:
-        """Counts, int64 ``[K, K]``: row is the label, column the answer."""
+        """Counts, int64 ``[K, K]``: rows are labels, columns predictions."""
         size = len(self.classes)
         return torch.bincount(self.labels * size + self.predicted, minlength=size**2).view(size, size)
 
     @property
     def per_class_accuracy(self) -> dict[str, float | None]:
-        """Share of right answers among each class's images; None for a class without images."""
+        """Share of correct predictions among each class's images; None for a class without images."""
         counts = self.confusion.double()
         totals, right = counts.sum(dim=1).tolist(), counts.diagonal().tolist()
         return {
@@ -185,7 +182,7 @@ class Evaluation:
         return float(error)
 
     def summary(self) -> dict[str, Any]:
-        """All measures as plain values."""
+        """Return all measures as plain values."""
         return {
             "images": len(self.labels),
             "accuracy": self.accuracy,
@@ -197,7 +194,7 @@ class Evaluation:
         }
 
     def log(self) -> list[dict[str, Any]]:
-        """One row for each image: name, predicted, label, correct, probability (of the answer)."""
+        """Return a row for each image: name, predicted, label, correct, probability (of the predicted class)."""
         columns = self.predicted.tolist(), self.labels.tolist(), self.confidence.tolist()
         rows = zip(self.names, *columns, strict=True)
         return [
@@ -212,7 +209,7 @@ class Evaluation:
         ]
 
     def class_results(self) -> list[ClassResult]:
-        """Return how each class is answered for, the worst first and classes without images last."""
+        """Return the classes' results, the worst first and classes without images last."""
         results = []
         for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
             counts = self.confusion[number].clone()
@@ -220,10 +217,10 @@ class Evaluation:
             often = int(counts.argmax())
             times = int(counts[often])
             results.append(ClassResult(name, images, accuracy, self.classes[often] if times else "", times))
-        return sorted(results, key=lambda one: (2.0 if one.accuracy is None else one.accuracy, one.name))
+        return sorted(results, key=lambda one: (one.accuracy is None, one.accuracy or 0.0, one.name))
 
     def mistakes(self) -> list[int]:
-        """Return the rows of the wrongly answered images, the most confident first."""
+        """Return the rows of the misclassified images, the most confident first."""
         wrong = torch.nonzero(~self.correct).flatten()
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         return [int(row) for row in wrong[order]]

@@ -1,4 +1,4 @@
-"""The labelled images that a classifier is asked about: a split of the set that it learned from, or another set."""
+"""The labelled images to evaluate a classifier on: a split of the set that it was trained on, or of another set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ON_BAD_IMAGE = ("error", "skip")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A split that was opened, and the images that could not be decoded."""
+    """The images of a split, and the errors of those that could not be decoded."""
 
     dataset: Dataset
     left_out: tuple[BadImageError, ...]
@@ -34,16 +34,16 @@ class Labelled:
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """Which images are to be answered for; what is None is as in the classifier's training.
+    """Which labelled images to evaluate a classifier on. None means: as in the classifier's training.
 
     Attributes:
         split: ``train``, ``held-out`` or ``test``, cut as in the classifier's training.
-        data: a set's name, as in a recipe; None is the set that the classifier learned from.
-        root: the folder that holds the named sets; None is the usual one.
+        data: a set's name, as in a recipe; None is the classifier's own set, on which it was trained.
+        root: the folder that holds the named sets; None is the default one.
         label: the label column of a Parquet set that has several.
-        on_bad_image: ``error`` or ``skip``; None is as the recipe said of the classifier's own set, whose splits
-            are cut from what it left, and ``error`` of another.
-        device: that answers: ``auto``, ``cpu``, ``cuda``...
+        on_bad_image: ``error`` or ``skip``. None means for the classifier's own set what its recipe says, because
+            the splits were cut from the images that were left, and ``error`` for other sets.
+        device: where to compute: ``auto``, ``cpu``, ``cuda``...
 
     Raises:
         ValueError: ``on_bad_image`` is something else.
@@ -67,14 +67,14 @@ class SplitRequest:
 
     @property
     def names_data(self) -> bool:
-        """Whether images were asked for that must then be there; a root only says where to look."""
+        """Whether the request names images, which must then exist; a root only says where to look."""
         return self.data is not None or self.label is not None
 
     def open(self, classifier: Classifier, device: torch.device) -> Labelled:
-        """The images, which live on the device where memory allows.
+        """Open the images, on the device if its memory allows.
 
         Raises:
-            ValueError: no such data or split, a split without images, or classes that the classifier does not know.
+            ValueError: there is no such set or split, it is empty, or the classifier does not know one of its classes.
         """
         own = classifier.data
         wanted = self.data or own.get("name")
@@ -96,12 +96,12 @@ class SplitRequest:
         return Labelled(dataset, tuple(decoded.bad))
 
     def evaluate(self, classifier: Classifier, device: torch.device, views: str | None = None) -> Evaluation:
-        """The classifier's answers for the images; it must be ready on the device. Raises as ``open`` does.
+        """Evaluate the classifier on the images. Raises as ``open`` does.
 
         Args:
-            classifier: answers.
-            device: where it answers.
-            views: test-time augmentation by name; None is that of the classifier's own figures.
+            classifier: must be ready on the device.
+            device: where to compute.
+            views: name of the test-time augmentation; None is that of the classifier's own metrics.
         """
         seen = classifier.views(views)
         opened = self.open(classifier, device)
@@ -111,12 +111,12 @@ class SplitRequest:
 
 
 def digest(names: Sequence[str]) -> str:
-    """16 hexadecimal digits of the names of images, in their order."""
+    """Hash the names of images, in their order, to 16 hexadecimal digits."""
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _check_cut(dataset: Dataset, split: str, training: Mapping[str, Any]) -> None:
-    """Refuse a split that was cut from other images than in the training, for it may hold images learned from."""
+    """Refuse a split that was cut from other images than in training: it may hold images of the training split."""
     wanted = training.get("images", {}).get(split)
     if wanted and digest(dataset.names) != wanted:
         raise ValueError(
@@ -126,10 +126,10 @@ def _check_cut(dataset: Dataset, split: str, training: Mapping[str, Any]) -> Non
 
 
 def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
-    """The part of the source of that name to open, and the cut that makes the wanted split of it.
+    """Return the part of a source to open, and the cut that makes the split from it.
 
-    The model's own set is cut as it was in training. Of another set, a split must be there, or
-    the set must be a single one, which is then taken whole.
+    The classifier's own set is cut as in its training. Another set must have the split, or a single split, which is
+    then taken whole.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: {nearest(split, SPLITS)}")

@@ -1,4 +1,4 @@
-"""The flags of commands that answer for labelled images: which images, where, and what to do with bad ones."""
+"""Flags that several commands share: which labelled images, on which device, and what to do with bad ones."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
-    """``--on-bad-image``; ``of`` says which images where a command reads several kinds."""
-    help_text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
-    parser.add_argument("--on-bad-image", metavar="error|skip", help=help_text)
+    """``--on-bad-image``; ``of`` says which images are meant if a command reads several kinds."""
+    text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
+    parser.add_argument("--on-bad-image", metavar="error|skip", help=text)
 
 
 def split_request(options: argparse.Namespace) -> SplitRequest:
@@ -40,7 +40,7 @@ def split_request(options: argparse.Namespace) -> SplitRequest:
 
 
 def report_left_out(bad: Sequence[BadImageError]) -> int:
-    """A line for each image that was left out; the exit status that follows."""
+    """Print a line for each image that was left out, and return the exit status: 1 if there is one."""
     for error in bad:
         print(f"assay: left out: {error}", file=sys.stderr)
     return 1 if bad else 0

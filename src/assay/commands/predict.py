@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from assay.commands.data_flags import add_device, report_left_out
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """MODEL, INPUT... and the form of the output."""
@@ -20,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VIEWS",
         help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add_device(parser)
     parser.add_argument(
         "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"
     )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Predict and write; 1 where images were left out."""
+    """Predict and write; return 1 if images were left out."""
     from assay.api import predict
     from assay.base.row_files import check_format, to_csv, write_rows
 
@@ -47,6 +49,4 @@ def execute(options: argparse.Namespace) -> int:
     else:
         write_rows(options.out, rows)
         print(f"{len(rows):,} predictions: {options.out}")
-    for error in predictions.left_out:
-        print(f"assay: left out: {error}", file=sys.stderr)
-    return 1 if predictions.left_out else 0
+    return report_left_out(predictions.left_out)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Train, and print a summary; 130 where the run was interrupted, 1 where it diverged."""
+    """Train and print a summary; return 130 if the run was interrupted, 1 if it diverged."""
     from assay.api import train
     from assay.run.run import DivergedError, InterruptedRunError
 
@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def print_summary(record: RunRecord) -> None:
-    """The end of a run in a few lines."""
+    """Print the end of a run in a few lines."""
     summary = record.summary
     print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
     print(f"  kept      {summary['selection']}")
@@ -61,7 +61,7 @@ def print_summary(record: RunRecord) -> None:
 
 
 def _as_argument(folder: Path) -> str:
-    """The folder as a shell takes it, told apart from the recipe of that name and from an option."""
+    """Quote the folder for a shell, with ``./`` if it would be read as a recipe's name or an option."""
     from assay.recipe.named import RECIPES
 
     text = str(folder)
