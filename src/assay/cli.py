@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from assay.base.registry import nearest
 from assay.base.user_errors import explain
 from assay.commands import check, errors, evaluate, find_lr, inspect, predict, recipes, report, serve, study, train
+from assay.commands.subcommands import add_subcommands
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
@@ -67,15 +68,9 @@ def build_parser(given: Sequence[str]) -> Parser:
     parser = Parser(prog="assay", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for name, module in COMMANDS.items():
-        text = module.__doc__ or ""
-        command = commands.add_parser(name, help=text.splitlines()[0], description=text, allow_abbrev=False)
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
-        # --debug is valid after the command too; SUPPRESS keeps this default from overwriting one given before it.
-        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for name, command in add_subcommands(parser, "command", COMMANDS).items():
         if name in given:
-            module.add_arguments(command)
+            COMMANDS[name].add_arguments(command)
     return parser
 
 

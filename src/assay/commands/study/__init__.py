@@ -12,19 +12,15 @@ import argparse
 from types import ModuleType
 
 from assay.commands.study import list_studies, run, search, show
+from assay.commands.subcommands import add_subcommands
 
 ACTIONS: dict[str, ModuleType] = {"list": list_studies, "run": run, "show": show, "search": search}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A parser for each action."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
-    for name, module in ACTIONS.items():
-        text = module.__doc__ or ""
-        action = actions.add_parser(name, help=text.splitlines()[0], description=text, allow_abbrev=False)
-        action.formatter_class = argparse.RawDescriptionHelpFormatter
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        module.add_arguments(action)
+    """Add a parser for each action."""
+    for name, action in add_subcommands(parser, "action", ACTIONS).items():
+        ACTIONS[name].add_arguments(action)
 
 
 def execute(options: argparse.Namespace) -> int:

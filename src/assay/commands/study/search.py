@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Search, and print the result; return 1 if no trial finished, 130 if the search was interrupted."""
     from assay.studies.conduct import InterruptedStudyError
-    from assay.studies.search.search import Budget, search
+    from assay.studies.search.budget import Budget
+    from assay.studies.search.search import search
 
     command = shlex.join(["assay", *options.given])
     out = options.out or Path("studies") / f"search-{Path(options.recipe).stem}"

@@ -7,24 +7,13 @@ import math
 from typing import Any
 
 Spec = dict[str, Any]
-COLOURS = (
-    "#4178bc",
-    "#d9822b",
-    "#3f9b66",
-    "#c0504d",
-    "#8d6cc0",
-    "#a5713d",
-    "#cf6da9",
-    "#7f8790",
-    "#9a9a2e",
-    "#2ca3b3",
-)
+COLOURS = ["#4178bc", "#d9822b", "#3f9b66", "#c0504d", "#8d6cc0", "#a5713d", "#cf6da9", "#7f8790", "#9a9a2e", "#2ca3b3"]
 
 
 def palette(count: int) -> list[str]:
     """Return colours that differ on white and on black: up to ten chosen ones, else hues all around the circle."""
     if count <= len(COLOURS):
-        return list(COLOURS[:count])
+        return COLOURS[:count]
     # Neighbours on the wheel differ in lightness too.
     wheel = [colorsys.hls_to_rgb(place / count, 0.5 + 0.08 * (-1) ** place, 0.55) for place in range(count)]
     return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in wheel]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class Site:
 
     def list_runs(self, _request: Request) -> Response:
         """Return the overviews of all runs."""
-        return JSONResponse([one.to_dict() for one in self.overviews.of_all(self.folder.find("run"))])
+        return JSONResponse([asdict(one) for one in self.overviews.of_all(self.folder.find("run"))])
 
     async def predict(self, request: Request) -> Response:
         """Return a model's prediction; the request is a form with ``model``, a run's name, and ``image``, a file."""

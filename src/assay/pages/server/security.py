@@ -32,10 +32,7 @@ HEADERS = {
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach a server that listens on the host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    return ipaddress.ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
 
 
 @dataclass(frozen=True)

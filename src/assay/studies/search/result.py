@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -83,15 +83,9 @@ class SearchResult:
 
 
 def read_result(optuna_study: optuna.Study, search: Search) -> SearchResult:
-    """Return what a search's storage holds of it, without a confirmation."""
+    """Return what a search's storage holds of it, without importances and confirmation."""
     trials = optuna_study.get_trials(deepcopy=False)
-    importances, reason = _importances(optuna_study, trials)
-    return SearchResult(search.base, search.space, read_trials(trials, search.space), importances, reason)
-
-
-def read_trials(trials: Sequence[FrozenTrial], space: Space) -> tuple[TrialResult, ...]:
-    """Translate Optuna's trials into values of the recipe's fields."""
-    return tuple(_read_trial(trial, space) for trial in trials)
+    return SearchResult(search.base, search.space, tuple(_read_trial(trial, search.space) for trial in trials))
 
 
 def _read_trial(trial: FrozenTrial, space: Space) -> TrialResult:
@@ -108,11 +102,13 @@ def _read_trial(trial: FrozenTrial, space: Space) -> TrialResult:
     )
 
 
-def _importances(optuna_study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[dict[str, float], str]:
-    """Return the importances by functional analysis of variance (Hutter et al. 2014), or why there are none."""
-    accuracies = [trial.value for trial in trials if trial.state == TrialState.COMPLETE]
+def add_importances(result: SearchResult, optuna_study: optuna.Study) -> SearchResult:
+    """Add the importances by functional analysis of variance (Hutter et al. 2014), or why there are none."""
+    accuracies = [trial.accuracy for trial in result.trials if trial.accuracy is not None]
     if len(accuracies) < _FEWEST:
-        return {}, f"{len(accuracies)} trials have finished; importances take {_FEWEST} or more"
+        reason = f"{len(accuracies)} trials have finished; importances take {_FEWEST} or more"
+        return replace(result, no_importances=reason)
     if len(set(accuracies)) == 1:
-        return {}, "all finished trials are equally good"
-    return get_param_importances(optuna_study, evaluator=FanovaImportanceEvaluator(seed=0)), ""
+        return replace(result, no_importances="all finished trials are equally good")
+    evaluator = FanovaImportanceEvaluator(seed=0)
+    return replace(result, importances=get_param_importances(optuna_study, evaluator=evaluator))

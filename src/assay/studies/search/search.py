@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 import yaml
-from optuna.pruners import BasePruner, MedianPruner
 from rich.console import Console
 
 from assay.base.atomic import replace_file
-from assay.base.numbers import is_whole
 from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
@@ -24,10 +22,11 @@ from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.store import with_full_paths
 from assay.studies.folder import store_of
 from assay.studies.progress import LiveView
+from assay.studies.search.budget import Budget
 from assay.studies.search.confirm import plan_confirmation
 from assay.studies.search.progress import Lines
 from assay.studies.search.report import publish
-from assay.studies.search.result import SearchResult, read_result
+from assay.studies.search.result import SearchResult, add_importances, read_result
 from assay.studies.search.space import read_space
 from assay.studies.search.storage import full_address
 from assay.studies.search.trials import COUNTED, Search, count_missing, run_trial
@@ -35,36 +34,6 @@ from assay.studies.search.workers import Workers
 
 ASKED, JOURNAL = "search.yaml", "trials.journal"
 _MOST_IN_VAIN = 20  # trials in a row that are refused or fail
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much a search may run, and with which seeds.
-
-    Attributes:
-        trials: how many to do, at least 1, pruned and diverged ones included.
-        confirm_seeds: the seeds with which the given and the best recipe are trained at the end, all different and
-            none of them the recipe's own; without any, there is no confirmation.
-        seed: of the drawing, at least 0.
-        pruner: stops a run after an epoch; by default one that is below the median of the finished runs at that
-            epoch, once 5 have finished, from a quarter of the epochs on.
-
-    Raises:
-        ValueError: a number is out of its range, or two seeds to confirm with are equal.
-    """
-
-    trials: int = 30
-    confirm_seeds: Sequence[int] = (1000, 1001, 1002)
-    seed: int = 0
-    pruner: BasePruner | None = None
-
-    def __post_init__(self) -> None:
-        if not is_whole(self.trials) or self.trials < 1:
-            raise ValueError(f"trials: {self.trials!r} is not at least 1")
-        if not is_whole(self.seed) or self.seed < 0:
-            raise ValueError(f"seed of the drawing: {self.seed!r} is not a whole number of at least 0")
-        if len(set(self.confirm_seeds)) < len(self.confirm_seeds):
-            raise ValueError(f"seeds to confirm with: {list(self.confirm_seeds)} are not different numbers")
 
 
 DEFAULT_BUDGET, THIS_MACHINE = Budget(), Workers()
@@ -114,9 +83,7 @@ def search(
         space=read_space(base, over),
         storage=full_address(storage or str(folder / JOURNAL)),
         runs=store_of(folder.parent).root,
-        trials=budget.trials,
-        seed=budget.seed,
-        pruner=budget.pruner or MedianPruner(n_startup_trials=5, n_warmup_steps=base.train.epochs // 4),
+        budget=budget,
         execute=workers.execute,
     )
     _prepare(folder, base, over)
@@ -125,7 +92,7 @@ def search(
     try:
         _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
     finally:
-        result = read_result(optuna_study, shared)
+        result = add_importances(read_result(optuna_study, shared), optuna_study)
         publish(result, folder)
     # Where other processes still run trials, the best is not known yet; the last of them confirms.
     if budget.confirm_seeds and result.best and not result.of_state("running"):
@@ -163,7 +130,7 @@ def _prepare(folder: Path, base: Recipe, over: Sequence[str]) -> None:
 def _do_trials(optuna_study: optuna.Study, shared: Search, workers: Workers, lines: Lines) -> None:
     """Do trials until there are enough, counting those of other processes."""
     in_vain = 0
-    while times := count_missing(optuna_study, shared.trials):
+    while times := count_missing(optuna_study, shared.budget.trials):
         with closing(workers.repeat(partial(run_trial, shared), times)) as ends:
             for end in ends:
                 lines.update()

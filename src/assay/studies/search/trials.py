@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.pruners import BasePruner
+from optuna.pruners import MedianPruner
 from optuna.trial import TrialState
 
 from assay.base.json_files import read_json
@@ -20,6 +20,7 @@ from assay.run.build import learning_rate
 from assay.run.folder import RunFolder
 from assay.studies.conduct import Execute
 from assay.studies.execution.store import Job, Outcome, Store
+from assay.studies.search.budget import Budget
 from assay.studies.search.reservations import Reservation, put_back, put_back_abandoned
 from assay.studies.search.sampler import SeededByTrial
 from assay.studies.search.space import Space, drawn_of, values_of
@@ -63,19 +64,15 @@ class Search:
         space: the values to try.
         storage: where the trials are kept, the full address.
         runs: the folder of run folders.
-        trials: how many trials are wanted, pruned and diverged ones included.
-        seed: of the drawing.
-        pruner: decides after each epoch whether a run goes on.
-        execute: does runs.
+        budget: the number of trials, the seed of the drawing, and the pruner.
+        execute: does the run of a trial.
     """
 
     base: Recipe
     space: Space
     storage: str
     runs: Path
-    trials: int
-    seed: int
-    pruner: BasePruner
+    budget: Budget
     execute: Execute
 
     @property
@@ -96,9 +93,11 @@ class Search:
 
     def open(self) -> optuna.Study:
         """Open the search in its storage; raise ``ValueError`` if it is not there."""
-        sampler, storage = SeededByTrial(self.seed), open_storage(self.storage)
+        sampler, storage = SeededByTrial(self.budget.seed), open_storage(self.storage)
+        median = MedianPruner(n_startup_trials=5, n_warmup_steps=self.base.train.epochs // 4)
+        pruner = self.budget.pruner or median
         try:
-            return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=self.pruner)
+            return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=pruner)
         except KeyError:
             why = "this process has another version of assay or torch, or sees another storage of that name"
             raise ValueError(f"{self.storage}: the search is not there: {why}") from None
@@ -126,7 +125,7 @@ def run_trial(search: Search) -> TrialEnd:
     """
     optuna_study = search.open()
     with exclusive(search.storage):
-        if not count_missing(optuna_study, search.trials):
+        if not count_missing(optuna_study, search.budget.trials):
             return TrialEnd("enough")
         trial = optuna_study.ask({name: kind.distribution() for name, kind in search.space.items()})
         reservation = Reservation(trial)
