@@ -34,7 +34,14 @@ MODELS = {"simple-cnn": "simple-cnn-augment", "resnet18": "resnet18-cifar"}
 def main() -> None:
     options = parse()
     base = RECIPES[MODELS[options.model]].recipe
-    changes = {"augment.crop": 4, "train.epochs": 1, "data.held_out": 0, "train.select": "last"}
+    changes = {
+        "augment.crop": 4,
+        "train.epochs": 1,
+        "train.batch_size": options.batch_size,
+        "data.held_out": 0,
+        "train.select": "last",
+        "schedule.warmup": 0,  # those of the recipe are longer than the one epoch
+    }
     recipe = base.but({**changes, "train.compile": options.compile, "train.channels_last": not options.contiguous})
     pixels, labels = images(recipe)
     steps = options.steps or len(labels) // recipe.train.batch_size
@@ -51,6 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="steps of each round (default: a whole epoch)")
+    parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--compile", action="store_true", help="with train.compile")
     parser.add_argument("--contiguous", action="store_true", help="without channels_last")
     return parser.parse_args()

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -33,11 +34,17 @@ WHOLE = 49_000  # what is left to train on
 
 def main() -> None:
     options = parse()
-    changes = {"data.held_out": HELD_OUT, "data.train_images": options.images, "train.epochs": 2}
-    recipe = RECIPES["resnet18-cifar"].recipe.but({**changes, "train.device": options.device})
+    changes = {
+        "data.held_out": HELD_OUT,
+        "data.train_images": options.images,
+        "train.epochs": 2,
+        "train.batch_size": options.batch_size,
+        "train.device": options.device,
+    }
+    recipe = RECIPES["resnet18-cifar"].recipe.but(changes)
     watch = Watch()
-    assay.run.run.TensorBoard = watch.open
-    with TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
+    timed = mock.patch.object(assay.run.run, "TensorBoard", watch.open)
+    with timed, TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
         assay.run.run.run(recipe, Path(folder) / "run", observers=[watch])
     batch = recipe.train.batch_size
     steps = options.images // batch
@@ -47,6 +54,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=2048, help="training images of an epoch, at most 49,000")
+    parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 

@@ -105,11 +105,13 @@ def write_parquet() -> Callable[..., Path]:
         names: Mapping[str, Sequence[str]] | None = None,
         images: Sequence[Any] | pa.Array | None = None,
         image_column: str = "image",
+        side: int = 8,
     ) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         count = max(map(len, columns.values()), default=len(images or ()))
-        rows = [{"bytes": png(noise(row)), "path": None} for row in range(count)] if images is None else images
-        table = pa.table({image_column: rows, **columns})
+        if images is None:
+            images = [{"bytes": png(noise(row, side, side)), "path": None} for row in range(count)]
+        table = pa.table({image_column: images, **columns})
         if names is not None:
             labels = {column: {"names": list(texts), "_type": "ClassLabel"} for column, texts in names.items()}
             features = {image_column: {"_type": "Image"}, **labels}

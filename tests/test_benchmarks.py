@@ -1,0 +1,48 @@
+"""Every script of benchmarks/ runs: for a step or two, on noise in the place of CIFAR-10."""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from small_world import write_cifar
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SMALL = {
+    "throughput.py simple-cnn --rounds 1 --steps 2 --batch-size 20": "median ratio ",
+    "throughput.py resnet18 --rounds 1 --steps 1 --batch-size 4": "median ratio ",
+    "tracking.py --images 16 --batch-size 8 --device cpu": "an epoch of 6125 steps: about ",
+    "augment.py --images 8 --rounds 1 flip erase": "below the bar: ",
+    "mutation.py --list --count 3": "src/assay/",
+    "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
+}
+SCRIPTS = {command.split()[0] for command in SMALL}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of the loaders that are measured against
+@pytest.mark.parametrize("command", SMALL)
+def test_a_benchmark_runs(
+    command: str,
+    tmp_path: Path,
+    write_parquet: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
+    monkeypatch.syspath_prepend(BENCHMARKS)  # as of a script that is run
+    script, *arguments = command.split()
+    where = ["--out", str(tmp_path / "kills")] if script == "kills.py" else []
+    monkeypatch.setattr(sys, "argv", [script, *arguments, *where])
+    with contextlib.suppress(SystemExit):  # whose status says what the last line says
+        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    assert SMALL[command] in capsys.readouterr().out
+
+
+def test_no_script_is_left_out() -> None:
+    assert {file.name for file in BENCHMARKS.glob("*.py")} - {"plain.py"} == SCRIPTS  # which throughput.py imports

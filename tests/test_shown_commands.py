@@ -1,0 +1,103 @@
+"""Every command that README and the other documents show is run, on small data and with small numbers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from assay.cli import main
+from assay.studies.execution import local
+from small_world import WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
+
+HOME = Path(__file__).parents[1]
+DOCUMENTS = {file.name: file.read_text() for file in (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))}
+
+# What is added to the commands that begin so; the last one counts where an option is given twice.
+TRAIN = "--train.epochs 1 --train.threads 1"
+CIFAR = f"{TRAIN} --train.batch_size 20 --data.train_images 100 --train.tensorboard false"
+NARROW = f"{CIFAR} --train.epochs 2 --model.width {WIDTH}"  # two, for the warmup to be shorter
+PHOTOS = "--train.threads 1 --train.batch_size 8 --data.size 64"
+SMALLER = {
+    "assay train digits": TRAIN,
+    "assay train runs/digits --resume": "--train.epochs 2",
+    "assay find-lr photos-finetune": f"{PHOTOS} --model.pretrained weights.pth",
+    "assay train photos-finetune --data.name folder:photos --model.name torchvision:mobilenet_v3_small": (
+        f"{PHOTOS} --train.epochs 1 --model.pretrained mobilenet.pth"
+    ),
+    "assay train photos-finetune": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
+    "assay train vgg16-": NARROW,
+    "assay train resnet18-cifar": NARROW,
+    "assay train r2-default": NARROW,
+    "assay train simple-cnn": CIFAR,
+    "assay study run": "--seeds 1",
+    "assay study search": f"{CIFAR} --trials 2 --confirm-seeds 7",
+    "assay serve": "--port 0",
+}
+NOT_RUN = {
+    "python3 start.py": "makes an environment",
+    "python3 start.py test": "is what runs this test",
+    "pip install 'assay[search]'": "installs from the package index",
+    "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
+    "curl -F model=digits -F image=@seven.png http://127.0.0.1:8000/api/predict": "tests/pages/server sends this form",
+}
+
+
+def shown(document: str) -> list[str]:
+    """The commands in a document's blocks of console and shell; a continued line is one command."""
+    blocks = re.findall(r"^```(console|sh)\n(.*?)^```", DOCUMENTS[document], flags=re.MULTILINE | re.DOTALL)
+    lines = [(kind, line) for kind, block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    commands = [line.removeprefix("$ ") for kind, line in lines if kind == "sh" or line.startswith("$ ")]
+    return [re.sub(r"\s+#.*", "", command) for command in commands]
+
+
+def small(command: str) -> list[str]:
+    """The words after `assay`, and those that make the command small."""
+    more = next((words for start, words in SMALLER.items() if command.startswith(start)), "")
+    return [*shlex.split(command)[1:], *shlex.split(more)]
+
+
+@pytest.fixture
+def _world(
+    tmp_path: Path,
+    finished_run: Path,
+    make_folder: Callable[..., Path],
+    write_parquet: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A working folder with all that the commands name; studies train in this process, and a server ends at once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
+    monkeypatch.setattr(local, "run_here", run_small)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    write_files(tmp_path, make_folder)
+    copy_runs(tmp_path / "runs", finished_run)
+    shutil.copy(finished_run / "recipe.yaml", "my-recipe.yaml")
+    (study,) = re.findall(r"^```yaml\n(# my-study.yaml\n.*?)^```", DOCUMENTS["studies.md"], re.MULTILINE | re.DOTALL)
+    Path("my-study.yaml").write_text(study)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_world")
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if set(shown(name)) - NOT_RUN.keys()])
+def test_every_shown_command_runs(document: str) -> None:
+    """In the order of the document, but the studies come first: README shows their report before it tells of them."""
+    commands = [command for command in shown(document) if command not in NOT_RUN]
+    if document == "README.md":
+        shutil.rmtree("runs/digits")  # the tour trains it
+    if document == "inspect.md":
+        train_resnet(Path("runs/resnet18"))
+    if document in ("report.md", "serve.md"):
+        commands.insert(0, "assay study run stem")
+    for command in sorted(commands, key=lambda command: not command.startswith("assay study")):
+        expected = 130 if command.startswith("assay serve") else 0  # as after Ctrl-C
+        assert main(small(command)) == expected, command
+
+
+def test_what_is_not_run_is_shown_somewhere() -> None:
+    assert NOT_RUN.keys() <= {command for document in DOCUMENTS for command in shown(document)}
