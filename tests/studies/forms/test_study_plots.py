@@ -62,7 +62,7 @@ def intervals(figure: Figure) -> list[np.ndarray]:
 
 
 def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
 def test_forest_of_differences() -> None:
@@ -88,11 +88,11 @@ def test_forest_of_differences() -> None:
 @pytest.mark.parametrize("draw", [plot_forest, plot_cost])
 def test_no_figure_goes_without_its_setting(draw) -> None:
     figure = draw(stems(changes="optim.lr 0.2"))
-    title = figure.axes[0].get_title().replace("\n", " ")
+    caption = figure.get_supxlabel().replace("\n", " ")
     for part in ("quick: 5 epochs in place of 50; published", "optim.lr 0.2", "ON THE TEST SPLIT", "3 seeds"):
-        assert part in title
+        assert part in caption
     assert figure.get_suptitle() == "stem: Which stem?"
-    assert draw(stems(budget="full", selection="last")).axes[0].get_title().startswith("full setting\n3 seeds")
+    assert draw(stems(budget="full", selection="last")).get_supxlabel().startswith("full setting; 3 seeds")
 
 
 def test_forest_without_a_control_shows_the_accuracies() -> None:
@@ -114,16 +114,16 @@ def test_figures_say_where_they_rest_on_one_seed() -> None:
     assert [label.get_text() for label in beside] == ["+0.00\nnot distinguishable †"]
     assert {label.get_text() for label in labels(cost)} == {"control row", "other †"}
     for figure in (forest, cost):
-        title = figure.axes[0].get_title().replace("\n", " ")
-        assert title.endswith("colours: verdicts, corrected for 1 row; †: from one shared seed")
-        assert "whiskers" not in title  # there are none
+        caption = figure.get_supxlabel().replace("\n", " ")
+        assert caption.endswith("colours: verdicts, corrected for 1 row; †: from one shared seed")
+        assert "whiskers" not in caption  # there are none
 
 
 @pytest.mark.parametrize("draw", [plot_forest, plot_cost])
 def test_figures_say_what_whiskers_and_colours_mean(draw) -> None:
-    title = draw(stems()).axes[0].get_title().replace("\n", " ")
-    assert title.endswith("whiskers: 95 % intervals, not corrected; colours: verdicts, corrected for 2 rows")
-    alone = draw(stems(control=None)).axes[0].get_title().replace("\n", " ")
+    caption = draw(stems()).get_supxlabel().replace("\n", " ")
+    assert caption.endswith("whiskers: 95 % intervals, not corrected; colours: verdicts, corrected for 2 rows")
+    alone = draw(stems(control=None)).get_supxlabel().replace("\n", " ")
     assert alone.endswith("whiskers: 95 % intervals, not corrected")
 
 

@@ -11,14 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import NDArray
 
-from assay.analysis.figures.style import missing_glyphs_ignored, open_frame
+from assay.analysis.figures.style import captioned, missing_glyphs_ignored, open_frame
 from assay.analysis.figures.text import plain, wrapped
 from assay.base.palette import BLUE, GREEN, ORANGE, PALE_GREY, RED
 from assay.base.registry import choose
@@ -53,8 +52,7 @@ def plot_forest(table: Table) -> Figure:
     """
     control = table.setting.control
     lines = [line for line in table.lines if line.verdict != "control"]
-    figure = _figure(table, 10, 2.2 + 0.42 * max(len(lines), 2))
-    axes = figure.subplots()
+    figure, axes = _figure(table, 10, 1.2 + 0.42 * max(len(lines), 2))
     for place, line in enumerate(lines):
         measured, published = _forest_values(line, control)
         if measured is not None and measured.n:
@@ -70,8 +68,7 @@ def plot_forest(table: Table) -> Figure:
     right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
     right.tick_params(length=0, labelsize=8)
     right.spines["right"].set_visible(False)
-    _dress(axes, table)
-    _legend(figure, lines, published=any(_forest_values(line, control)[1] is not None for line in lines))
+    _legend(axes, lines, published=any(_forest_values(line, control)[1] is not None for line in lines))
     return figure
 
 
@@ -88,26 +85,31 @@ def plot_cost(table: Table, cost: str = "seconds") -> Figure:
     read, written, label = choose("cost", cost, _COSTS)
     lines = [line for line in table.lines if line.runs]
     costs = [float(read(line) or 0) for line in lines]
-    figure = _figure(table, 9, 6)
-    axes = figure.subplots()
+    figure, axes = _figure(table, 9, 5)
     for line, place in zip(lines, costs, strict=True):
         color = _COLORS[line.verdict]
         axes.errorbar(place, line.estimate.mean, yerr=_error(line.estimate), fmt="o", color=color, linewidth=1)
     _scale(axes, costs)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: written(number)))
     axes.set(xlabel=label, ylabel="accuracy (%)")
-    _dress(axes, table)
-    _legend(figure, lines, published=False)
+    _legend(axes, lines, published=False)
     with missing_glyphs_ignored():
         _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
     return figure
 
 
-def _figure(table: Table, width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
-    title = f"{table.setting.study}: {table.setting.purpose}"
-    figure.suptitle(wrapped(title, 85), fontsize=11, fontweight="bold")
-    return figure
+def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure whose caption states the setting and explains whiskers, colours and daggers if they are drawn."""
+    explanations = {
+        "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
+        f"colours: verdicts, corrected for {table.compared} row{'s' * (table.compared != 1)}": table.compared > 0,
+        "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
+    }
+    caption = [in_short(table.setting), *(words for words, drawn in explanations.items() if drawn)]
+    figure = captioned(width, height, f"{table.setting.study}: {table.setting.purpose}", "; ".join(caption))
+    axes = figure.subplots()
+    open_frame(axes)
+    return figure, axes
 
 
 def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, float | None]:
@@ -129,8 +131,8 @@ def _error(about: Estimate) -> list[list[float]] | None:
     return None if math.isnan(about.half_width) else [[about.half_width], [about.half_width]]
 
 
-def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
-    """A legend of the verdicts and marks that are drawn."""
+def _legend(axes: Axes, lines: Sequence[Line], *, published: bool) -> None:
+    """Put a legend of the verdicts and marks that are drawn above the axes."""
     entries = [
         Line2D([], [], color=color, marker="o", label=verdict or "measured")
         for verdict, color in _COLORS.items()
@@ -140,24 +142,8 @@ def _legend(figure: Figure, lines: Sequence[Line], *, published: bool) -> None:
         hollow: dict[str, Any] = {"color": _PUBLISHED, "marker": "D", "linestyle": "", "markerfacecolor": "none"}
         entries.append(Line2D([], [], label="published", **hollow))
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=8)
-
-
-def _dress(axes: Axes, table: Table) -> None:
-    """Put the setting into the subtitle, and draw a grid and no frame at the top and right."""
-    title = "\n".join([in_short(table.setting), *filter(None, [_reading(table)])])
-    axes.set_title(wrapped(title, 88), fontsize=8, color=_PUBLISHED)
-    open_frame(axes)
-
-
-def _reading(table: Table) -> str:
-    """Explain whiskers, colours and daggers, as far as they are drawn."""
-    explained = {
-        "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
-        f"colours: verdicts, corrected for {table.compared} row{'s' * (table.compared != 1)}": table.compared > 0,
-        "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
-    }
-    return "; ".join(words for words, there in explained.items() if there)
+        above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(entries)}
+        axes.legend(handles=entries, frameon=False, fontsize=8, **above)
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:

@@ -28,11 +28,11 @@ def header(setting: Setting) -> dict[str, str]:
 
 
 def in_short(setting: Setting) -> str:
-    """Return the setting in two lines, for a figure."""
+    """Return the setting in a line, for the caption of a figure."""
     budget = "full setting" if setting.budget == "full" else _budget(setting)
     changes = f"; changed: {setting.changes}" if setting.changes else ""
     seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
-    return f"{budget}{changes}\n{seeds}; {SELECTION.get(setting.selection, setting.selection)}"
+    return f"{budget}{changes}; {seeds}; {SELECTION.get(setting.selection, setting.selection)}"
 
 
 def points(difference: float) -> str:

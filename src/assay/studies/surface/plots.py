@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from assay.analysis.figures.style import open_frame
-from assay.analysis.figures.text import plain, wrapped
+from assay.analysis.figures.style import captioned, open_frame
+from assay.analysis.figures.text import plain
 from assay.base.palette import BLUE, GREEN, PURPLE, RED
 from assay.run.probing.traces import Traces
 from assay.studies.forms.words import in_short
@@ -41,9 +41,11 @@ def plot_along_gradient(networks: Sequence[Network], setting: Setting) -> Figure
     rates = sorted({rate for network in networks for runs in network.runs.values() for rate in runs})
     caption = (
         "bands: from the smallest to the largest value over the distances moved; their edges are means over seeds; "
-        "dotted: with some seed the network learned nothing"
+        f"dotted: with some seed the network learned nothing; {in_short(setting)}"
     )
-    figure = _figure(max(2.9 * len(rates) + 1, 8), 8, "along the gradient of single steps", caption, setting)
+    figure = captioned(
+        max(2.9 * len(rates) + 1, 8), 7.2, f"{setting.study}: along the gradient of single steps", caption
+    )
     grid = figure.subplots(len(_ALONG), len(rates), squeeze=False, sharex=True, sharey="row")
     for line, (label, edges) in zip(grid, _ALONG.items(), strict=True):
         line[0].set_ylabel(label)
@@ -67,9 +69,9 @@ def plot_over_rates(networks: Sequence[Network], setting: Setting) -> Figure:
     """
     caption = (
         "bands: from the smallest to the largest value over the learning rates that all networks finished with the "
-        "seed; their edges are means over seeds"
+        f"seed; their edges are means over seeds; {in_short(setting)}"
     )
-    figure = _figure(12, 5.4, "bands over the runs at several learning rates", caption, setting)
+    figure = captioned(12, 4.6, f"{setting.study}: bands over the runs at several learning rates", caption)
     for axes, (label, course) in zip(figure.subplots(1, len(_BANDS)), _BANDS.items(), strict=True):
         for network, color in zip(networks, cycle(_COLORS), strict=False):
             courses = [[course(run) for run in runs] for runs in _at_shared_rates(network, networks)]
@@ -130,13 +132,6 @@ def _mean_edges(edges: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats,
     shortest = min(len(steps) for steps, _, _ in edges)
     low, high = (np.mean([run[place][:shortest] for run in edges], axis=0) for place in (1, 2))
     return edges[0][0][:shortest], low, high
-
-
-def _figure(width: float, height: float, title: str, caption: str, setting: Setting) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(plain(f"{setting.study}: {title}"), fontweight="bold")
-    figure.supxlabel(wrapped(f"{caption}\n{in_short(setting)}", int(12 * width)), fontsize=8, color="0.35")
-    return figure
 
 
 def _legend(figure: Figure, networks: Sequence[Network]) -> None:
