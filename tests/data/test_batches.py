@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 from assay.data.augment.build import build_augmentations
 from assay.data.augment.draw import Draw
 from assay.data.augment.strengths import Strengths
-from assay.data.batches import EvaluationBatches, TrainBatches, _mix
+from assay.data.batches import EvaluationBatches, TrainBatches, _derived_seed
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
 from assay.data.preprocess import Normalize, Preprocessing
@@ -169,8 +169,8 @@ def test_streamed_and_in_memory_train_on_the_same_bits(tmp_path: Path, make_fold
 def test_order_and_draws_are_those_of_the_formula() -> None:
     """The second step of the third epoch, made by hand."""
     images, labels = next(batches(noise(), 3, 8).epoch(2, 1))
-    rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(_mix(3, 2)))[8:16]
-    draw = Draw(torch.Generator().manual_seed(_mix(3, 2, 1)), 2, rows)
+    rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(_derived_seed(3, 2)))[8:16]
+    draw = Draw(torch.Generator().manual_seed(_derived_seed(3, 2, 1)), 2, rows)
     pixels = noise().images[rows]
     for augment in build_augmentations(Strengths(crop=1, flip=0.5)):
         pixels = augment(pixels, draw)
@@ -251,7 +251,7 @@ def test_mix_gets_normalised_images_and_soft_targets() -> None:
     mixed = TrainBatches(dataset, 8, PLAIN, seed=1, mix=swap, classes=10)
     shares = set()
     for step, ((images, labels), (blend, targets)) in enumerate(zip(plain.epoch(3), mixed.epoch(3), strict=True)):
-        share = torch.rand((), generator=torch.Generator().manual_seed(_mix(1, 3, step)))
+        share = torch.rand((), generator=torch.Generator().manual_seed(_derived_seed(1, 3, step)))
         assert_close(blend, images * (1 - share) + images.flip(0) * share)
         assert (targets.shape, targets.dtype) == ((8, 10), torch.float32)
         hard = torch.eye(10)[labels]
@@ -285,7 +285,7 @@ def test_augmented_evaluation_has_one_draw_for_each_image() -> None:
     assert not same(first, other)
     assert not same(first, plain)
     assert torch.cat([labels for _, labels in first]).tolist() == list(range(COUNT))
-    draw = Draw(torch.Generator().manual_seed(_mix(4, 6)), 0, torch.tensor([48, 49]))
+    draw = Draw(torch.Generator().manual_seed(_derived_seed(4, 6)), 0, torch.tensor([48, 49]))
     pixels = noise().images[48:]
     for augment in augmentations:
         pixels = augment(pixels, draw)
@@ -316,7 +316,7 @@ def test_evaluation_of_a_stream_is_transformed_only_with_a_seed(photos: Split) -
 def test_seeds_of_all_places_differ() -> None:
     seeds = (0, 1, 2, 7, 2**32, 2**32 + 1, 2**63 - 1)
     places = [(), *product(range(8)), *product(range(8), range(8))]
-    mixed = [_mix(seed, *place) for seed, place in product(seeds, places)]
+    mixed = [_derived_seed(seed, *place) for seed, place in product(seeds, places)]
     assert len(set(mixed)) == len(mixed)
     assert all(0 <= number < 2**63 for number in mixed)
-    assert all(_mix(3, *place) == _mix(3, *place) for place in places)
+    assert all(_derived_seed(3, *place) == _derived_seed(3, *place) for place in places)

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Files that are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
 
 
 def _umask() -> int:
-    """The process's mask; there is no way to read it but to set it."""
+    """The process's file mode mask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

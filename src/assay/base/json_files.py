@@ -12,11 +12,11 @@ from typing import Any
 from assay.base.atomic import replace_file
 
 JsonObject = dict[str, Any]
-"""names with JSON values"""
+"""a JSON object: names with JSON values"""
 
 
 def read_json(path: Path) -> JsonObject:
-    """The values of a JSON file; none where it is not there. Raises ``ValueError`` where it is damaged."""
+    """The values of a JSON file, empty if there is no such file; raises ``ValueError`` if it is damaged."""
     if not path.exists():
         return {}
     try:
@@ -60,7 +60,7 @@ class LineLog:
             os.truncate(self._path, min(size, self.size()))
 
     def rows(self) -> list[JsonObject]:
-        """All whole lines; a last one that a kill cut short is passed over."""
+        """All whole lines, without a last one that a kill has cut short."""
         if not self._path.exists():
             return []
         try:

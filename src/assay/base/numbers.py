@@ -1,4 +1,4 @@
-"""Numbers that are no bool: to Python True is an int, to somebody who wrote ``yes`` into a file it is not."""
+"""Checks for numbers. To Python True is an int; to somebody who wrote ``yes`` into a file it is not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Whether the value is an int or a float, and no bool; infinities and NaN count.
+    """Whether the value is an int or a float but not a bool; infinities and NaN count.
 
     >>> is_number(0.5), is_number(True)
     (True, False)
@@ -15,5 +15,5 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """Whether the value is an int, and no bool."""
+    """Whether the value is an int but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Names that stand for constructors, and helpful refusals of the ones that do not exist."""
+"""Tables of constructors by name, and helpful errors for names that are not in them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def construct(kind: str, name: str, table: Mapping[str, Callable[..., T]], *args
     have is never silently ignored.
 
     Raises:
-        ValueError: the name is not in the table, the constructor has no such option, or lacks one
-            that it needs.
+        ValueError: the name is not in the table, the constructor has no such option, or an option
+            that it needs is missing.
     """
     constructor = choose(kind, name, table)
     given = {key: value for key, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Rows to a file, in the format that its name asks for."""
+"""Rows as CSV, JSON lines or Parquet: the ending of the file's name chooses."""
 
 from __future__ import annotations
 
@@ -47,17 +47,13 @@ FORMATS: dict[str, Callable[[Rows], bytes]] = {
 
 
 def check_format(path: Path) -> None:
-    """Refuse a file whose ending names no format, or whose folder is missing, before any work is done.
-
-    Raises:
-        ValueError: names the ending or the folder.
-    """
+    """Raise ``ValueError`` if the ending names no format or the folder is missing: called before any work is done."""
     choose("output format", path.suffix.lower(), FORMATS)
     check_place(path)
 
 
 def check_place(path: Path) -> None:
-    """Refuse a file that could not be written there. Raises ``ValueError`` that names the folder."""
+    """Raise ``ValueError`` if the file could not be written because of its folder."""
     if path.is_dir():
         raise ValueError(f"{path}: a folder, not a file to write to")
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""YAML in which no key stands twice; YAML itself would keep the last in silence."""
+"""YAML that refuses a key given twice; PyYAML would silently keep the last."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import yaml
 
-_MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may stand there more than once
+_MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may be given more than once
 
 
 def parse_yaml(text: str) -> Any:
-    """What the text says, in plain values.
+    """The text's content as plain values.
 
     Raises:
-        ValueError: one line, where the text is no YAML, or where a mapping has a key twice (compared as text, as
-            keys are names here: 1 and '1' are the same).
+        ValueError: in one line, if the text is not YAML or a mapping has a key twice. Keys are names here, so
+            they are compared as text: 1 and '1' are the same.
     """
     loader = yaml.SafeLoader(text)
     try:

@@ -1,10 +1,10 @@
-"""An error in one line, where it is the user's or the machine's."""
+"""One-line explanations of errors that are not bugs."""
 
 from __future__ import annotations
 
 
 def explain(error: Exception) -> str | None:
-    """One line for the user's mistakes and the machine's limits; None for what is a bug of ours."""
+    """One line for a user's mistake or a limit of the machine; None for anything else, which is a bug."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError):
         return " ".join(f"{error.filename}: {error.strerror}".split()) if error.filename and error.strerror else text

@@ -19,21 +19,18 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fields(parser: argparse.ArgumentParser) -> None:
-    """A flag for every field."""
+    """A flag for every field, in a group for each section."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
     for name in field_names():
-        _add_field(parser, name)
+        section = name.partition(".")[0]
+        if section not in groups:
+            groups[section] = parser.add_argument_group(section)
+        description, values, default = describe_field(name)
+        shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
+        text = f"{description} ({values}{shown})".replace("%", "%%")
+        groups[section].add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)
 
 
 def given_fields(options: argparse.Namespace) -> dict[str, Any]:
     """The values of the flags that were given, under their dotted names."""
     return {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
-
-
-def _add_field(parser: argparse.ArgumentParser, name: str) -> None:
-    section = name.partition(".")[0]
-    groups = {group.title: group for group in parser._action_groups}
-    group = groups.get(section) or parser.add_argument_group(section)
-    description, values, default = describe_field(name)
-    shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
-    text = f"{description} ({values}{shown})".replace("%", "%%")
-    group.add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)

@@ -7,14 +7,10 @@ assay recipes show NAME  the recipe as YAML, which `assay train FILE.yaml` takes
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from assay.recipe.named import NamedRecipe
     from assay.recipe.recipe import Recipe
 
 
@@ -42,7 +38,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def show(name: str, recipe: Recipe, plot: Path | None) -> None:
-    """The recipe as YAML, its learning rate as comments, so that the whole is still YAML."""
+    """Print the recipe as YAML, with its learning rate as comments, so that the output is still YAML."""
     from assay.analysis.figures.schedule_plot import draw_schedule, plot_schedule
     from assay.analysis.figures.style import save_figure
     from assay.run.build import learning_rate
@@ -58,34 +54,21 @@ def show(name: str, recipe: Recipe, plot: Path | None) -> None:
 
 
 def print_list() -> None:
-    """First the recipes that were measured: accuracy with its spread, time, on what; then the others."""
+    """Print the recipes that were measured, with accuracy, spread, time and hardware; then the others."""
     from rich.console import Console
+    from rich.table import Table
 
     from assay.recipe.named import RECIPES
 
-    measured = {name: entry for name, entry in RECIPES.items() if entry.measured}
+    measured = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
+    others = Table("not measured yet", "", box=None, pad_edge=False)
+    for name, entry in RECIPES.items():
+        if entry.measured:
+            figures = (entry.measured.accuracy_in_words(), entry.measured.time_in_words(), entry.measured.hardware)
+            measured.add_row(name, entry.purpose, *figures)
+        else:
+            others.add_row(name, entry.purpose)
     console = Console()
-    console.print(_measured_table(measured))
-    console.print(_plain_table({name: entry for name, entry in RECIPES.items() if name not in measured}))
-
-
-def _measured_table(entries: Mapping[str, NamedRecipe]) -> Table:
-    from rich.table import Table
-
-    table = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    for name, entry in entries.items():
-        assert entry.measured
-        figures = (entry.measured.accuracy_in_words(), entry.measured.time_in_words(), entry.measured.hardware)
-        table.add_row(name, entry.purpose, *figures)
-    return table
-
-
-def _plain_table(entries: Mapping[str, NamedRecipe]) -> Table:
-    from rich.table import Table
-
-    table = Table("not measured yet", "", box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    for name, entry in entries.items():
-        table.add_row(name, entry.purpose)
-    return table
+    for table in (measured, others):
+        table.columns[0].no_wrap = True
+        console.print(table)

@@ -13,7 +13,7 @@ from assay.data.augment.mix import Mix, one_hot
 from assay.data.dataset import Dataset
 from assay.data.preprocess import Normalize
 
-_OF_THE_TRANSFORM = 1  # sets the seed of what the images' readers draw apart from that of the augmentations
+_TRANSFORM = 1  # keeps the seeds of a dataset's own transform apart from those of the augmentations
 
 
 class TrainBatches:
@@ -68,19 +68,17 @@ class TrainBatches:
             of the classes instead, float32 ``[B, K]``.
         """
         device = self.dataset.labels.device
-        order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_mix(self._seed, number)))
+        order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_derived_seed(self._seed, number)))
         steps = range(start, len(self))
         rows = torch.split(order.to(device), self._batch_size)[start : len(self)]
-        seeds = (_mix(self._seed, number, step, _OF_THE_TRANSFORM) for step in steps)
+        seeds = (_derived_seed(self._seed, number, step, _TRANSFORM) for step in steps)
         for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
-            self._generator.manual_seed(_mix(self._seed, number, step))
+            self._generator.manual_seed(_derived_seed(self._seed, number, step))
             pixels = _augmented(pixels, self._augmentations, Draw(self._generator, number, batch))
-            yield self._mixed(self._normalize(pixels), self.dataset.labels[batch])
-
-    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if self._mix_images is None or self._classes is None:
-            return images, labels
-        return self._mix_images(images, one_hot(labels, self._classes), self._generator)
+            images, labels = self._normalize(pixels), self.dataset.labels[batch]
+            if self._mix_images is not None and self._classes is not None:
+                images, labels = self._mix_images(images, one_hot(labels, self._classes), self._generator)
+            yield images, labels
 
 
 class EvaluationBatches:
@@ -115,18 +113,13 @@ class EvaluationBatches:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]``."""
         order = torch.arange(len(self.dataset), device=self.dataset.labels.device)
         rows = torch.split(order, self._batch_size)
-        seeds = None if self._seed is None else self._seeds(self._seed)
+        seed = self._seed
+        seeds = None if seed is None else [_derived_seed(seed, number, _TRANSFORM) for number in range(len(self))]
         for number, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows, seeds), strict=True)):
-            yield self._normalize(self._augmented(number, batch, pixels)), self.dataset.labels[batch]
-
-    def _seeds(self, seed: int) -> Iterator[int]:
-        return (_mix(seed, number, _OF_THE_TRANSFORM) for number in range(len(self)))
-
-    def _augmented(self, number: int, rows: Tensor, pixels: Tensor) -> Tensor:
-        if self._seed is None:
-            return pixels
-        generator = Generator(pixels.device).manual_seed(_mix(self._seed, number))
-        return _augmented(pixels, self._augmentations, Draw(generator, 0, rows))
+            if seed is not None:
+                generator = Generator(pixels.device).manual_seed(_derived_seed(seed, number))
+                pixels = _augmented(pixels, self._augmentations, Draw(generator, 0, batch))
+            yield self._normalize(pixels), self.dataset.labels[batch]
 
 
 def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw) -> Tensor:
@@ -135,7 +128,7 @@ def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw
     return pixels
 
 
-def _mix(seed: int, *place: int) -> int:
+def _derived_seed(seed: int, *place: int) -> int:
     """One seed from several numbers, such that close numbers, or fewer of them, give unrelated seeds."""
     high, low = np.random.SeedSequence(seed, spawn_key=place).generate_state(2, np.uint32)
     return (int(high) << 31) ^ int(low)

@@ -1,10 +1,12 @@
-"""What is wrong, or odd, with a set of images: every one is decoded, as training would decode it."""
+"""Checks of a set of images for what is wrong or odd; every image is decoded as training would decode it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ Size = tuple[int, int]
 
 
 class _Look(NamedTuple):
-    """What is kept of an image once it has been decoded."""
+    """What the checks need of a decoded image."""
 
     size: Size
     mode: str
@@ -40,7 +42,7 @@ _Seen = tuple[Place, _Look]
 
 @dataclass(frozen=True)
 class SplitCheck:
-    """What a split holds.
+    """Numbers, sizes and modes of a split's images.
 
     Attributes:
         images: all of them, corrupt ones too.
@@ -98,11 +100,7 @@ class Check:
 
     @property
     def wrong(self) -> dict[str, list[str]]:
-        """What should be put right before training: a line for each finding, under its kind.
-
-        That is what makes a training fail or its result untrue. The kinds without a finding are
-        left out.
-        """
+        """What makes a training fail or its result untrue: a line for each finding, by the kinds that have any."""
         kinds = {
             "corrupt images": [str(error) for error in self.corrupt],
             "exact duplicates": [" = ".join(map(str, group)) for group in self.exact],
@@ -116,7 +114,7 @@ class Check:
 
     @property
     def remarks(self) -> dict[str, list[str]]:
-        """What may well be as it should: a line for each finding, under its kind."""
+        """Findings that may be intended: a line for each, by the kinds that have any."""
         empty = {f"classes without images in {name}": part.empty for name, part in self.splits.items()}
         kinds = {
             **empty,
@@ -127,7 +125,7 @@ class Check:
 
     @property
     def problems(self) -> list[str]:
-        """A line for each kind of what is wrong, with its number and examples; none for a sound set."""
+        """A line for each kind of finding that is wrong, with its number and examples; empty for a sound set."""
         return [f"{kind} ({len(lines)}): {_some(lines, '; ')}" for kind, lines in self.wrong.items()]
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,45 +161,37 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
     )
 
 
-class _Looker:
-    """What runs in a worker: a range of row numbers to what is kept of their images."""
-
-    def __init__(self, images: Images) -> None:
-        self._images, self._names = images, images.names
-
-    def __call__(self, rows: range) -> list[_Look | BadImageError]:
-        with quiet():
-            return [self._look(row) for row in rows]
-
-    def _look(self, row: int) -> _Look | BadImageError:
-        try:
-            with self._images.open(row) as image:
-                mode = image.mode
-                pixels = to_pixels(image, self._names[row], channels=3).transpose(1, 2, 0)
-        except BadImageError as error:
-            return error
-        height, width = pixels.shape[:2]
-        flat = bool((pixels == pixels[0, 0]).all())
-        return _Look((width, height), mode, flat, duplicates.digest(pixels), duplicates.thumbnail(pixels))
-
-
 def _look_at(name: str, source: Source, workers: int) -> tuple[list[_Seen], list[BadImageError]]:
     """The readable images of a split, and the errors of the others."""
-    looks: list[_Seen] = []
+    seen: list[_Seen] = []
     bad: list[BadImageError] = []
     images, labels = source.splits[name].images, source.splits[name].labels
-    for image, label, look in zip(images.names, labels, _decode(images, workers), strict=True):
+    parts = chunks(len(images.names), _CHUNK)
+    looks = chain.from_iterable(map_in_workers(partial(_look_at_rows, images), parts, worth(workers, parts)))
+    for image, label, look in zip(images.names, labels, looks, strict=True):
         if isinstance(look, BadImageError):
             bad.append(look)
         else:
-            looks.append((Place(name, image, source.classes[label]), look))
-    return looks, bad
+            seen.append((Place(name, image, source.classes[label]), look))
+    return seen, bad
 
 
-def _decode(images: Images, workers: int) -> Iterator[_Look | BadImageError]:
-    parts = chunks(len(images.names), _CHUNK)
-    for looks in map_in_workers(_Looker(images), parts, worth(workers, parts)):
-        yield from looks
+def _look_at_rows(images: Images, rows: range) -> list[_Look | BadImageError]:
+    """Runs in a worker."""
+    with quiet():
+        return [_look(images, row) for row in rows]
+
+
+def _look(images: Images, row: int) -> _Look | BadImageError:
+    try:
+        with images.open(row) as image:
+            mode = image.mode
+            pixels = to_pixels(image, images.names[row], channels=3).transpose(1, 2, 0)
+    except BadImageError as error:
+        return error
+    height, width = pixels.shape[:2]
+    flat = bool((pixels == pixels[0, 0]).all())
+    return _Look((width, height), mode, flat, duplicates.digest(pixels), duplicates.thumbnail(pixels))
 
 
 def _summary(images: int, looks: Sequence[_Seen], classes: Sequence[str]) -> SplitCheck:
@@ -221,7 +211,8 @@ def _remarks(looks: Sequence[_Seen]) -> list[str]:
     """A line for each kind of odd image: its number and examples."""
     usual = Counter(look.mode for _, look in looks).most_common(1)[0][0] if looks else ""
     sized = [(f"{place} ({look.size[0]}x{look.size[1]})", min(look.size), max(look.size)) for place, look in looks]
-    small = 0 if all(short < _SMALL for _, short, _ in sized) else _SMALL  # where all are, none is odd
+    # In a set of small images a small one is not odd.
+    small = 0 if all(short < _SMALL for _, short, _ in sized) else _SMALL
     kinds = {
         f"of another mode than {usual}": [f"{place} ({look.mode})" for place, look in looks if look.mode != usual],
         "of a single colour": [str(place) for place, look in looks if look.flat],

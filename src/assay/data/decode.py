@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
 
@@ -57,7 +58,7 @@ def decode(
     """
     requests = zip(batches, repeat(0) if seeds is None else seeds, strict=False)
     in_arrays = isinstance(images, ArrayImages)  # nothing to decode, so that sending would cost more than it saves
-    yield from map_in_workers(_Decoder(images, how, transform), requests, 0 if in_arrays else workers)
+    yield from map_in_workers(partial(_decode_rows, images, how, transform), requests, 0 if in_arrays else workers)
 
 
 def decode_all(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
@@ -102,34 +103,28 @@ def _unchanged(value: Any) -> Any:  # a lambda cannot be sent to a worker that i
     return value
 
 
-class _Decoder:
-    """What runs in a worker: row numbers and a seed to the rows' pixels and the errors of the bad ones."""
-
-    def __init__(self, images: Images, how: Preprocessing, transform: Transform | None) -> None:
-        self._images, self._how, self._transform = images, how, transform
-
-    def __call__(self, request: tuple[Sequence[int], int]) -> DecodedBatch:
-        rows, seed = request
-        good, bad = {}, {}
-        with quiet(), _seeded(seed):
-            for place, row in enumerate(rows):
-                try:
-                    with self._images.open(row) as image:  # closed at once: an error keeps its frames alive
-                        good[place] = self._read(image, self._images.names[row])
-                except BadImageError as error:
-                    bad[place] = error
-        black = (self._how.channels, self._how.stored, self._how.stored)
-        shape = next(iter(good.values())).shape if good else black
-        pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
-        for place, image_pixels in good.items():
-            pixels[place] = image_pixels
-        return pixels, bad
-
-    def _read(self, image: Image.Image, name: str) -> NDArray[np.uint8]:
-        if self._transform is None:
-            return self._how.decode(image, name)
-        pixels: NDArray[np.uint8] = self._transform(to_plain(image, name, channels=self._how.channels)).numpy()
-        return pixels
+def _decode_rows(
+    images: Images, how: Preprocessing, transform: Transform | None, request: tuple[Sequence[int], int]
+) -> DecodedBatch:
+    """Runs in a worker: the pixels of the requested rows, drawn with the requested seed, and the bad ones' errors."""
+    rows, seed = request
+    good, bad = {}, {}
+    with quiet(), _seeded(seed):
+        for place, row in enumerate(rows):
+            name = images.names[row]
+            try:
+                with images.open(row) as image:  # closed at once: an error keeps its frames alive
+                    if transform is None:
+                        good[place] = how.decode(image, name)
+                    else:
+                        good[place] = transform(to_plain(image, name, channels=how.channels)).numpy()
+            except BadImageError as error:
+                bad[place] = error
+    shape = next(iter(good.values())).shape if good else (how.channels, how.stored, how.stored)
+    pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
+    for place, image_pixels in good.items():
+        pixels[place] = image_pixels
+    return pixels, bad
 
 
 @contextmanager

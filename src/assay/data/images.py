@@ -135,7 +135,7 @@ def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Pillow's remarks on files that it reads all the same; entered once for many images."""
+    """Silence Pillow's warnings about files that it can read; entered once for many images."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -161,16 +161,12 @@ def to_pixels(
     Raises:
         BadImageError: corrupt or truncated, or of a mode without a defined range.
     """
-
-    def decode() -> NDArray[np.uint8]:
-        plain = reshape(to_mode(upright(image), _MODE_OF_CHANNELS[channels]))
-        return np.atleast_3d(np.asarray(plain)).transpose(2, 0, 1)
-
-    return _guarded(name, decode)
+    plain = to_plain(image, name, channels=channels)
+    return _guarded(name, lambda: np.atleast_3d(np.asarray(reshape(plain))).transpose(2, 0, 1))
 
 
 def to_plain(image: Image.Image, name: str, *, channels: int) -> Image.Image:
-    """What ``to_pixels`` decodes, still as an image: upright, of mode ``"L"`` or ``"RGB"``, its pixels read.
+    """Decode an image as ``to_pixels`` does, but to an image: upright, of mode ``"L"`` or ``"RGB"``, its pixels read.
 
     Raises:
         BadImageError: corrupt or truncated, or of a mode without a defined range.
@@ -178,14 +174,14 @@ def to_plain(image: Image.Image, name: str, *, channels: int) -> Image.Image:
 
     def decode() -> Image.Image:
         plain = to_mode(upright(image), _MODE_OF_CHANNELS[channels])
-        plain.load()  # now, or a broken file would raise where nobody knows its name
+        plain.load()  # Pillow reads pixels late; a broken file must raise here, where its name is known
         return plain
 
     return _guarded(name, decode)
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF orientation says; itself where there is nothing to turn."""
+    """The image turned as its EXIF orientation says; the same object if there is nothing to turn."""
     return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
@@ -214,7 +210,7 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _guarded(name: str, action: Callable[[], T]) -> T:
-    """Run something of Pillow's; whatever it raises at a bad file becomes an error that names the image."""
+    """Call Pillow; whatever it raises at a bad file becomes a ``BadImageError`` that names the image."""
     try:
         return action()
     except FileNotFoundError:

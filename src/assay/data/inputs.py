@@ -59,8 +59,7 @@ def find_inputs(inputs: Sequence[str | Path]) -> ChainedImages:
     Raises:
         ValueError: an input names nothing, or holds no image.
     """
-    parts = [part for text in inputs for part in _expand(str(text))]
-    return ChainedImages(parts)
+    return ChainedImages([part for text in inputs for part in _expand(str(text))])
 
 
 def _expand(text: str) -> list[Images]:
@@ -109,7 +108,7 @@ def _is_image(member: str) -> bool:
 
 @dataclass
 class _ZipReader:
-    """Reads members by number; each process opens the archive for itself, for they cannot share a handle."""
+    """Reads members by number; each process opens the archive itself, as handles cannot be shared."""
 
     path: Path
     members: Sequence[str]

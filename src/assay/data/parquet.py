@@ -1,7 +1,7 @@
-"""``parquet:PATH``: image sets as they lie on the Hugging Face hub.
+"""``parquet:PATH``: image sets in the layout of the Hugging Face hub.
 
 A column of images (a struct of encoded ``bytes`` and ``path``, or plain binary) and a column of
-labels (numbers, whose names stand in the schema's metadata, or text).
+labels (numbers, whose names are in the schema's metadata, or text).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RowReader:
     column: pa.ChunkedArray
 
     def __call__(self, row: int) -> bytes | None:
-        """The bytes of the image in ``row``, None where the row is empty."""
+        """The bytes of the image in ``row``; None if the row is empty."""
         content: Any = self.column[row].as_py()
         image: bytes | None = content["bytes"] if isinstance(content, dict) else content
         return image
@@ -73,20 +73,22 @@ def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None) 
     tables = {split: _read(part, [image_column, label_column]) for split, part in files.items()}
     classes = _classes(schema, label_column, tables["train"])
     splits = {
-        split: _split(split, files[split], table[image_column], table[label_column], classes)
+        split: Split(
+            _images(split, files[split], table[image_column]), _labels(files[split][0], table[label_column], classes)
+        )
         for split, table in tables.items()
     }
     return Source(splits, classes)
 
 
 def read_unlabelled(file: Path) -> EncodedImages:
-    """The images of one Parquet file, whatever else stands in it. Raises ``ValueError``."""
+    """The images of one Parquet file, whatever other columns it has; raises ``ValueError`` if it has none."""
     column = _image_column(_schema(file), file)
     return _images(file.stem, [file], _read([file], [column])[column])
 
 
 def _is_of(file: Path, root: Path, names: Sequence[str]) -> bool:
-    """Whether the file's own name, or the folder that it lies in, begins with one of the names."""
+    """Whether the first word of the file's name, or of its folder's, is one of the names."""
     first_words = [re.split(r"[-_.]", part)[0] for part in file.relative_to(root).parts[-2:]]
     return any(word in names for word in first_words)
 
@@ -154,16 +156,6 @@ def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]
     return tuple(str(value) for value in values)
 
 
-def _split(
-    name: str,
-    files: Sequence[Path],
-    images: pa.ChunkedArray,
-    column: pa.ChunkedArray,
-    classes: tuple[str, ...],
-) -> Split:
-    return Split(_images(name, files, images), _labels(files[0], column, classes))
-
-
 def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
     if pa.types.is_integer(column.type):
         labels: NDArray[np.int64] = np.array(column.cast(pa.int64()).fill_null(-1))
@@ -178,12 +170,9 @@ def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> ND
 
 
 def _images(split: str, files: Sequence[Path], column: pa.ChunkedArray) -> EncodedImages:
-    """Rows are named by the path that they carry, or by split and number where it is not unique."""
+    """The rows of a column; named by the paths beside them, or by split and number if the paths are not unique."""
     numbers = [f"{split}/{row:05d}" for row in range(len(column))]
-    paths = pc.struct_field(column, "path").to_pylist() if _has_paths(column) else []
+    has_paths = pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
+    paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
     unique = len(set(paths)) == len(column) and all(paths)
     return EncodedImages(RowReader(column), paths if unique else numbers, tuple(files))
-
-
-def _has_paths(column: pa.ChunkedArray) -> bool:
-    return bool(pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0)

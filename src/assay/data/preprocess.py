@@ -89,13 +89,13 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The preprocessing that is asked for, as pretrained weights bring it; None leaves it to the images.
+    """The preprocessing that a recipe or pretrained weights ask for; None leaves a field to the images.
 
     Attributes:
         size: side of the square that the network sees, in pixels.
         crop_pct: as in ``Preprocessing``.
         interpolation: likewise; None is bilinear.
-        mean: of each channel, to be used in place of a measured one; together with ``std``.
+        mean: of each channel, used in place of a measured one; together with ``std``.
         std: the standard deviation likewise.
         channels: 1 or 3, to which the images are converted.
     """
@@ -138,10 +138,8 @@ class Normalize:
         side = self._how.scaled
         if self._how.interpolation == "bilinear":
             return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
-        for size in (
-            (images.shape[-2], side),
-            (side, side),
-        ):  # it overshoots at edges; Pillow cuts off in each direction
+        # Bicubic weights overshoot at edges. Pillow enlarges in one direction after the other, and clips after each.
+        for size in ((images.shape[-2], side), (side, side)):
             images = F.interpolate(images, size=size, mode="bicubic", align_corners=False, antialias=True)
             images = images.clamp(self._shift, 255 * self._scale + self._shift)
         return images

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from assay.base.registry import nearest
 from assay.data.folder import read_folder
@@ -45,7 +43,7 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
 
 
 def full_name(name: str) -> str:
-    """The name with its path made absolute, so that one set has one name wherever it is named from."""
+    """The name with its path made absolute, so that a set has the same name from every working directory."""
     kind, colon, path = name.partition(":")
     return f"{kind}:{Path(path).expanduser().resolve()}" if colon else name
 
@@ -61,23 +59,16 @@ def digits(_root: Path) -> Source:
 
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
-    classes = tuple(str(digit) for digit in range(10))
     order_in_class = np.zeros(len(pixels), dtype=np.int64)
     for digit in range(10):
         members = np.flatnonzero(bunch.target == digit)
         order_in_class[members] = np.arange(len(members))
     is_test = order_in_class % 5 == 4
-    parts = {"train": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)}
-    return Source(
-        {
-            split: Split(
-                ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows]),
-                bunch.target[rows].astype(np.int64),
-            )
-            for split, rows in parts.items()
-        },
-        classes,
-    )
+    splits = {}
+    for split, rows in (("train", np.flatnonzero(~is_test)), ("test", np.flatnonzero(is_test))):
+        images = ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows])
+        splits[split] = Split(images, bunch.target[rows].astype(np.int64))
+    return Source(splits, tuple(str(digit) for digit in range(10)))
 
 
 def cifar10(root: Path) -> Source:
@@ -110,64 +101,49 @@ NAMED: dict[str, Callable[[Path], Source]] = {
 
 
 def _parquet_or(folder: Path, label: str, archive: Callable[[], Source]) -> Source:
-    """Parquet files under the data root come before the official archive."""
+    """The Parquet files in the folder if it exists, else the official archive."""
     return read_parquet(find_parquet(folder), label) if folder.is_dir() else archive()
 
 
-@dataclass(frozen=True)
-class _Archive:
-    """One split of an official archive, as torchvision reads it."""
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-
-
 def _torchvision(name: str, root: Path) -> Source:
-    parts = {split: _fetch(name, root, train=split == "train") for split in ("train", "test")}
-    splits = {
-        split: Split(ArrayImages(part.pixels, _row_names(split, len(part.labels))), part.labels)
-        for split, part in parts.items()
-    }
-    return Source(splits, parts["train"].classes)
+    """The official archive as torchvision reads it."""
+    splits, classes = {}, ()
+    for split in ("train", "test"):
+        part = _fetch(name, root, train=split == "train")
+        names = [f"{split}/{row:05d}" for row in range(len(part.targets))]
+        splits[split] = Split(ArrayImages(np.asarray(part.data), names), np.asarray(part.targets, dtype=np.int64))
+        classes = tuple(part.classes)
+    return Source(splits, classes)
 
 
-def _fetch(name: str, root: Path, *, train: bool) -> _Archive:
+def _fetch(name: str, root: Path, *, train: bool) -> Any:
+    """A split as torchvision's dataset, downloaded if it is not under the root."""
     import torchvision
 
     kind = getattr(torchvision.datasets, name)
     try:
         try:
-            part = kind(str(root), train=train, download=False)
-        except RuntimeError:
-            part = kind(str(root), train=train, download=True)
+            return kind(str(root), train=train, download=False)
+        except RuntimeError:  # torchvision's way to say that the files are not there
+            return kind(str(root), train=train, download=True)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{name} is not under {root} and cannot be downloaded ({reason}); "
             "name the folder that holds it with --data.root or ASSAY_DATA"
         ) from None
-    return _Archive(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64), tuple(part.classes))
 
 
 def _coarse(root: Path) -> Source:
-    """The official archive again, with the coarse labels, which torchvision leaves out.
-
-    The pickles are those whose checksums torchvision has just verified.
-    """
+    """The official archive with its coarse labels, which torchvision leaves out."""
     fine = _torchvision("CIFAR100", root)
-    folder = root / "cifar-100-python"
 
-    def content(file: str) -> Mapping[str, Any]:
-        values: Mapping[str, Any] = pickle.loads((folder / file).read_bytes(), encoding="latin1")
-        return values
+    def content(file: str) -> Any:
+        # Unpickling can run code, but torchvision has just verified the checksums of these files.
+        return pickle.loads((root / "cifar-100-python" / file).read_bytes(), encoding="latin1")
 
     splits = {
         split: Split(part.images, np.asarray(content(split)["coarse_labels"], dtype=np.int64))
         for split, part in fine.splits.items()
     }
     return Source(splits, tuple(content("meta")["coarse_label_names"]))
-
-
-def _row_names(split: str, count: int) -> list[str]:
-    return [f"{split}/{row:05d}" for row in range(count)]

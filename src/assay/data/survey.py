@@ -20,13 +20,13 @@ _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 @dataclass(frozen=True)
 class Survey:
-    """Of each image: sides in pixels after turning it upright, whether it is grayscale, why it is unreadable."""
+    """For each image: its sides in pixels once upright, whether it is grayscale, and why it is unreadable."""
 
     widths: NDArray[np.int64]
     heights: NDArray[np.int64]
     gray: NDArray[np.bool_]
     reasons: Sequence[str]
-    """empty text for the readable ones"""
+    """empty text for readable images"""
 
     @property
     def readable(self) -> NDArray[np.bool_]:

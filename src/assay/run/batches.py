@@ -1,4 +1,4 @@
-"""From a recipe's sections on data and augmentation to batches: what the network is fed."""
+"""From a recipe's sections on data and augmentation to batches."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Feed:
     """The batches of a run.
 
     Attributes:
-        train: the steps of an epoch.
-        splits: held-out and test, where they have images; train, where the recipe asks for it.
+        train: the training batches, an epoch at a time.
+        splits: those of held-out and test if they have images, and of train if the recipe evaluates it.
     """
 
     train: TrainBatches
@@ -38,7 +38,7 @@ class Feed:
 
 
 def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
-    """The images that a recipe names; what the recipe leaves open is as the weights want it."""
+    """The images that a recipe names; ``wanted`` decides about the input what the recipe leaves open."""
     source = load_source(section.name, root=section.root, label=section.label)
     return load_data(
         source,
@@ -50,8 +50,9 @@ def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Dat
 
 
 def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format) -> Feed:
-    """Batches of the splits, augmented where the recipe says so."""
-    _check(recipe, data)
+    """Batches of the splits, augmented as the recipe says; raises ``ValueError`` if the recipe's split is missing."""
+    if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
+        raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
     images, changes = _augmented(data.splits["train"], recipe.augment, data.preprocessing, "train")
     train = TrainBatches(
         images,
@@ -71,24 +72,19 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
     return Feed(train, splits)
 
 
-def _check(recipe: Recipe, data: Data) -> None:
-    if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
-        raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
-
-
 def _is_augmented(section: AugmentSection, split: str) -> bool:
     return split in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]
 
 
 def _cropped_once(section: AugmentSection, how: Preprocessing, split: str) -> Preprocessing:
-    """A random crop takes the place of the central one."""
+    """The preprocessing without its central crop if a random crop takes its place."""
     return replace(how, crop_pct=None) if section.resized_crop and _is_augmented(section, split) else how
 
 
 def _evaluated(
     name: str, recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format
 ) -> EvaluationBatches:
-    section = AugmentSection() if name == "train" else recipe.augment  # training images are measured as they are
+    section = AugmentSection() if name == "train" else recipe.augment  # training images are evaluated as they are
     normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
     images, changes = _augmented(data.splits[name], section, data.preprocessing, name)
     is_changed = images is not data.splits[name] or changes
@@ -99,7 +95,10 @@ def _evaluated(
 def _augmented(
     dataset: Dataset, section: AugmentSection, how: Preprocessing, split: str
 ) -> tuple[Dataset, list[Augmentation]]:
-    """The split's images, and the changes to whole batches of them; streamed images are changed one by one instead."""
+    """The split's images, and the changes to whole batches of them.
+
+    Streamed images are changed one by one by the workers that decode them, so that there is nothing left to change.
+    """
     if not _is_augmented(section, split):
         return dataset, []
     changes = build_augmentations(section)

@@ -1,4 +1,4 @@
-"""From a recipe to the components of a run: the one file that opens every section and builds what it names."""
+"""From a recipe to the components of a run: the only file that reads every section and builds what it names."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from assay.training.transfer import Groups, build_learning, freeze_for, rate_fac
 
 @dataclass(frozen=True)
 class Components:
-    """A recipe's components, ready to use.
+    """What a recipe builds, ready to train.
 
     Attributes:
         data: the images by split.
-        network: what is trained.
-        batches: the steps of an epoch.
-        splits: what is measured.
-        loss_fn: what is minimised.
-        update: from gradients to new weights.
+        network: the network that is trained.
+        batches: the training batches, an epoch at a time.
+        splits: the batches of each split that is evaluated.
+        loss_fn: the loss that is minimised.
+        update: the step from gradients to new weights.
         freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
-        parameters: how many numbers the network learns, those included that are frozen for a while.
+        parameters: the number of trainable parameters, including those that are frozen for a while.
         notes: what was done with pretrained weights, in words.
-        device: where all of it is.
+        device: the device that holds all of this.
     """
 
     data: Data
@@ -63,12 +63,12 @@ class Components:
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is measured and kept: the average where there is one."""
+        """The network that is evaluated and saved: the weights' average if the recipe asks for one."""
         average = self.update.average
         return self.network if average is None else average.module
 
     def state(self) -> State:
-        """Everything that changes during training, but the position; and by what to know the data again."""
+        """Everything that changes during training except the position, and a description to recognise the data by."""
         return {
             "data": self._data_in_words(),
             "preprocessing": self.data.preprocessing.to_dict(),
@@ -81,7 +81,7 @@ class Components:
         }
 
     def restore(self, state: State) -> None:
-        """The inverse of :meth:`state`; raises ``ValueError`` where the data are not the same any more."""
+        """The inverse of :meth:`state`; raises ``ValueError`` if the data have changed."""
         if state["data"] != self._data_in_words():
             raise ValueError(f"the data have changed: they were {state['data']}, now {self._data_in_words()}")
         self.network.load_state_dict(state["network"])
@@ -94,7 +94,7 @@ class Components:
         restore_random_states(state["random"], self.device)
 
     def _set_rates(self) -> None:
-        """As the schedule has them, which may have become longer since the checkpoint."""
+        """Set the learning rates by the schedule, which may be longer now than when the checkpoint was written."""
         scheduler = self.update.scheduler
         for group, base, factor in zip(
             scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
@@ -112,14 +112,14 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
 
     Args:
         recipe: names the components.
-        device: where they are to be.
-        previous: the state that will be restored; then pretrained weights are not looked for again.
+        device: will hold them.
+        previous: the state that will be restored; pretrained weights are then not loaded again.
 
     Raises:
         ValueError: something does not exist or fit.
     """
     pretrained = None if previous else _pretrained(recipe.model)
-    wanted = _wanted_before(previous) if previous and recipe.model.pretrained else _wanted(pretrained)
+    wanted = _input_of_run(previous) if previous and recipe.model.pretrained else _input_of_weights(pretrained)
     data = open_data(recipe.data, device, wanted)
     with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
@@ -140,11 +140,13 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
 
 
 def check_recipe(recipe: Recipe, data: Data) -> None:
-    """Raise what ``build`` would, without memory for a network; what pretrained weights decide is not looked at.
+    """Raise what ``build`` would raise, but use no memory for a network.
+
+    A recipe with pretrained weights or a teacher is passed over, because these would have to be loaded.
 
     Args:
         recipe: names the components.
-        data: what ``recipe.data`` names.
+        data: the images of ``recipe.data``.
 
     Raises:
         ValueError: something does not exist or fit.
@@ -173,34 +175,34 @@ def _check_norms(recipe: Recipe, network: nn.Module) -> None:
         raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
 
 
-def _wanted(pretrained: Pretrained | None) -> Wanted:
-    """The input that the weights were learned for, its channels too; without weights nothing is wanted."""
+def _input_of_weights(pretrained: Pretrained | None) -> Wanted:
+    """The input that pretrained weights were learned for; everything is left open without them."""
     if pretrained is None or pretrained.preprocessing is None:
         return Wanted()
     form = pretrained.preprocessing
-    if form.mean is None or len(form.mean) != 3:  # images in colour are not made gray for weights that saw no colour
+    if form.mean is None or len(form.mean) != 3:  # weights of gray images do not turn colour images gray
         return Wanted(form.size, form.crop_pct, form.interpolation)
     return Wanted(**asdict(form), channels=3)
 
 
-def _wanted_before(state: State) -> Wanted:
-    """The input as it was decided when the run began."""
+def _input_of_run(state: State) -> Wanted:
+    """The input that was decided when the run began."""
     fields = ("size", "crop_pct", "interpolation", "mean", "std", "channels")
     return Wanted(**{name: state["preprocessing"][name] for name in fields})
 
 
 def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
-    """What is to be called at the beginning of each epoch, with its number from 0."""
+    """The function that sets which layers learn in an epoch, given its number from 0."""
     chosen = recipe.transfer
     if (chosen.freeze != "none" or chosen.freeze_norms) and not recipe.model.pretrained:
-        raise ValueError("transfer.freeze and freeze_norms need model.pretrained: nothing else is worth keeping")
+        raise ValueError("transfer.freeze and freeze_norms need model.pretrained: random weights are not worth keeping")
     options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
     learning = build_learning(chosen.freeze, **options)
     return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
 
 
 def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch: int, device: torch.device) -> Update:
-    """The optimizer over the network's parameters, with its schedule, precision and average."""
+    """The optimizer of the network's parameters, with its schedule, precision and average."""
     chosen, rate = recipe.optim, _top_rate(recipe)
     factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
     parameters = parameter_groups(
@@ -214,7 +216,7 @@ def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch:
 
 
 def learning_rate(recipe: Recipe) -> Callable[[float], float]:
-    """The learning rate as a function of progress, in epochs; raises ``ValueError`` for a schedule that cannot be."""
+    """The learning rate as a function of progress in epochs; raises ``ValueError`` for an impossible schedule."""
     schedule, rate = _schedule(recipe), _top_rate(recipe)
     if recipe.schedule.update == "epoch":
         return lambda epoch: rate * schedule(math.floor(epoch))
@@ -226,18 +228,17 @@ def _schedule(recipe: Recipe) -> Schedule:
 
 
 def _top_rate(recipe: Recipe) -> float:
-    """The rate at the schedule's factor 1, scaled with the batch where that is asked for (Goyal et al. 2017, 2.1)."""
-    meant_for = recipe.optim.lr_batch or recipe.train.batch_size
-    return recipe.optim.lr * recipe.train.batch_size / meant_for
+    """The rate at the schedule's factor 1, scaled with the batch if ``lr_batch`` is set (Goyal et al. 2017, 2.1)."""
+    return recipe.optim.lr * recipe.train.batch_size / (recipe.optim.lr_batch or recipe.train.batch_size)
 
 
 def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:
     """The loss, with the teacher ready on the device."""
-    chosen = recipe.loss.model_dump(exclude={"teacher"})
     name = recipe.loss.teacher
-    return build_loss(teacher=find_teacher(name, data.classes, data.preprocessing, device) if name else None, **chosen)
+    teacher = find_teacher(name, data.classes, data.preprocessing, device) if name else None
+    return build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
 
 
 def architecture(recipe: Recipe) -> dict[str, Any]:
-    """The name and the given options of the network, as the model file holds them; where it began is not among them."""
+    """The network's name and given options, as the model file holds them; its pretrained weights are not among them."""
     return recipe.model.model_dump(exclude_none=True, exclude={"pretrained"})

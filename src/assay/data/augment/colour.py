@@ -1,4 +1,4 @@
-"""What colour the pixels are: brightness, contrast, saturation, hue, PCA noise, grayscale.
+"""Changes of colour: brightness, contrast, saturation, hue, PCA noise, grayscale.
 
 The ``adjust_...`` functions take one factor per image and equal those of the same name in
 ``torchvision.transforms.v2.functional`` on uint8 images, but for single grey levels where the two

@@ -1,4 +1,4 @@
-"""What the random changes of a batch may be drawn from."""
+"""The source of a batch's random draws, and two distributions of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 @dataclass(frozen=True)
 class Draw:
-    """What a batch's augmentation may draw from.
+    """The generator and the numbers from which a batch's augmentations make their random choices.
 
     Attributes:
         generator: on the pixels' device, already seeded from (seed, epoch, step).
@@ -34,5 +34,5 @@ def uniform(low: float, high: float, *shape: int, generator: Generator) -> Tenso
 
 
 def whole_up_to(largest: Tensor, generator: Generator) -> Tensor:
-    """For each entry of ``largest`` (int64) a whole number from 0 to it, all equally likely."""
+    """A whole number from 0 to each entry of ``largest`` (int64), all equally likely."""
     return (torch.rand(largest.shape, generator=generator, device=largest.device) * (largest + 1)).long()

@@ -1,4 +1,4 @@
-"""Boxes of pixels that are taken away: random erasing and cutout."""
+"""Boxes that are filled with one colour: random erasing and cutout."""
 
 from __future__ import annotations
 

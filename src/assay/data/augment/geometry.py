@@ -1,4 +1,4 @@
-"""Where the pixels are: cropping, shifting, mirroring, turning, enlarging."""
+"""Geometric changes: cropping, shifting, mirroring, rotating, enlarging."""
 
 from __future__ import annotations
 

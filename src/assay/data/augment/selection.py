@@ -1,4 +1,4 @@
-"""Different treatment of the images of one batch, in steps that work on many of them at once."""
+"""Different changes for the images of one batch, vectorised over the images that share a change."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def pick(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
 def by_kind(images: Tensor, kinds: Tensor, values: Tensor, changes: Sequence[Change]) -> Tensor:
     """Put each image through the change of its kind, all images of one kind together.
 
-    The sizes of the groups decide what is launched, so a GPU is waited for once.
+    The sizes of the groups decide which kernels are launched, so the CPU waits for a GPU once.
 
     Args:
         images: ``[B, C, H, W]``.
         kinds: the number of each image's change, int64 ``[B]``.
-        values: what the change is given for each image, ``[B]``.
+        values: the number that the change is called with for each image, ``[B]``.
         changes: by number.
     """
     order = kinds.argsort(stable=True)

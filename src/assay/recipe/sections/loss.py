@@ -1,4 +1,4 @@
-"""What the training minimises."""
+"""The loss that the training minimises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from assay.base.strict_model import Fraction, Positive, StrictModel
 
 
 class LossSection(StrictModel):
-    """What the training minimises."""
+    """The loss that the training minimises."""
 
     name: Literal["cross-entropy", "double-softmax"] = "cross-entropy"
     """cross-entropy, or the mistake of a softmax put before it (double-softmax)"""

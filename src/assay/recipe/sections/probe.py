@@ -1,4 +1,4 @@
-"""What is measured of the loss's surface while the network trains; nothing of it changes the training."""
+"""Measurements of the loss surface while the network trains; they do not change the training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
 
 
 class ProbeSection(StrictModel):
-    """What is measured of the loss's surface while the network trains; nothing of it changes the training."""
+    """Measurements of the loss surface while the network trains; they do not change the training."""
 
     every: Count | None = None
     """steps from one look along the gradient to the next (default: none is taken)"""

@@ -1,4 +1,4 @@
-"""How the trained network is asked about test images."""
+"""How the trained network is evaluated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from assay.base.strict_model import StrictModel
 
 
 class TestSection(StrictModel):
-    """How the trained network is asked about test images."""
+    """How the trained network is evaluated."""
 
     __test__: ClassVar[bool] = False  # its name begins as that of a class of tests does
 

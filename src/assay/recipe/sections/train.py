@@ -1,4 +1,4 @@
-"""How long, how many at a time, from which seed, and on what."""
+"""Duration, batch size, seed, selection and hardware of the training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from assay.base.strict_model import Count, StrictModel
 
 
 class TrainSection(StrictModel):
-    """How long, how many at a time, from which seed, and on what."""
+    """Duration, batch size, seed, selection and hardware of the training."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
     """passes over the training images"""

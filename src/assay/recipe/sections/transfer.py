@@ -1,4 +1,4 @@
-"""Fine-tuning: what of the network learns when, and how fast."""
+"""Fine-tuning: which layers learn, from when, and how fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from assay.base.strict_model import Count, StrictModel
 
 
 class TransferSection(StrictModel):
-    """Fine-tuning: what of the network learns when, and how fast."""
+    """Fine-tuning: which layers learn, from when, and how fast."""
 
     freeze: Literal["none", "body", "gradual"] = "none"
     """none; the body, so that the head alone learns; or gradual: group after group joins the head"""
