@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from assay.data import dataset as dataset_module
-from assay.data import decode as decode_module
-from assay.data.bad_images import without
+from assay.data import dataset as module
 from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset, measure
-from assay.data.decode import Transform, decode, decode_all, default_workers
-from assay.data.folder import read_folder
+from assay.data.decode import Transform, decode_all
 from assay.data.images import ArrayImages, BadImageError, FileImages
 from assay.data.preprocess import Preprocessing
 from assay.data.split import Split
@@ -27,13 +22,8 @@ from assay.data.split import Split
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 with_workers = pytest.mark.parametrize("workers", [0, 2])
+Damage = Callable[[int], str]
 ROWS = [torch.tensor([3, 0, 11]), torch.tensor([7]), torch.tensor([5, 5, 1, 2])]
-
-
-@pytest.fixture
-def split(tmp_path: Path, make_folder: Callable[..., Path]) -> Split:
-    """Twelve pictures of 12x12 pixels in two classes."""
-    return read_folder(make_folder(tmp_path / "set", {"a": 7, "b": 5}, side=12)).splits["train"]
 
 
 def streamed(split: Split, *, channels: int = 3, stored: int = 12, workers: int = 0) -> StreamedDataset:
@@ -70,14 +60,6 @@ def test_pixels_are_those_of_the_files(split: Split, workers: int, picture: Call
         assert np.array_equal(batch.numpy(), expected)
 
 
-def test_many_chunks_and_workers_give_the_same(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    how = Preprocessing(3, 12, 12)
-    whole, _ = decode_all(split.images, how, 0)
-    monkeypatch.setattr(decode_module, "DECODE_CHUNK", 2)
-    for workers in (0, 2):
-        assert np.array_equal(decode_all(split.images, how, workers)[0], whole)
-
-
 @with_workers
 def test_no_batches(split: Split, workers: int) -> None:
     assert stacked(streamed(split, workers=workers), []) == []
@@ -93,50 +75,12 @@ def test_reading_leaves_the_global_random_state(split: Split, workers: int) -> N
     assert np.random.get_state()[1].tolist() == legacy
 
 
-def damage(split: Split, row: int) -> str:
-    """Cut a file off in its pixels and return its name."""
-    assert isinstance(split.images, FileImages)
-    path = split.images.paths[row]
-    path.write_bytes(path.read_bytes()[:120])
-    return split.images.names[row]
-
-
 @with_workers
-def test_bad_image_stops_a_stream_by_name(split: Split, workers: int) -> None:
-    name = damage(split, 7)
+def test_bad_image_stops_a_stream_by_name(split: Split, workers: int, damage: Damage) -> None:
+    name = damage(7)
     with pytest.raises(BadImageError) as caught:
         stacked(streamed(split, workers=workers), ROWS)
     assert caught.value.name == name
-
-
-@with_workers
-def test_bad_images_are_collected_and_left_black(
-    split: Split, workers: int, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., np.ndarray]
-) -> None:
-    names = [damage(split, row) for row in (2, 9)]
-    monkeypatch.setattr(decode_module, "DECODE_CHUNK", 4)
-    pixels, bad = decode_all(split.images, Preprocessing(3, 12, 12), workers)
-    assert [error.name for error in bad] == names
-    assert not pixels[[2, 9]].any()
-    assert np.array_equal(pixels[3], picture(3, 12, 12).transpose(2, 0, 1))
-
-
-@with_workers
-def test_places_of_bad_images_in_a_batch(split: Split, workers: int) -> None:
-    name = damage(split, 7)
-    found = [bad for _, bad in decode(split.images, Preprocessing(3, 12, 12), [[1, 7], [2], [7]], workers)]
-    assert [{place: error.name for place, error in bad.items()} for bad in found] == [{1: name}, {}, {0: name}]
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of the open files")
-def test_bad_files_do_not_stay_open(split: Split) -> None:
-    for row in range(12):
-        damage(split, row)
-    gc.collect()
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    _, bad = decode_all(split.images, Preprocessing(3, 12, 12), 0)
-    assert len(bad) == 12
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_arrays_are_decoded_without_workers(picture: Callable[..., np.ndarray]) -> None:
@@ -175,7 +119,7 @@ def test_channel_without_change_has_the_deviation_one() -> None:
 
 
 def test_large_stream_is_measured_by_a_sample(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_module, "_SAMPLE", 3)
+    monkeypatch.setattr(module, "_SAMPLE", 3)
     singles = [measure(streamed(split.take(np.array([row]))), 0)[0] for row in range(12)]
     sampled = [measure(streamed(split), seed)[0] for seed in range(4)]
     assert measure(streamed(split), 2)[0] == sampled[2]
@@ -191,29 +135,8 @@ def all_triples(count: int) -> list[tuple[int, int, int]]:
 
 def test_set_in_memory_is_measured_whole(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = measure(in_memory(split), 0)
-    monkeypatch.setattr(dataset_module, "_SAMPLE", 3)
+    monkeypatch.setattr(module, "_SAMPLE", 3)
     assert measure(in_memory(split), 0) == whole
-
-
-def test_without_drops_by_name(split: Split) -> None:
-    names = list(split.images.names)
-    kept = without(split, [BadImageError(names[1], "bad"), BadImageError(names[8], "bad")])
-    assert list(kept.images.names) == [name for name in names if name not in (names[1], names[8])]
-    assert kept.labels.tolist() == [0] * 6 + [1] * 4
-
-
-def test_decoding_does_not_warn_about_what_it_can_read(tmp_path: Path) -> None:
-    """Pillow remarks on palettes whose transparency is given in bytes; warnings are errors here."""
-    image = Image.fromarray(np.array([[0, 1]], dtype=np.uint8), "P")
-    image.putpalette([1, 2, 3, 4, 5, 6])
-    image.save(tmp_path / "a.png", transparency=bytes([255, 0]))
-    pixels, bad = decode_all(FileImages([tmp_path / "a.png"], ["a"]), Preprocessing(3, 2, 2), 0)
-    assert not bad
-    assert pixels.shape == (1, 3, 2, 2)
-
-
-def test_default_number_of_workers() -> None:
-    assert 1 <= default_workers() <= min(8, os.cpu_count() or 1)
 
 
 RANDOM = v2.Compose([v2.RandomResizedCrop(6), v2.RandomHorizontalFlip(), v2.ColorJitter(0.5), v2.PILToTensor()])
@@ -277,8 +200,8 @@ def test_seeds_change_nothing_without_a_transform(split: Split, workers: int) ->
 
 
 @with_workers
-def test_bad_image_stops_a_transformed_stream_by_name(split: Split, workers: int) -> None:
-    name = damage(split, 7)
+def test_bad_image_stops_a_transformed_stream_by_name(split: Split, workers: int, damage: Damage) -> None:
+    name = damage(7)
     with pytest.raises(BadImageError) as caught:
         transformed(split, RANDOM, workers)
     assert caught.value.name == name

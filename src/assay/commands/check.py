@@ -15,7 +15,7 @@ from assay.commands.printing import plain_console
 if TYPE_CHECKING:
     from assay.data.check import Check
 
-_SHOWN = 5  # lines of each kind, unless all are asked for
+_SHOWN = 5  # lines of each kind without --all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="digits, cifar10, cifar100..., folder:PATH or parquet:PATH")
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
+    # The default is data.duplicates.NEAR, whose import would bring torch into `assay --help`.
     parser.add_argument("--near", type=float, default=0.95, help="likeness of near duplicates, 0 to 1 (default: 0.95)")
     parser.add_argument("--all", action="store_true", help="print every finding, not only the first five of a kind")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all findings as JSON")

@@ -53,9 +53,9 @@ class Cut:
     """How missing splits are cut from train.
 
     Attributes:
-        held_out: the fraction held out, where there is no such split.
-        test: the fraction taken as test split, where there is none.
-        seed: of the choice.
+        held_out: the fraction held out if the set has no held-out split.
+        test: the fraction taken as test split if the set has none.
+        seed: of the random choice.
         train_images: how many of the rest are used at most; None is all of them.
     """
 

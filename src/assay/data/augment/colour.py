@@ -116,7 +116,7 @@ def adjust_hue(images: Tensor, turns: Tensor) -> Tensor:
 
 
 def _sixths(red: Tensor, green: Tensor, blue: Tensor, value: Tensor, span: Tensor) -> Tensor:
-    """The hue in sixths of the circle, -1 to 5: 0 red, 2 green, 4 blue; any number where there is no colour."""
+    """The hue in sixths of the circle, -1 to 5: 0 red, 2 green, 4 blue; any number for a gray pixel."""
     is_red, is_green = red.eq(value), green.eq(value)
     from_green = pick(is_green, blue - red + 2 * span, red - green + 4 * span)
     return pick(is_red, green - blue, from_green).div_(span.clamp_min(1))

@@ -35,7 +35,7 @@ def build_transform(
     Args:
         size: side of the square in pixels.
         strengths: of the augmentations, with the same meaning and order as in ``build_augmentations``.
-        square: makes the square of a whole image, where there is no resized crop; the default is
+        square: makes the square of a whole image if there is no resized crop; the default is
             ``Preprocessing.square`` without a crop.
         interpolation: ``bilinear`` or ``bicubic``, the way a resized crop is scaled.
 

@@ -1,4 +1,4 @@
-"""The named recipes: one file for each report's, and one for everyday use."""
+"""The named recipes: a file for each report, and one for everyday use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from assay.recipe.recipe import Recipe, read_recipe
 __all__ = ["RECIPES", "Measured", "NamedRecipe", "find_recipe"]
 
 RECIPES: dict[str, NamedRecipe] = {
-    **everyday.RECIPES,
-    **r1.RECIPES,
-    **r2.RECIPES,
-    **r3.RECIPES,
-    **r4.RECIPES,
-    **r5.RECIPES,
+    name: entry for module in (everyday, r1, r2, r3, r4, r5) for name, entry in module.RECIPES.items()
 }
 
 
