@@ -1,6 +1,6 @@
 """The library's front door: every function of ``import assay``. The commands call these too.
 
-Those that need matplotlib, pandas or Optuna live in their own packages, and are imported when they are first used.
+Those that need matplotlib, statsmodels or Optuna live in their own packages, and are imported on first use.
 """
 
 from __future__ import annotations
@@ -89,16 +89,16 @@ def train(
     Args:
         recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``.
         changes: fields to change, under dotted names: ``{"train.epochs": 3}``.
-        out: the run folder, which must be new; by default the next free one in ``runs``. With
-            ``resume``, a run folder given as recipe is also the one to go on with.
-        resume: go on exactly where the run in ``out`` stopped; it may be asked for more epochs.
+        out: the run folder, which must be new; by default the next free one in ``runs``. With ``resume``, a run
+            folder that is given as the recipe is also the one to resume.
+        resume: go on exactly where the run in ``out`` stopped, also for more epochs than it was first asked for.
         progress: show a progress bar and a line for each epoch.
 
     Returns:
         The run's record; the trained model is ``record.folder / "model.safetensors"``.
 
     Raises:
-        ValueError: one line that names what is wrong in the recipe, the data or the folder.
+        ValueError: the message is one line that names what is wrong in the recipe, the data or the folder.
 
     >>> record = train("digits", {"train.epochs": 1}, out=folder / "run", progress=False)
     >>> record.summary["test"]["images"]
@@ -135,7 +135,7 @@ def evaluate(
         device: ``auto``, ``cpu``, ``cuda``...
 
     Returns:
-        Scores, labels, names, and the measures that follow from them.
+        Scores, labels, names, and the measures computed from them.
 
     Raises:
         ValueError: no such model, data or split, or classes that the model does not know.
@@ -172,7 +172,7 @@ def predict(
         One prediction for each readable image, in the order of the inputs.
 
     Raises:
-        ValueError: no such model or input, or an image that cannot be decoded.
+        ValueError: there is no such model or input, or an image cannot be decoded.
     """
     choose("on_bad_image", on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
     if top < 1:
@@ -201,7 +201,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
         The rates, their losses, and a rate to begin with (``sweep.suggestion``).
 
     Raises:
-        ValueError: as for ``train``; or no loss is finite.
+        ValueError: as for ``train``; or the first loss is not finite.
 
     >>> 1e-5 < find_lr("digits").suggestion < 1
     True
@@ -224,19 +224,19 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
 
 
 def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
-    """Decode every image of a set, and find what is wrong with it.
+    """Decode every image of a set, and report what is wrong with it.
 
     Args:
         data: a set's name, as in a recipe.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
-        near: likeness from which two images are near duplicates, above 0 and below 1.
+        near: similarity from which two images count as near duplicates, in (0, 1).
 
     Returns:
-        What was found; ``check.problems`` is empty where nothing is wrong.
+        The findings; their ``problems`` are empty if nothing is wrong.
 
     Raises:
-        ValueError: no such set.
+        ValueError: there is no such set.
 
     >>> check("digits").problems
     []
@@ -246,7 +246,7 @@ def check(data: str, *, root: str | Path | None = None, label: str | None = None
 
 
 def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume: bool) -> Path:
-    """The run folder that is meant."""
+    """Return the run folder that the arguments of ``train`` mean."""
     if out is not None:
         return Path(out).expanduser()
     if not resume:
@@ -257,7 +257,7 @@ def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume:
 
 
 def _ready(model: str | Path | Classifier, device: str) -> tuple[Classifier, torch.device]:
-    """The classifier, ready to answer on the device."""
+    """Return the classifier on the device, and the device."""
     where = pick_device(device)
     classifier = model if isinstance(model, Classifier) else load(model)
     return ready(classifier, where), where

@@ -88,10 +88,14 @@ def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0
     Returns:
         The estimate. From one value, only its mean and n are numbers; from none, only n.
     """
-    sample = np.asarray(values, dtype=np.float64)
-    mean, error, std = _moments(sample, resolution)
-    width = error * float(stdtrit(max(len(sample) - 1, 1), (1 + level) / 2))
-    return Estimate(mean, std, mean - width, mean + width, len(sample))
+    sample, n = np.asarray(values, dtype=np.float64), len(values)
+    if n < 2:
+        return Estimate(float(sample[0]) if n else math.nan, math.nan, math.nan, math.nan, n)
+    std = float(sample.std(ddof=1)) if np.ptp(sample) else 0.0  # of equal values numpy's would be above 0 by rounding
+    mean = float(sample.mean()) if std else float(sample[0])
+    std = max(std, resolution)
+    width = std / math.sqrt(n) * float(stdtrit(n - 1, (1 + level) / 2))
+    return Estimate(mean, std, mean - width, mean + width, n)
 
 
 def paired_difference(
@@ -108,9 +112,15 @@ def paired_difference(
         resolution: as for ``estimate``. Without it, a few pairs whose differences are equal by chance would make any
             difference certain, and false claims far more frequent than the level allows.
     """
-    sample = np.array([values[seed] - control[seed] for seed in sorted(values.keys() & control.keys())], np.float64)
-    about = estimate(sample.tolist(), level, resolution)
-    return Difference(about.mean, about.std, about.low, about.high, about.n, _p_of_zero(sample, resolution))
+    seeds = sorted(values.keys() & control.keys())
+    about = estimate([values[seed] - control[seed] for seed in seeds], level, resolution)
+    if about.n < 2:
+        p = math.nan
+    elif about.std == 0:
+        p = float(about.mean == 0)
+    else:
+        p = float(2 * stdtr(about.n - 1, -abs(about.mean / (about.std / math.sqrt(about.n)))))
+    return Difference(**vars(about), p=p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -178,23 +188,6 @@ def seeds_to_resolve(
         return 2
     effect = min(abs(difference) / std, _LARGEST_EFFECT)
     return _first(2, _MOST_SEEDS, lambda n: _power(effect, n, level / comparisons) >= power)
-
-
-def _moments(sample: NDArray[np.float64], resolution: float) -> tuple[float, float, float]:
-    """Return mean, standard error of the mean, and standard deviation, which is at least the resolution."""
-    if len(sample) < 2:
-        return (float(sample[0]) if len(sample) else math.nan), math.nan, math.nan
-    std = float(sample.std(ddof=1)) if np.ptp(sample) else 0.0  # numpy rounds that of equal values to above 0
-    mean = float(sample.mean()) if std else float(sample[0])
-    std = max(std, resolution)
-    return mean, std / math.sqrt(len(sample)), std
-
-
-def _p_of_zero(sample: NDArray[np.float64], resolution: float) -> float:
-    mean, error, _ = _moments(sample, resolution)
-    if error == 0:
-        return float(mean == 0)
-    return float(2 * stdtr(max(len(sample) - 1, 1), -abs(mean / error)))
 
 
 def _power(effect: float, n: int, level: float) -> float:

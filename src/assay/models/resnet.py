@@ -37,7 +37,7 @@ from assay.models.residual import (
 Block = Callable[..., nn.Module]
 Head = Callable[[int], nn.Module]
 
-# The tweaks of He et al. 2018 and the block of each. A basic block has no 1x1 for "a" to stride.
+# The block for each tweak of He et al. 2018. There is no "a" for a basic block, which has no 1x1 to put a stride on.
 BASIC: dict[str, Block] = {"b": BasicBlock, "c": BasicBlock, "d": BasicBlock}
 BOTTLENECK: dict[str, Block] = {
     "a": partial(Bottleneck, strides=stride_first),
@@ -64,7 +64,7 @@ class ResNet(nn.Module):
         pool: makes what follows the stem's activation.
         norm: makes the stem's norm from its number of channels.
         act: makes the stem's activation.
-        head: number of features to the classifier.
+        head: makes the classifier from its number of features.
         init: initialises one layer; applied to each.
     """
 

@@ -37,7 +37,7 @@ def norm_hidden(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, 
 
 
 def he_throughout(layer: nn.Module) -> None:
-    """He initialisation of the linear layers too: without norms and with 512 units, nothing learns otherwise."""
+    """He initialisation of the linear layers too, without which this head does not learn when there are no norms."""
     INITS["he"](layer)
     if isinstance(layer, nn.Linear):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -45,7 +45,7 @@ def he_throughout(layer: nn.Module) -> None:
 
 
 def he_with_small_head(layer: nn.Module) -> None:
-    """Torchvision's form: He initialisation of the convolutions, N(0, 0.01) for the linear layers."""
+    """He initialisation of the convolutions and N(0, 0.01) for the linear layers, as in torchvision."""
     INITS["he"](layer)
     if isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, 0, 0.01)
@@ -54,7 +54,7 @@ def he_with_small_head(layer: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class Head:
-    """What follows the convolutions: a pooling to ``positions``, and two layers of ``units``; ``he`` is its init."""
+    """What follows the convolutions: pooling to ``positions``, and two layers of ``units``; ``he`` is its "he" init."""
 
     pool: Callable[[], nn.Module]
     positions: int
@@ -63,7 +63,7 @@ class Head:
     he: Init
 
 
-# The adaptive pooling's gradient is not deterministic on CUDA; it is torchvision's nonetheless.
+# The gradient of adaptive pooling is not deterministic on CUDA, but torchvision's network has it.
 HEADS: dict[str, Head] = {
     "cifar": Head(GlobalAverage, positions=1, units=512, dropout=0.0, he=he_throughout),
     "imagenet": Head(partial(nn.AdaptiveAvgPool2d, 7), positions=49, units=4096, dropout=0.5, he=he_with_small_head),

@@ -106,31 +106,21 @@ def sweep_rates(
     rates = np.geomspace(low, high, steps).tolist()
     scheduler = LambdaLR(optimizer, lambda step: rates[min(step, steps - 1)] / lr)
     trial = Update(optimizer, scheduler, copy.deepcopy(update.precision), update.clip)
-    found = _Losses(smoothing)
+    losses: list[float] = []
+    smoothed: list[float] = []
+    average = 0.0
     devices = {parameter.device for parameter in network.parameters() if parameter.device.type == "cuda"}
     with torch.random.fork_rng(devices):
         chosen = itertools.islice(batches, steps)
         for step in train_epoch(network, chosen, trial, loss_fn, microbatches=microbatches, set_mode=set_mode):
-            if not found.add(step.loss.item()):
+            loss = step.loss.item()
+            if not math.isfinite(loss):
                 break
-    if not found.losses:
+            losses.append(loss)
+            average = smoothing * average + (1 - smoothing) * loss
+            smoothed.append(average / (1 - smoothing ** len(losses)))  # the sum of the weights, as it began at 0
+            if smoothed[-1] > 4 * min(smoothed):
+                break
+    if not losses:
         raise ValueError("the very first loss is not finite: no learning rate can be found")
-    return Sweep(tuple(rates[: len(found.losses)]), tuple(found.losses), tuple(found.smoothed))
-
-
-class _Losses:
-    """The losses so far and their exponential average, which is divided by the sum of its weights so far."""
-
-    def __init__(self, smoothing: float) -> None:
-        self.losses: list[float] = []
-        self.smoothed: list[float] = []
-        self._average, self._smoothing = 0.0, smoothing
-
-    def add(self, loss: float) -> bool:
-        """Keep a loss that is finite, and return whether the sweep goes on."""
-        if not math.isfinite(loss):
-            return False
-        self.losses.append(loss)
-        self._average = self._smoothing * self._average + (1 - self._smoothing) * loss
-        self.smoothed.append(self._average / (1 - self._smoothing ** len(self.losses)))
-        return self.smoothed[-1] <= 4 * min(self.smoothed)
+    return Sweep(tuple(rates[: len(losses)]), tuple(losses), tuple(smoothed))

@@ -128,12 +128,10 @@ def build_schedule(
     if warmup >= epochs:
         raise ValueError(f"schedule.warmup: {warmup:g} epochs leave none of the run's {epochs:g}")
     schedule = construct("schedule", name, SCHEDULES, epochs - warmup, **options)
-    return _warm_up(schedule, warmup, 0.01 if warmup_start is None else warmup_start) if warmup else schedule
-
-
-def _warm_up(schedule: Schedule, epochs: float, start: float) -> Schedule:
-    target = schedule(0.0)
-    return lambda epoch: target * (start + (1 - start) * epoch / epochs) if epoch < epochs else schedule(epoch - epochs)
+    if not warmup:
+        return schedule
+    start, target = 0.01 if warmup_start is None else warmup_start, schedule(0.0)
+    return lambda epoch: target * (start + (1 - start) * epoch / warmup) if epoch < warmup else schedule(epoch - warmup)
 
 
 def attach(schedule: Schedule, optimizer: Optimizer, *, steps_per_epoch: int, update: str) -> LambdaLR:

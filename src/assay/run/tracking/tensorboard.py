@@ -72,7 +72,12 @@ class TensorBoard(Observer):
             self._writer.add_scalar(f"hparam/{split}_accuracy", evaluation.accuracy, step)
             self._writer.add_scalar(f"hparam/{split}_loss", evaluation.loss, step)
         self._writer.add_text("recipe", f"```yaml\n{recipe.to_yaml()}```", step)
-        self._write_session(recipe, step)
+        # What ``add_hparams`` writes, but into this file: that would open one of its own, in a subfolder.
+        make_summaries: Any = hparams
+        file: Any = self._writer.file_writer
+        _, start, end = make_summaries(as_hyperparameters(recipe), {})
+        for summary in (start, end):
+            file.add_summary(summary, step)
         self._writer.flush()
 
     def close(self) -> None:
@@ -103,14 +108,6 @@ class TensorBoard(Observer):
             if one.count:
                 figures = (one.low, one.high, one.count, one.total, one.squares)
                 self._writer.add_histogram_raw(tag, *figures, one.limits, one.counts, self._done)
-
-    def _write_session(self, recipe: Recipe, step: int) -> None:
-        """Write what ``add_hparams`` would, but into this file: it opens one of its own, in a subfolder."""
-        make_summaries: Any = hparams
-        file: Any = self._writer.file_writer
-        _, start, end = make_summaries(as_hyperparameters(recipe), {})
-        for summary in (start, end):
-            file.add_summary(summary, step)
 
     def _write_mistakes(self, tag: str, evaluations: Evaluations, step: int) -> None:
         for split, evaluation in evaluations.items():
