@@ -403,6 +403,16 @@ def test_the_confirmation_runs_where_it_is_told(tmp_path: Path, pretend: Make) -
     assert len(found.of_state("finished")) == 3
 
 
+def test_a_folder_in_brackets_is_printed_as_it_is(
+    tmp_path: Path, pretend: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from assay.commands.study.search import print_result
+
+    (tmp_path / "[bold]").mkdir()
+    print_result(look(tmp_path, pretend(by_rate), trials=1), tmp_path / "[bold]")
+    assert f"{tmp_path}/[bold]: " in capsys.readouterr().out
+
+
 def test_values_that_hold_only_together_are_confirmed_together(tmp_path: Path, pretend: Make) -> None:
     over = ["train.batch_size=96,128", "train.accumulate=1,3"]  # 3 does not divide 128
     found = look(tmp_path, pretend(lambda recipe: [recipe.train.accumulate / 4] * 4), over, trials=8)

@@ -98,6 +98,6 @@ def print_result(result: SearchResult, folder: Path) -> None:
     console.print(Markdown(summary(result)))
     if result.confirmation:
         console.print(as_rich(make_table(result.confirmation)))
-    console.print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
+    print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     if result.best:
-        console.print(f"next: assay train {shlex.quote(str(folder / BEST))}", highlight=False, soft_wrap=True)
+        print(f"next: assay train {shlex.quote(str(folder / BEST))}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay.pages.report.find import FoundFolders
+from assay.run.folder import RunFolder
 from assay.studies.folder import read_plan, store_of
 
 
@@ -34,7 +35,7 @@ def _runs_of(study: Path) -> Iterator[tuple[Path, str]]:
     for row, jobs in plan.jobs.items():
         for seed, job in jobs.items():
             folder = store.folder(job).resolve()
-            if (folder / "recipe.yaml").is_file():
+            if RunFolder(folder).recipe.is_file():
                 yield folder, f"{row}, seed {seed}"
 
 
