@@ -40,78 +40,35 @@ class Measure:
     part: Literal["first half", "all of it"] = "all of it"
 
 
-def loss_range(run: Traces) -> Floats:
-    """The largest minus the smallest loss along the gradient at each look, ``[L]``, in nats."""
-    return _quietly(np.nanmax, run.surface, axis=1) - _quietly(np.nanmin, run.surface, axis=1)
-
-
-def gradient_change(run: Traces) -> Floats:
-    """The largest change of the gradient along it at each look, ``[L]``."""
-    return _quietly(np.nanmax, run.changes, axis=1)
-
-
-def output_gradient_change(run: Traces) -> Floats:
-    """The same for the output layer's part of the gradient, ``[L]``."""
-    return _quietly(np.nanmax, run.output_changes, axis=1)
-
-
 def smoothness(run: Traces) -> Floats:
     """Effective beta-smoothness at each look, ``[L]``: the largest change of the gradient over the distance moved."""
-    return _ratio(run.changes, run.distances)
+    return _largest_ratio(run.changes, run.distances)
 
 
-def output_smoothness(run: Traces) -> Floats:
-    """The same for the output layer's part of the gradient, ``[L]``."""
-    return _ratio(run.output_changes, run.distances)
-
-
-def mean_over_runs(of_run: Callable[[Traces], Floats]) -> Course:
-    """Return the mean over the learning rates of a measure of single runs."""
+def _mean_over_rates(of_run: Callable[[Traces], Floats]) -> Course:
+    """The mean over the learning rates of a measure of single runs."""
     return lambda runs: _over_rates(np.nanmean, [of_run(run) for run in runs])
 
 
-def training_loss(runs: Sequence[Traces]) -> Floats:
-    """The mean over the learning rates, ``[T]``."""
-    return _over_rates(np.nanmean, [run.losses for run in runs])
-
-
-def loss_band(runs: Sequence[Traces]) -> Floats:
-    """The largest minus the smallest training loss over the learning rates, ``[T]``."""
+def _loss_band(runs: Sequence[Traces]) -> Floats:
+    """The largest minus the smallest training loss over the learning rates, ``[T]``, in nats."""
     losses = [run.losses for run in runs]
     return _over_rates(np.nanmax, losses) - _over_rates(np.nanmin, losses)
 
 
-def successive_change(runs: Sequence[Traces]) -> Floats:
-    """The mean over the learning rates of the distance between successive output-layer gradients, ``[T]``."""
-    return _over_rates(np.nanmean, [run.output_gradient_changes for run in runs])
+def _loss_range(run: Traces) -> Floats:
+    """The largest minus the smallest loss along the gradient at each look, ``[L]``, in nats."""
+    return _quietly(np.nanmax, run.surface, axis=1) - _quietly(np.nanmin, run.surface, axis=1)
 
 
-def largest_successive_change(runs: Sequence[Traces]) -> Floats:
-    """The largest of these distances over the learning rates, ``[T]``."""
-    return _over_rates(np.nanmax, [run.output_gradient_changes for run in runs])
+def _largest(changes: Floats) -> Floats:
+    return _quietly(np.nanmax, changes, axis=1)
 
 
-_LANDSCAPE, _PREDICTIVENESS, _SMOOTHNESS = "loss landscape", "gradient predictiveness", "effective beta-smoothness"
-MEASURES = (
-    Measure("training loss, mean over rates", "report", _LANDSCAPE, training_loss, part="first half"),
-    Measure("band of the training loss over rates", "report", _LANDSCAPE, loss_band),
-    Measure("range of the loss along the gradient", "paper", _LANDSCAPE, mean_over_runs(loss_range)),
-    Measure("successive output-layer gradients", "report", _PREDICTIVENESS, successive_change),
-    Measure("change of the gradient along it", "paper", _PREDICTIVENESS, mean_over_runs(gradient_change)),
-    Measure("change of the output layer's gradient", "paper", _PREDICTIVENESS, mean_over_runs(output_gradient_change)),
-    Measure("largest successive output-layer gradients over rates", "report", _SMOOTHNESS, largest_successive_change),
-    Measure("change of the gradient over distance", "paper", _SMOOTHNESS, mean_over_runs(smoothness)),
-    Measure(
-        "change of the output layer's gradient over distance", "paper", _SMOOTHNESS, mean_over_runs(output_smoothness)
-    ),
-)
-
-
-def _ratio(changes: Floats, distances: Floats) -> Floats:
+def _largest_ratio(changes: Floats, distances: Floats) -> Floats:
     """The largest ratio at each look; nan where the gradient, and so the distance moved, was 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(distances > 0, changes / distances, np.nan)
-    return _quietly(np.nanmax, ratio, axis=1)
+        return _largest(np.where(distances > 0, changes / distances, np.nan))
 
 
 def _over_rates(combine: Callable[..., Floats], courses: Sequence[Floats]) -> Floats:
@@ -125,3 +82,25 @@ def _quietly(combine: Callable[..., Floats], values: Floats, axis: int) -> Float
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(All-NaN|Mean of empty)")
         return combine(values, axis=axis)
+
+
+# fmt: off
+MEASURES = (
+    Measure("training loss, mean over rates", "report", "loss landscape",
+            _mean_over_rates(lambda run: run.losses), part="first half"),
+    Measure("band of the training loss over rates", "report", "loss landscape", _loss_band),
+    Measure("range of the loss along the gradient", "paper", "loss landscape", _mean_over_rates(_loss_range)),
+    Measure("successive output-layer gradients", "report", "gradient predictiveness",
+            _mean_over_rates(lambda run: run.output_gradient_changes)),
+    Measure("change of the gradient along it", "paper", "gradient predictiveness",
+            _mean_over_rates(lambda run: _largest(run.changes))),
+    Measure("change of the output layer's gradient", "paper", "gradient predictiveness",
+            _mean_over_rates(lambda run: _largest(run.output_changes))),
+    Measure("largest successive output-layer gradients over rates", "report", "effective beta-smoothness",
+            lambda runs: _over_rates(np.nanmax, [run.output_gradient_changes for run in runs])),
+    Measure("change of the gradient over distance", "paper", "effective beta-smoothness",
+            _mean_over_rates(smoothness)),
+    Measure("change of the output layer's gradient over distance", "paper", "effective beta-smoothness",
+            _mean_over_rates(lambda run: _largest_ratio(run.output_changes, run.distances))),
+)
+# fmt: on
