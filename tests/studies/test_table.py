@@ -84,7 +84,7 @@ def answers(right: int, of: int = 1000, start: int = 0) -> np.ndarray:
 def test_a_line_by_hand() -> None:
     table = table_of(CONTROL, row("b", 74.07, runs(66.1, 66.9, 68.0), note="older"))
     line = table.lines[1]
-    assert (line.name, line.published, line.note, line.split, line.runs) == ("b", 74.07, "older", "test", 3)
+    assert (line.name, line.row.published, line.row.note, line.row.split, line.runs) == ("b", 74.07, "older", "test", 3)
     assert line.published_difference == pytest.approx(-4.55)
     assert line.estimate.mean == pytest.approx(67.0)
     assert (line.parameters, line.flops, line.seconds, line.images_per_second) == (1_330_000, 74_200_000, 192, 1100)
@@ -231,7 +231,7 @@ def test_what_a_row_keeps_of_its_runs() -> None:
     near = runs(71.3, 72.0, 73.0)
     table = table_of(CONTROL, row("b", None, near, seconds=600.0), row("c", None, near))
     line = table.lines[1]
-    assert (line.accuracies, line.published_seconds) == ({0: 71.3, 1: 72.0, 2: 73.0}, 600.0)
+    assert (line.accuracies, line.row.seconds) == ({0: 71.3, 1: 72.0, 2: 73.0}, 600.0)
     assert line.p == pytest.approx(2 * line.p_uncorrected)
 
 
@@ -244,7 +244,7 @@ def test_one_run_without_its_answers_is_not_compared() -> None:
 def test_another_split_is_not_compared() -> None:
     table = table_of(CONTROL, row("on train", 99.0, runs(90.0, 91.0, 92.5), split="train"))
     line = table.lines[1]
-    assert (line.verdict, line.difference, line.published_difference, line.split) == (
+    assert (line.verdict, line.difference, line.published_difference, line.row.split) == (
         "not compared",
         None,
         None,
@@ -283,7 +283,7 @@ def test_a_proxy_never_passes_for_the_real_thing() -> None:
     expected = "quick: 5 epochs in place of 50; published figures are of the full setting"
     assert header(quick)["budget"] == expected
     assert in_short(quick).startswith(
-        f"{expected}; changed: optim.lr 0.2\n3 seeds; the epoch that was best on the held-out split"
+        f"{expected}; changed: optim.lr 0.2; 3 seeds; the epoch that was best on the held-out split"
     )
     assert header(SETTING)["budget"] == "full"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from assay.base.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
 from assay.studies.results import Result, RowResults, Setting, StudyResults
+from assay.studies.study import Row
 
 LEVEL = 0.05  # family-wise error rate: of any false verdict in a table
 
@@ -17,9 +18,8 @@ class Line:
     """The statistics of a row; accuracies in percent, differences in percentage points, nan where nothing is measured.
 
     Attributes:
-        name: the row's name.
-        published: the accuracy in the source.
-        published_difference: that accuracy minus its control's in the source.
+        row: the row.
+        published_difference: the row's published accuracy minus its control's.
         estimate: mean and 95 % confidence interval of the accuracy, over the seeds.
         held_out: the mean accuracy if the epoch had been chosen on the held-out split; None where it was, or where
             some run lacks it.
@@ -29,24 +29,19 @@ class Line:
         p_uncorrected: the test's own p-value.
         verdict: ``control``, ``same direction``, ``opposite``, ``better``, ``worse``, ``not distinguishable``,
             ``not compared``, ``failed``, ``to come``, or empty where the study has no control.
-        split: the split on which accuracy is measured.
         parameters: the number of parameters that the network learns.
         flops: of one image's forward pass.
         seconds: of one run's training, on average.
-        published_seconds: the source's time for one run.
         images_per_second: while training, on average.
         runs: the number of finished runs.
         accuracies: by seed.
         step: the accuracy of one test image, the least standard deviation that is assumed; 0 where unknown.
-        shared_start: the fields that take a preparatory run, which all seeds share.
         guessing: the seeds whose networks are no better than guessing.
         failures: the reasons of the failed runs, each with its seed.
         seeds_needed: seeds that resolve the table's wanted difference, at the observed standard deviation.
-        note: a remark of the source.
     """
 
-    name: str
-    published: float | None
+    row: Row
     published_difference: float | None
     estimate: Estimate
     held_out: float | None
@@ -55,20 +50,21 @@ class Line:
     p: float
     p_uncorrected: float
     verdict: str
-    split: str
     parameters: int | None
     flops: int | None
     seconds: float
-    published_seconds: float | None
     images_per_second: float
     runs: int
     accuracies: Mapping[int, float]
     step: float
-    shared_start: tuple[str, ...]
     guessing: tuple[int, ...]
     failures: tuple[str, ...]
     seeds_needed: int | None
-    note: str
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name
 
 
 @dataclass(frozen=True)
@@ -148,8 +144,7 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
     test, p = _tested(difference, results, rival.results) if rival and difference else ("", math.nan)
     accuracies = _by_seed(results)
     return Line(
-        name=row.name,
-        published=row.published,
+        row=row,
         published_difference=_published_difference(rows, rival),
         estimate=estimate(list(accuracies.values()), resolution=_step(results)),
         held_out=_held_out(results) if setting.selection == "test" and row.split == "test" else None,
@@ -158,20 +153,16 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
         p=p,
         p_uncorrected=p,
         verdict=_standing(rows, control, len(setting.seeds)),
-        split=row.split,
         parameters=results[0].parameters if results else None,
         flops=results[0].flops if results else None,
         seconds=_mean([result.seconds for result in results]),
-        published_seconds=row.seconds,
         images_per_second=_mean([result.images_per_second for result in results]),
         runs=len(results),
         accuracies=accuracies,
         step=_step(results),
-        shared_start=tuple(row.after),
         guessing=tuple(result.seed for result in results if not result.has_learned),
         failures=tuple(f"seed {failure.seed}: {failure.reason}" for failure in rows.failures),
         seeds_needed=None,
-        note=row.note,
     )
 
 

@@ -136,7 +136,7 @@ def test_latex_does_not_take_a_name_in_brackets_for_a_height() -> None:
 def test_latex_keeps_the_star_of_a_name_and_the_brackets_of_the_first() -> None:
     assert "\\\\\n {}*tuned" in as_latex(made_table("*tuned"))
     table = made_table()
-    first = replace(table, lines=(replace(table.lines[0], name="[1, 2]"), *table.lines[1:]))
+    first = replace(table, lines=(replace(table.lines[0], row=Row("[1, 2]")), *table.lines[1:]))
     assert "\\midrule\n {}[1, 2]" in as_latex(first)
 
 
@@ -164,7 +164,7 @@ def test_markdown_makes_no_link_and_reads_no_code(name: str, shown: str) -> None
 
 def test_published_seconds_are_shown_where_a_row_has_them() -> None:
     table = made_table()
-    timed = replace(table, lines=(replace(table.lines[0], published_seconds=1234.0), *table.lines[1:]))
+    timed = replace(table, lines=(replace(table.lines[0], row=Row("relu", seconds=1234.0)), *table.lines[1:]))
     titles, _, first, second, _ = cells_of(as_markdown(timed))
     assert (titles[-1], first[-1], second[-1]) == ("published seconds", "1,234", "—")
     assert "published seconds" in as_latex(timed)
@@ -222,7 +222,7 @@ def test_terminal_of_100_columns(name: str) -> None:
 @pytest.mark.parametrize("width", [79, 60, 59, 40])
 def test_narrow_terminal_cuts_no_name_and_no_number(width: int) -> None:
     table = made_table("a row that differs")
-    same = replace(table.lines[0], name="relu again", verdict="not distinguishable", test="mcnemar")
+    same = replace(table.lines[0], row=Row("relu again"), verdict="not distinguishable", test="mcnemar")
     setting = replace(table.setting, command="assay study run " + "x" * 100)
     text = printed(replace(table, setting=setting, lines=(*table.lines, same)), width)
     assert max(map(len, text.splitlines())) <= width

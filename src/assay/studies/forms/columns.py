@@ -80,7 +80,7 @@ def all_columns(table: Table) -> list[Column[Line]]:
     planned = len(table.setting.seeds)
     return [
         Column("row", lambda line: line.name),
-        _number("published", lambda line: line.published),
+        _number("published", lambda line: line.row.published),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
         *_held_out(table, "held-out"),
         _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format),
@@ -90,7 +90,7 @@ def all_columns(table: Table) -> list[Column[Line]]:
         Column("runs", lambda line: f"{line.runs}/{planned}", lambda line: line.runs),
         _number(f"seeds for {points(table.wanted)}", lambda line: line.seeds_needed, "{:d}".format),
         *costs()[1:],
-        *_if_known(table, _number("published seconds", lambda line: line.published_seconds, "{:,.0f}".format)),
+        *_if_known(table, _number("published seconds", lambda line: line.row.seconds, "{:,.0f}".format)),
     ]
 
 
@@ -109,7 +109,7 @@ def conclusions(table: Table, width: int) -> list[Column[Line]]:
         ]
     return [
         row,
-        *([_number("publ.", lambda line: line.published)] if width >= NARROW else []),
+        *([_number("publ.", lambda line: line.row.published)] if width >= NARROW else []),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
         *_held_out(table, "held\nout"),
         Column("difference", lambda line: difference(line.difference, "\n"), _mean_difference),

@@ -70,8 +70,8 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
     record = {
         **_of_table(table),
         "row": line.name,
-        "split": line.split,
-        "published_percent": line.published,
+        "split": line.row.split,
+        "published_percent": line.row.published,
         "published_difference_points": line.published_difference,
         "accuracy_percent": line.estimate.mean,
         "accuracy_std_points": line.estimate.std,
@@ -94,10 +94,10 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "parameters": line.parameters,
         "flops_per_image": line.flops,
         "seconds_per_run": line.seconds,
-        "published_seconds_per_run": line.published_seconds,
+        "published_seconds_per_run": line.row.seconds,
         "images_per_second": line.images_per_second,
         "failures": "; ".join(line.failures),
-        "note": line.note,
+        "note": line.row.note,
     }
     return without_nan(record)
 

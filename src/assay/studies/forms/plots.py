@@ -113,7 +113,7 @@ def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, float | None]:
-    return (line.estimate, line.published) if control is None else (line.difference, line.published_difference)
+    return (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
 
 
 def _forest_label(control: str | None) -> str:

@@ -47,7 +47,7 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
 
 def footnotes(table: Table) -> list[str]:
     """Return how to read the table, and what is missing from it: only notes that apply to it."""
-    notes = (f"The source on {line.name}: {line.note}." for line in table.lines if line.note)
+    notes = (f"The source on {line.name}: {line.row.note}." for line in table.lines if line.row.note)
     return [*_on_statistics(table), *_on_rows(table), *_on_failures(table), *notes]
 
 
@@ -103,15 +103,15 @@ def _on_rows(table: Table) -> Iterator[str]:
             "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
             f"more frequent than {100 * LEVEL:g} %."
         )
-    other = [f"{line.name} ({line.split})" for line in table.lines if line.split != "test"]
+    other = [f"{line.name} ({line.row.split})" for line in table.lines if line.row.split != "test"]
     if other:
         yield f"Accuracy on another split than test: {', '.join(other)}."
     if table.setting.selection == "test" and any(line.held_out is not None for line in table.lines):
         yield "Held-out: the same runs' test accuracy, had the epoch been chosen on the held-out split."
     for line in table.lines:
-        if line.shared_start and line.runs > 1:
+        if line.row.after and line.runs > 1:
             yield (
-                f"{line.name}: its preparatory run ({', '.join(line.shared_start)}) is one and the same for all seeds; "
+                f"{line.name}: its preparatory run ({', '.join(line.row.after)}) is one and the same for all seeds; "
                 "its chance is not in the interval."
             )
 
