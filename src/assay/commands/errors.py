@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from assay.commands.printing import print_files, print_table
 if TYPE_CHECKING:
     from assay.analysis.errors.results import Errors, Flips, LabelIssues, Mistake
 
-_LINES = 10  # of a table; the files hold all
-_LONGEST = 25  # letters of an image's name in a table
 _RIGHT = ("images", "images (mean)", "of the label's", "confidence", "runs", "if independent", "probability")
+# The files hold whole tables and whole names.
+_print_first = partial(print_table, right=_RIGHT, most=10)
+_image = partial(shorten, most=25, keep_end=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,10 +73,9 @@ def print_errors(found: Errors) -> None:
         share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
         print(one_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}"))
     runs = len(found.runs)
-    confused = [(one.label, one.predicted, f"{one.count:.4g}", f"{one.share:.1%}") for one in found.confusions]
-    images = "images (mean)" if runs > 1 else "images"
-    heading = ("label", "taken for", images, "of the label's")
-    print_table("most confused", heading, confused, right=_RIGHT, most=_LINES)
+    heading = ("label", "taken for", "images (mean)" if runs > 1 else "images", "of the label's")
+    rows = [(one.label, one.predicted, f"{one.count:.4g}", f"{one.share:.1%}") for one in found.confusions]
+    _print_first("most confused", heading, rows)
     print_mistakes(f"most confident mistakes of {found.runs[0]}", found.mistakes, runs)
     if runs > 1:
         counts = [(f"{row.runs}", f"{row.images:,}", f"{row.if_independent:,.4g}") for row in found.wrong_in_runs]
@@ -92,17 +93,11 @@ def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> No
     """Print image, label, answer and confidence, and of several runs how many are wrong."""
     heading = ("image", "label", "predicted", "confidence", "runs wrong")
     rows = [
-        (
-            shorten(one.name, _LONGEST, keep_end=True),
-            one.label,
-            one.predicted,
-            f"{one.confidence:.1%}",
-            f"{one.runs_wrong} of {runs}",
-        )
+        (_image(one.name), one.label, one.predicted, f"{one.confidence:.1%}", f"{one.runs_wrong} of {runs}")
         for one in mistakes
     ]
     columns = len(heading) if runs > 1 else -1
-    print_table(title, heading[:columns], [row[:columns] for row in rows], right=_RIGHT, most=_LINES)
+    _print_first(title, heading[:columns], [row[:columns] for row in rows])
 
 
 def print_flips(flips: Flips) -> None:
@@ -110,31 +105,20 @@ def print_flips(flips: Flips) -> None:
     test = f"McNemar's exact test p = {flips.p:.2g}"
     print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
     for title, gained in (("gained", True), ("lost", False)):
-        rows = [
-            (
-                shorten(one.name, _LONGEST, keep_end=True),
-                one.label,
-                f"{one.predicted} {one.confidence:.1%}",
-                f"{one.other_predicted} {one.other_confidence:.1%}",
-            )
+        answers = [
+            (one, f"{one.predicted} {one.confidence:.1%}", f"{one.other_predicted} {one.other_confidence:.1%}")
             for one in flips.images
             if one.gained is gained
         ]
-        print_table(title, ("image", "label", "the run", "the other"), rows, right=_RIGHT, most=_LINES)
+        rows = [(_image(one.name), one.label, *both) for one, *both in answers]
+        _print_first(title, ("image", "label", "the run", "the other"), rows)
 
 
 def print_labels(issues: LabelIssues) -> None:
     """Print how many labels are likely to be wrong, and the first of them."""
     print(f"label errors: cleanlab doubts {issues.found:,} of {issues.images:,} {issues.split} labels")
     rows = [
-        (
-            shorten(one.name, _LONGEST, keep_end=True),
-            one.given,
-            f"{one.probability_of_given:.1%}",
-            one.suggested,
-            f"{one.confidence:.1%}",
-        )
+        (_image(one.name), one.given, f"{one.probability_of_given:.1%}", one.suggested, f"{one.confidence:.1%}")
         for one in issues.items
     ]
-    heading = ("image", "label", "probability", "suggested", "probability")
-    print_table("least probable labels", heading, rows, right=_RIGHT, most=_LINES)
+    _print_first("least probable labels", ("image", "label", "probability", "suggested", "probability"), rows)

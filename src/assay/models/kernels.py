@@ -23,6 +23,11 @@ class Kernels:
         """Whether filters can be shown in colour: they have three input channels."""
         return bool(self.weights.shape[1] == 3)
 
+    @property
+    def per_filter(self) -> int:
+        """How many pictures show a filter: one in colours, or one for each of its first four channels."""
+        return 1 if self.coloured else min(self.weights.shape[1], _CHANNELS_SHOWN)
+
     def pictures(self, most: int) -> NDArray[np.float32]:
         """Scale each filter to its largest magnitude; values that are not finite count as 0.
 

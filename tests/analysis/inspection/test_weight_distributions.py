@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from torch import nn
@@ -22,7 +24,7 @@ def test_figures_of_a_hand_worked_layer_and_one_that_only_one_model_has() -> Non
     rows = distributions({"one": first, "two": second})
     assert [(row.layer, row.model) for row in rows] == [("a", "one"), ("a", "two"), ("b", "two")]
     assert rows[0].near_zero == 0.5
-    assert rows[2].to_row() == {"layer": "b", "model": "two", "count": 2, "mean": 4.0, "std": 1.0, "near_zero": 0.0}
+    assert asdict(rows[2]) == {"layer": "b", "model": "two", "count": 2, "mean": 4.0, "std": 1.0, "near_zero": 0.0}
 
 
 def test_bins_are_symmetric_and_shared_and_hold_all_but_the_outermost() -> None:

@@ -1,1 +1,1 @@
-"""What a network gets wrong, and what that says of it and of the labels."""
+"""What networks get wrong: mistakes, confusions, calibration, labels that are likely wrong."""

@@ -1,4 +1,4 @@
-"""How well a run's confidence tells how often it is right.
+"""Calibration: how well a run's confidence agrees with its accuracy.
 
 References:
     Guo et al. 2017, On Calibration of Modern Neural Networks.

@@ -17,8 +17,12 @@ from assay.base.text import one_line
 from assay.data.dataset import Dataset
 from assay.data.pictures import read_pictures
 
-_MISTAKES_CAPTION = (
+_CAPTION = (
     "The most confident mistakes first. Above each image: the answer and its probability, the label, and the name."
+)
+_ALWAYS_WRONG_CAPTION = (
+    "The most confident first. Above each image: the answer that most runs give, the mean of their probabilities for "
+    "it, the label, and the name."
 )
 
 
@@ -59,23 +63,24 @@ def galleries(found: Errors, pair: tuple[str, str] | None = None) -> list[Galler
         ValueError: no such class, or no such mistake.
     """
     of_pair = () if pair is None else _mistakes_of_pair(found, *pair)
+    first, runs = f"{found.runs[0]}, {found.split}", len(found.runs)
     made: list[Gallery] = []
     if found.dataset is not None:
-        made.append(_mistakes(found, found.dataset))
+        title = f"{first}: {found.wrong[0]:,} of {found.images:,} images are wrong"
+        made.append(Gallery("mistakes", title, _CAPTION, _mistake_tiles(found.mistakes, runs), found.dataset))
         if pair is not None:
-            made.append(_pair(found, of_pair, pair, found.dataset))
-        made.append(_always_wrong(found, found.dataset))
+            label, answer = map(one_line, pair)
+            title = f"{first}: {len(of_pair):,} images of {label} are taken for {answer}"
+            name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]  # names of classes may hold slashes
+            made.append(Gallery(name, title, _CAPTION, _mistake_tiles(of_pair, runs), found.dataset))
+        title = f"{found.split}: {found.always_wrong_count:,} of {found.images:,} images are wrong in all {runs} runs"
+        tiles = _mistake_tiles(found.always_wrong, 1)
+        made.append(Gallery("always-wrong", title, _ALWAYS_WRONG_CAPTION, tiles, found.dataset))
         if found.flips is not None:
             made += _flips(found.flips, found.split, found.dataset)
     if found.label_issues is not None and found.label_issues.dataset is not None:
         made.append(_labels(found, found.label_issues, found.label_issues.dataset))
     return [gallery for gallery in made if gallery.tiles]
-
-
-def _mistakes(found: Errors, dataset: Dataset) -> Gallery:
-    title = f"{found.runs[0]}, {found.split}: {found.wrong[0]:,} of {found.images:,} images are wrong"
-    tiles = [_mistake_tile(mistake, len(found.runs)) for mistake in found.mistakes]
-    return Gallery("mistakes", title, _MISTAKES_CAPTION, tiles, dataset)
 
 
 def _mistakes_of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, ...]:
@@ -85,24 +90,6 @@ def _mistakes_of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, 
     if not chosen:
         raise ValueError(f"pair: no image of {label!r} is taken for {answer!r} by {found.runs[0]}")
     return chosen
-
-
-def _pair(found: Errors, mistakes: Sequence[Mistake], pair: tuple[str, str], dataset: Dataset) -> Gallery:
-    label, answer = map(one_line, pair)
-    title = f"{found.runs[0]}, {found.split}: {len(mistakes):,} images of {label} are taken for {answer}"
-    name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]  # names of classes may hold slashes
-    tiles = [_mistake_tile(mistake, len(found.runs)) for mistake in mistakes]
-    return Gallery(name, title, _MISTAKES_CAPTION, tiles, dataset)
-
-
-def _always_wrong(found: Errors, dataset: Dataset) -> Gallery:
-    count = f"{found.always_wrong_count:,} of {found.images:,}"
-    title = f"{found.split}: {count} images are wrong in all {len(found.runs)} runs"
-    caption = (
-        "The most confident first. Above each image: the answer that most runs give, the mean of their probabilities "
-        "for it, the label, and the name."
-    )
-    return Gallery("always-wrong", title, caption, [_mistake_tile(one, 1) for one in found.always_wrong], dataset)
 
 
 def _flips(flips: Flips, split: str, dataset: Dataset) -> list[Gallery]:
@@ -137,10 +124,13 @@ def _labels(found: Errors, issues: LabelIssues, dataset: Dataset) -> Gallery:
     return Gallery("label-errors", title, caption, [_label_tile(issue) for issue in issues.items], dataset)
 
 
-def _mistake_tile(mistake: Mistake, runs: int) -> Tile:
-    words = mistake_words(mistake.predicted, mistake.confidence, mistake.label, mistake.name)
-    count = f"\nwrong in {mistake.runs_wrong} of {runs}" if runs > 1 else ""
-    return Tile(mistake.index, words + count, WRONG)
+def _mistake_tiles(mistakes: Sequence[Mistake], runs: int) -> list[Tile]:
+    tiles = []
+    for one in mistakes:
+        count = f"\nwrong in {one.runs_wrong} of {runs}" if runs > 1 else ""
+        words = mistake_words(one.predicted, one.confidence, one.label, one.name)
+        tiles.append(Tile(one.index, words + count, WRONG))
+    return tiles
 
 
 def _flip_tile(flip: Flip) -> Tile:

@@ -20,7 +20,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Output:
-    """Where errors are written, and in what form.
+    """Writes errors to files.
 
     Attributes:
         folder: of the files; made where it is missing.

@@ -176,7 +176,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How well a run's confidence tells how often it is right.
+    """How well a run's confidence agrees with its accuracy.
 
     Attributes:
         run: as it was named.

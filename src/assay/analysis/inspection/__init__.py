@@ -1,1 +1,1 @@
-"""What a trained network has learned and looks at, as pictures and tables."""
+"""What a trained network has learned, and which pixels its answers depend on, as figures and tables."""

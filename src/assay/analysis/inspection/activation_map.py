@@ -10,7 +10,7 @@ from assay.analysis.inspection.trace import find_layers
 
 
 def class_activation_maps(network: nn.Module, images: Tensor, classes: Tensor, layer: str) -> Tensor:
-    """Grad-CAM: a layer's maps, weighted with the mean gradient of the class's score, summed, negatives cut off.
+    """Return Grad-CAM maps: a layer's maps weighted with the class score's mean gradient, summed, negatives set to 0.
 
     Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", equations 1 and 2, as captum has it; enlarged bilinearly to the images' size.
@@ -18,14 +18,14 @@ def class_activation_maps(network: nn.Module, images: Tensor, classes: Tensor, l
     Args:
         network: in evaluation mode.
         images: its input, ``[B, C, H, W]``.
-        classes: for each image the class that is asked for, int64 ``[B]``.
-        layer: dotted name of a layer that gives maps.
+        classes: for each image the class whose evidence is shown, int64 ``[B]``.
+        layer: dotted name of a layer whose output is maps.
 
     Returns:
-        At least 0, ``[B, H, W]``, on the images' device; all 0 where nothing speaks for the class.
+        ``[B, H, W]``, at least 0, on the images' device; all 0 without evidence for the class.
 
     Raises:
-        ValueError: no such layer, or it does not give maps.
+        ValueError: no such layer, or its output is not maps.
     """
     module = find_layers(network, [layer])[layer]
     maps = LayerGradCam(network, module).attribute(images, target=classes, relu_attributions=True)

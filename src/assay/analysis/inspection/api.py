@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -108,7 +108,7 @@ def inspect(
         "weights": plots.plot_weights(weights, rows, " against ".join(weights)),
         **_plot_looks(classifier, examples, answer(classifier, many, device).inputs, layers, title),
     }
-    tables = {"weights": [row.to_row() for row in rows], "layers": [cost.to_row() for cost in costs]}
+    tables = {"weights": [asdict(row) for row in rows], "layers": [cost.to_row() for cost in costs]}
     files = write_output(folder, formats, figures, tables)
     return Inspection(folder, files, tuple(costs), tuple(rows), left_out)
 

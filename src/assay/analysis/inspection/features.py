@@ -1,4 +1,4 @@
-"""What a layer gives for an image: its feature maps."""
+"""The feature maps of layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from assay.analysis.inspection.trace import watching
 
 
 def feature_maps(network: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """The outputs of the named layers, as they are when the layer has given them.
+    """Return the outputs of the named layers, before a later layer can overwrite them in place.
 
     Args:
         network: in evaluation mode.
@@ -20,10 +20,10 @@ def feature_maps(network: nn.Module, images: Tensor, layers: Sequence[str]) -> d
 
     Returns:
         For each layer float32 ``[B, C, H, W]`` on the CPU; the output ``[B, C]`` of a linear layer becomes
-        ``[B, C, 1, 1]``. Of a layer that is used several times, what it gave last.
+        ``[B, C, 1, 1]``. Of a layer that is called several times, the last output.
 
     Raises:
-        ValueError: no such layer, one that takes no part in the answer, or one that gives no maps.
+        ValueError: no such layer, one that is not called, or one whose output is not maps.
     """
     maps: dict[str, Tensor] = {}
 

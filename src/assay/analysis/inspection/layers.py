@@ -15,13 +15,13 @@ from assay.analysis.inspection.trace import watching
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer.
+    """The cost of one layer.
 
     Attributes:
-        name: dotted, as in `torch.nn.Module.named_modules`; empty for what the network does by itself.
+        name: dotted, as in `torch.nn.Module.named_modules`; empty for what the network itself does outside its modules.
         kind: its class.
         shape: of its output for one image, without the batch; empty where it gives no tensor.
-        parameters: numbers that it learns, those of layers inside it not counted.
+        parameters: numbers that it learns, without those of layers inside it.
         flops: operations of one image's forward pass, likewise; a multiply-add counts as two.
     """
 
@@ -32,12 +32,12 @@ class LayerCost:
     flops: int
 
     def to_row(self) -> dict[str, Any]:
-        """A flat row; the shape as text: ``64x32x32``."""
+        """Return a flat row with the shape as text: ``64x32x32``."""
         return vars(self) | {"shape": "x".join(map(str, self.shape))}
 
 
 def layer_costs(network: nn.Module, image: Tensor) -> list[LayerCost]:
-    """The layers that learn or that cost operations, in the order of the network's modules.
+    """Return the layers that learn or that cost operations, in the order of the network's modules.
 
     The sums are `assay.models.count_parameters` and `assay.models.cost.count_flops`.
 
@@ -63,7 +63,7 @@ def layer_costs(network: nn.Module, image: Tensor) -> list[LayerCost]:
 
 
 def _own_flops(network: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
-    """What each module computes outside the modules in it."""
+    """Return the operations of each module outside the modules in it."""
     root = type(network).__name__
     counts = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
     totals = {name: counts.get(f"{root}.{name}" if name else root, 0) for name, _ in network.named_modules()}

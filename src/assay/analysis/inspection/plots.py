@@ -25,7 +25,7 @@ from assay.base.palette import BLUE, DARK_GREY, GREY, ORANGE, RIGHT, WRONG
 from assay.models.kernels import Kernels
 
 _MOST_MAPS = 64
-_MOST_LAYERS = 24
+_MOST_LAYERS = 24  # of a deep network, evenly from all depths
 _MODEL_COLORS = (BLUE, ORANGE)
 
 
@@ -34,14 +34,13 @@ def plot_kernels(kernels: Kernels, title: str) -> Figure:
     outputs, inputs, height, width = kernels.weights.shape
     pictures = kernels.pictures(_MOST_MAPS)
     shown = min(outputs, _MOST_MAPS)
-    per_filter = len(pictures) // shown
-    columns = columns_for(shown) * per_filter
+    columns = columns_for(shown) * kernels.per_filter
     if kernels.coloured:
         how = "in colours: mid grey is the weight 0, more of a colour a positive weight, less a negative one"
     elif inputs == 1:
         how = "red where the weight is positive, blue where it is negative, white where it is 0"
     else:
-        how = f"{per_filter} of {inputs} input channels side by side, red positive, blue negative"
+        how = f"{kernels.per_filter} of {inputs} input channels side by side, red positive, blue negative"
     caption = (
         f"The {height}x{width} kernels of {kernels.layer}, {shown} of {outputs} filters, {how}. Each filter is "
         "scaled around 0 to its own largest weight, so that strengths cannot be compared between filters. "
@@ -49,7 +48,7 @@ def plot_kernels(kernels: Kernels, title: str) -> Figure:
     )
     figure = captioned(9, 8.6 * math.ceil(len(pictures) / columns) / columns, title, caption)
     style = {} if kernels.coloured else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
-    show_mosaic(figure.subplots(), pictures, per_picture=per_filter, **style)
+    show_mosaic(figure.subplots(), pictures, per_picture=kernels.per_filter, **style)
     return figure
 
 

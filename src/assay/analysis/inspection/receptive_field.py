@@ -1,4 +1,4 @@
-"""What part of a picture a unit of a layer sees, and how strongly."""
+"""The receptive fields of layers: which pixels a unit depends on, and how strongly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReceptiveField:
     Attributes:
         layer: dotted name.
         strength: mean absolute gradient at each pixel relative to the largest, in [0, 1], ``[H, W]``;
-            all 0 where the unit answers to no image.
+            all 0 where the unit is constant on all images.
         box: top, left, bottom, right of the pixels that can have an effect, the last two exclusive.
     """
 
@@ -54,7 +54,7 @@ class ReceptiveField:
 
 
 def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) -> list[ReceptiveField]:
-    """The effective receptive fields of layers, and the theoretical ones.
+    """Return the effective and the theoretical receptive fields of layers.
 
     Luo et al. 2016, "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks":
     the gradient of the unit in the middle with respect to the input, here summed over the layer's channels
@@ -79,18 +79,18 @@ def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) 
 
 
 def theoretical_boxes(network: nn.Module, image: Tensor, layers: Sequence[str]) -> dict[str, tuple[int, int, int, int]]:
-    """Top, left, bottom and right of the pixels that can have an effect on a layer's middle unit.
+    """Return top, left, bottom and right of the pixels that can have an effect on a layer's middle unit.
 
-    They are the support of the gradient in a copy of the network whose every layer is linear and whose
-    weights are random: no activation, no maximum and no zero weight hides a pixel there. Where a network
-    has a global gate (squeeze and excitation), that is the whole picture.
+    They are where the gradient is not 0 in a copy of the network with only linear layers and random weights: an
+    activation, a maximum or a zero weight could hide a pixel. With a global gate (squeeze and excitation) that is the
+    whole picture.
     """
     gradients = _central_gradients(_linear_twin(network), image.cpu().double(), layers)
     return {layer: _box((gradient != 0).any(0).any(0)) for layer, gradient in gradients.items()}
 
 
 def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """For each layer the gradient of its middle unit, summed over channels, ``[B, C, H, W]``."""
+    """Return for each layer the gradient of its middle unit, summed over its channels, ``[B, C, H, W]``."""
     inputs = images.detach().clone().requires_grad_()
     middles: dict[str, Tensor] = {}
 
@@ -107,7 +107,7 @@ def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]
 
 
 def _linear_twin(network: nn.Module) -> nn.Module:
-    """A copy in float64 on the CPU without activations, norms and maxima, its weights random."""
+    """Return a copy in float64 on the CPU without activations, norms and maxima, and with random weights."""
     twin = copy.deepcopy(network).cpu().double().requires_grad_(False)
     generator = torch.Generator().manual_seed(0)
     for weight in twin.parameters():
@@ -117,7 +117,7 @@ def _linear_twin(network: nn.Module) -> nn.Module:
             weight.fill_(1.0)
     for module in twin.modules():
         if hasattr(module, "inplace"):
-            module.__dict__["inplace"] = False
+            module.__dict__["inplace"] = False  # or it would change the input that replaces its output
         if isinstance(module, nn.MaxPool2d):
             module.register_forward_hook(_mean_in_place_of_maximum)
         elif not any(True for _ in module.children()) and all(weight.ndim < 2 for weight in module.parameters()):
@@ -131,7 +131,7 @@ def _mean_in_place_of_maximum(pool: nn.Module, inputs: Any, _output: Tensor) -> 
 
 
 def _nothing_done(module: nn.Module, inputs: Any, output: Any) -> Any:
-    """An activation's or a norm's input in place of its output; a pooling moves things, and is left as it is."""
+    """Return the input of an activation or norm in place of its output; a pooling moves pixels, and keeps its own."""
     same = isinstance(output, Tensor) and output.shape == inputs[0].shape and "Pool" not in type(module).__name__
     return inputs[0] if same else output
 

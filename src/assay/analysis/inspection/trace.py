@@ -1,4 +1,4 @@
-"""Which modules a picture goes through, and what each of them gives; by forward hooks alone, for any network."""
+"""Which modules a picture goes through, and their outputs; by forward hooks alone, for any network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from assay.base.registry import choose
 
 @dataclass(frozen=True)
 class Call:
-    """One module's turn in a forward pass: its dotted name, the module, and the shape of what it gave."""
+    """One call of a module in a forward pass: its dotted name, the module, and the shape of its output."""
 
     name: str
     module: nn.Module
@@ -24,19 +24,19 @@ class Call:
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """Height and width of the maps ``[B, C, H, W]``; nothing where the output is no map."""
+        """Height and width of the maps ``[B, C, H, W]``; empty where the output is not a map."""
         return self.shape[2:] if len(self.shape) == 4 else ()
 
 
 def find_layers(network: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
-    """The modules of those dotted names; raises ``ValueError`` with the nearest name where there is none."""
+    """Return the modules of those dotted names; raise ``ValueError`` with the nearest name for an unknown one."""
     modules = {name: module for name, module in network.named_modules() if name}
     return {name: choose("layer", name, modules) for name in names}
 
 
 @contextmanager
 def watching(network: nn.Module, names: Iterable[str], see: Callable[[str, Tensor], None]) -> Iterator[None]:
-    """Call ``see(name, output)`` whenever one of the named modules has given a tensor.
+    """Call ``see(name, output)`` whenever one of the named modules has returned a tensor.
 
     The output must be read at once: an activation behind the module may overwrite it in place.
     """
@@ -56,7 +56,7 @@ def watching(network: nn.Module, names: Iterable[str], see: Callable[[str, Tenso
 
 
 def trace(network: nn.Module, images: Tensor) -> list[Call]:
-    """All modules in the order in which they give their answers to the images; a module may come several times."""
+    """Return all calls of modules in the order in which they return; a module may be called several times."""
     modules = {name: module for name, module in network.named_modules() if name}
     calls: list[Call] = []
 
@@ -69,7 +69,7 @@ def trace(network: nn.Module, images: Tensor) -> list[Call]:
 
 
 def first_block(calls: Sequence[Call]) -> str:
-    """The module that ends the first convolution's block: its activation, or its norm, or itself."""
+    """Return the module that ends the first convolution's block: its activation, or its norm, or itself."""
     start = next(place for place, call in enumerate(calls) if isinstance(call.module, nn.Conv2d))
     last = calls[start]
     for call in calls[start + 1 :]:
@@ -81,10 +81,10 @@ def first_block(calls: Sequence[Call]) -> str:
 
 
 def stages(calls: Sequence[Call]) -> list[str]:
-    """The last module at each resolution that a convolution gives, from the input to the head.
+    """Return the last module at each resolution of a convolution's output, from the input to the head.
 
-    These are what comes before each reduction: of a residual network its stem and its stages, of a VGG
-    the activation before each pooling. Maps of a single position are left out.
+    In a residual network these are the stem and the stages, in a VGG the activations before each pooling. Maps of a
+    single position are left out.
     """
     sizes = dict.fromkeys(call.positions for call in calls if isinstance(call.module, nn.Conv2d))
     return [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Distribution:
-    """What is said of one layer's weights in one network.
+    """The distribution of one layer's weights in one network.
 
     Attributes:
         layer: its dotted name.
@@ -40,20 +39,9 @@ class Distribution:
     std: float
     near_zero: float
 
-    @classmethod
-    def of(cls, layer: str, model: str, weights: NDArray[np.float32]) -> Distribution:
-        """Measure a layer's weights."""
-        small = float((np.abs(weights) < NEAR_ZERO).mean())
-        exact = weights.astype(np.float64)
-        return cls(layer, model, weights.size, float(exact.mean()), float(exact.std()), small)
-
-    def to_row(self) -> dict[str, Any]:
-        """A flat row."""
-        return dict(vars(self))
-
 
 def layer_weights(network: nn.Module) -> Weights:
-    """The weights of every convolution and linear layer; biases and the parameters of norms are left out."""
+    """Return the weights of every convolution and linear layer; biases and the parameters of norms are left out."""
     return {
         name.removesuffix(".weight"): weight.detach().float().cpu().numpy().ravel()
         for name, weight in network.named_parameters()
@@ -62,27 +50,32 @@ def layer_weights(network: nn.Module) -> Weights:
 
 
 def distributions(models: Mapping[str, Weights]) -> list[Distribution]:
-    """A row for each layer of each model, the same layer of the models one after the other."""
-    return [
-        Distribution.of(layer, model, weights[layer])
-        for layer in all_layers(models)
-        for model, weights in models.items()
-        if layer in weights
-    ]
+    """Return a row for each layer of each model; rows of the same layer follow one another."""
+    rows = []
+    for layer in all_layers(models):
+        for model in models:
+            if layer in models[model]:
+                weights = models[model][layer].astype(np.float64)
+                # The threshold is compared in float32, in which the weights are stored.
+                near_zero = float((np.abs(models[model][layer]) < NEAR_ZERO).mean())
+                rows.append(
+                    Distribution(layer, model, weights.size, float(weights.mean()), float(weights.std()), near_zero)
+                )
+    return rows
 
 
 def all_layers(models: Mapping[str, Weights]) -> list[str]:
-    """The names of the layers that any of the models has, in order."""
+    """Return the names of the layers that any of the models has, in order."""
     return list(dict.fromkeys(layer for weights in models.values() for layer in weights))
 
 
 def shared_bins(samples: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """The edges of bins around zero that hold 99.9 % of each sample's weights."""
+    """Return the edges of 61 bins around zero that hold 99.9 % of each sample's weights."""
     limit = max(float(np.quantile(np.abs(sample), _SHARE_INSIDE)) for sample in samples)
     return np.linspace(-1, 1, _BINS + 1) * max(limit, 1e-12)
 
 
 def shares(weights: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of the weights in each bin, in percent of all; what lies outside counts in none."""
+    """Return the percentage of all weights in each bin; weights outside the edges are in none."""
     counts, _ = np.histogram(weights, edges)
     return 100 * counts / weights.size

@@ -17,7 +17,7 @@ from assay.data.pictures import to_image
 from assay.models.kernels import Kernels
 
 _LARGEST = 112  # pixels of a picture's side
-_LOSSLESS = 48  # up to which it is kept bit by bit
+_LOSSLESS = 48  # pixels of a side, up to which a picture is kept bit by bit
 _KERNELS = 64
 
 
@@ -30,9 +30,9 @@ def thumbnail(pixels: NDArray[np.uint8]) -> str:
     """
     image = to_image(pixels)
     if max(image.size) <= _LOSSLESS:
-        return _address(image, "png")
+        return image_address(image)
     image.thumbnail((_LARGEST, _LARGEST))
-    return _address(image, "webp")
+    return image_address(image, "webp")
 
 
 def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
@@ -44,16 +44,15 @@ def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
         colours, how = pictures, "in colours: mid grey is the weight 0"
     else:
         colours = matplotlib.colormaps["RdBu_r"](0.5 + 0.5 * pictures)[..., :3]
-        side = f", {len(pictures) // shown} of {inputs} input channels side by side" if inputs > 1 else ""
+        side = f", {kernels.per_filter} of {inputs} input channels side by side" if inputs > 1 else ""
         how = f"red where the weight is positive, blue where it is negative{side}"
     what = f"{shown} of {outputs} kernels of {kernels.layer}, {height}x{width}"
     said = f"{what}, {how}; each scaled to its own largest weight"
     pixels = (255 * colours).round().astype(np.uint8)
     opaque = np.concatenate([pixels, np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=-1)
-    per_filter = len(pictures) // shown
-    columns = per_filter * math.ceil(math.sqrt(2 * shown))  # about twice as wide as high
+    columns = kernels.per_filter * math.ceil(math.sqrt(2 * shown))  # about twice as wide as high
     # The gaps are transparent: the page may be white or black.
-    return _address(to_image(mosaic(opaque, columns, gap=1, fill=0)), "png"), said
+    return image_address(to_image(mosaic(opaque, columns, gap=1, fill=0))), said
 
 
 def svg(figure: Figure) -> str:
@@ -64,7 +63,8 @@ def svg(figure: Figure) -> str:
     return _encoded(buffer.getvalue().encode(), "svg+xml")
 
 
-def _address(image: Image.Image, kind: str) -> str:
+def image_address(image: Image.Image, kind: str = "png") -> str:
+    """Return the address of an image in one of Pillow's formats, such as ``png`` or ``webp``."""
     buffer = io.BytesIO()
     image.save(buffer, kind)
     return _encoded(buffer.getvalue(), kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import threading
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from assay.analysis.inspection.activation_map import class_activation_maps
@@ -26,7 +24,9 @@ from assay.base.registry import choose
 from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
 from assay.classifier.prediction import Prediction, predict_images
 from assay.data.images import BadImageError, EncodedImages, open_image, quiet
+from assay.data.pictures import to_image
 from assay.data.views import VIEWS
+from assay.pages.report.pictures import image_address
 
 TOP = 5
 _KEPT = 4  # models in memory
@@ -73,7 +73,7 @@ class Answer:
             "classes": classes,
             "layer": self.layer,
             "side": self.picture.shape[0],
-            "picture": _as_address(self.picture.squeeze()),
+            "picture": image_address(to_image(self.picture)),
         }
 
 
@@ -142,10 +142,4 @@ def _overlay(heat: Tensor | None) -> str | None:
     share = (heat / heat.amax()).numpy()
     colours = matplotlib.colormaps["inferno"](share)
     colours[..., 3] = _OPACITY
-    return _as_address((255 * colours).round().astype(np.uint8))
-
-
-def _as_address(pixels: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return image_address(to_image((255 * colours).round().astype(np.uint8)))

@@ -44,10 +44,9 @@ def draw_kernels(network: nn.Module) -> Tensor | None:
     kernels = first_kernels(network)
     pictures = kernels.pictures(_MOST_FILTERS)
     shown = torch.from_numpy(pictures.transpose(0, 3, 1, 2) if kernels.coloured else 0.5 + 0.5 * pictures[:, None])
-    together = len(shown) // min(_MOST_FILTERS, len(kernels.weights))
     factor = math.ceil(_SMALLEST_SIDE / min(shown.shape[2:]))
     shown = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    grid: Tensor = make_grid(shown, nrow=max(8, 4 * together), pad_value=1.0)
+    grid: Tensor = make_grid(shown, nrow=max(8, 4 * kernels.per_filter), pad_value=1.0)
     return grid
 
 
