@@ -14,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-import assay
 from assay.cli import main
 from assay.run.record import RunRecord
 
@@ -29,9 +28,8 @@ BAD = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    out = tmp_path_factory.mktemp("runs") / "digits"
-    return assay.train("digits", {"train.epochs": 1}, out=out, progress=False)
+def trained(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    return RunRecord.read(shutil.copytree(finished_run, tmp_path_factory.mktemp("runs") / "digits"))
 
 
 @pytest.fixture

@@ -74,14 +74,14 @@ def open_page(browser: Any) -> Open:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``first`` and ``second``, both finished, and ``going``, which has done one epoch of two."""
     root = tmp_path_factory.mktemp("runs")
+    shutil.copytree(finished_run, root / "first")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSAY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for seed, name in enumerate(("first", "second")):
-            changes = {"train.epochs": 2, "train.threads": 1, "train.seed": seed}
-            assay.train("digits", changes, out=root / name, progress=False)
+        changes = {"train.epochs": 2, "train.seed": 1}
+        assay.train("digits", changes, out=root / "second", progress=False)
     shutil.copytree(root / "first", root / "going", ignore=shutil.ignore_patterns("summary*", "scores*"))
     for name in ("metrics.jsonl", "timings.jsonl"):
         (root / "going" / name).write_text((root / "first" / name).read_text().splitlines(keepends=True)[0])

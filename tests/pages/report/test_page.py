@@ -83,7 +83,7 @@ def test_it_says_what_the_run_did(whole: Page, trained: Path) -> None:
     for said in (f"{100 * summary['test']['accuracy']:.2f} %", "simple-cnn on digits", "the last epoch", "61.7 k"):
         assert said in text
     assert "assay report digits" in whole.all("footer")[0].text
-    assert "batch_size: 100" in whole.by_id("run-1").text
+    assert "batch_size: 32" in whole.by_id("run-1").text
     parts = {one.attributes.get("class") for one in whole.by_id("run-1").all("table")}
     assert "confusion" in parts
     wrong = 355 - round(355 * summary["test"]["accuracy"])
