@@ -1,35 +1,87 @@
 """What an undisturbed study gives, and the processes that work on a store."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import small_study
 
-from assay.studies.conduct import StudyObserver, conduct
+from assay.studies.conduct import Silence, conduct
+from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Job, Store
 from assay.studies.results import StudyResults
+from killing import Warm, warm
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, StudyResults]:
+def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts processes of runs, which may kill themselves, in no time."""
+    with warm("run", tmp_path_factory.mktemp("cache")) as starter:
+        yield starter
+
+
+@pytest.fixture(scope="session")
+def warm_studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts processes that conduct the small study in a store, in no time."""
+    with warm("study", tmp_path_factory.mktemp("cache")) as starter:
+        yield starter
+
+
+@pytest.fixture
+def start(warm_runs: Warm) -> Warm:
+    """The same; it knows of the ends in this test only."""
+    warm_runs.ends.clear()
+    return warm_runs
+
+
+@pytest.fixture(scope="session")
+def undisturbed(warm_runs: Warm, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, StudyResults]:
     """The small study's store and results."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
-    return store, conduct(small_study.small_plan(), store, StudyObserver())
+    return store, conduct(small_study.small_plan(), store, Silence(), partial(run_here, start=warm_runs))
+
+
+def _parents() -> dict[int, int]:
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    return {int(pid): int(parent) for pid, parent in map(str.split, listing.stdout.splitlines())}
+
+
+def _log_of(pid: int) -> Path | None:
+    """Where a process's standard output goes."""
+    try:
+        return Path(f"/proc/{pid}/fd/1").readlink()
+    except OSError:
+        return None
+
+
+def writers_of(store: Store) -> dict[int, Path]:
+    """The processes that write to logs of a store, and the log of each."""
+    logs = {pid: _log_of(pid) for pid in _parents()}
+    return {pid: log for pid, log in logs.items() if log and log.parent == store.root.absolute()}
+
+
+@pytest.fixture
+def writers() -> Callable[[Store], dict[int, Path]]:
+    """A function that finds the processes of a store's runs, with the fork servers that they come from."""
+    return writers_of
 
 
 @pytest.fixture
 def processes() -> Callable[..., dict[int, int]]:
-    """A function that finds the processes of a store's runs, or of one: their numbers, and those of their parents."""
+    """A function that finds the processes of a store's runs, or of one: their numbers, and those of who asked.
+
+    They are forks of a server, whose parent has asked; it writes to the log of its first run.
+    """
 
     def find(store: Store, job: Job | None = None) -> dict[int, int]:
-        listing = subprocess.run(["ps", "-axwwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-        lines = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
-        wanted = f"assay.studies.execution.child {store.folder(job) if job else store.root.absolute()}"
-        return {int(pid): int(parent) for pid, parent, command in lines if wanted in command}
+        parents, logs = _parents(), writers_of(store)
+        children = [pid for pid in logs if parents.get(pid) in logs and (job is None or logs[pid] == store.log(job))]
+        return {pid: parents[parents[pid]] for pid in children if parents[pid] in parents}
 
     return find
 
@@ -54,7 +106,8 @@ def start_study() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     def start(store: Store, where: str = "here") -> subprocess.Popen[bytes]:
         command = [sys.executable, str(Path(small_study.__file__)), str(store.root), where]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment))
         return started[-1]
 
     yield start

@@ -22,9 +22,8 @@ FINISHED, REFUSED, DIVERGED, INTERRUPTED = 0, 2, 3, 130
 """exit statuses; any other is a crash"""
 
 
-def main() -> int:
-    """Do the run, or go on with it; what went wrong is the last line on standard error."""
-    folder = Path(sys.argv[1])
+def main(folder: Path) -> int:
+    """Do the run, or continue it, and return the exit status; the last line on standard error gives the reason."""
     recipe = _read_recipe()
     if recipe is None:
         return INTERRUPTED
@@ -45,12 +44,13 @@ def main() -> int:
 
 
 def _read_recipe() -> Recipe | None:
-    """The recipe; None where the parent ended before it had said all of it."""
+    """Return the recipe, or None if the parent ended before it had sent all of it."""
     text = ""
-    for line in sys.stdin:
-        if line == END_OF_RECIPE:
-            return Recipe.from_yaml(text)
-        text += line
+    with open(0, encoding="utf-8", closefd=False) as stdin:  # 0 stays open: its end says that the parent has ended
+        for line in stdin:
+            if line == END_OF_RECIPE:
+                return Recipe.from_yaml(text)
+            text += line
     return None
 
 
@@ -60,10 +60,10 @@ def _end(reason: str, status: int) -> int:
 
 
 def _end_with_parent() -> None:
-    """Standard input stays open as long as the parent lives; what is on the disk is whole at any moment."""
+    """Wait until the parent closes standard input or dies, then end at once; the files on disk are always whole."""
     os.read(0, 1)  # not through sys.stdin, whose lock a thread must not hold when the interpreter ends
     os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1])))

@@ -2,67 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, cast
 
 from assay.base.signals import StopRequest
 from assay.studies.execution.child import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
+from assay.studies.execution.processes import Start, process_starter
 from assay.studies.execution.store import Job, Outcome, Store
 
-RETRIES = 2  # of a run whose process died; it goes on from its checkpoint
-_TICK_SECONDS = 0.5
+RETRIES = 2  # of a run whose process died; it continues from its checkpoint
+_WATCH_SECONDS = 0.5
 
 Watch = Callable[[Job], bool]
 """Called about twice a second while a job runs; true asks it to stop."""
 
 
 def never(_job: Job) -> bool:
-    """No wish to stop."""
+    """Never ask to stop."""
     return False
 
 
-def run_here(jobs: Iterable[Job], store: Store, watch: Watch = never) -> Iterator[tuple[Job, Outcome]]:
+def run_here(
+    jobs: Iterable[Job], store: Store, watch: Watch = never, start: Start | None = None
+) -> Iterator[tuple[Job, Outcome]]:
     """Do the jobs one after another, each in a process of its own.
 
     Args:
-        jobs: those that others need stand before them.
+        jobs: the runs, each after those that it needs.
         store: takes their run folders and failures.
         watch: is called while a job runs.
+        start: starts a job's process; by default as `process_starter` says.
 
     Yields:
         Each job with its outcome, which the store holds by then. A job that fails does not stop the
         others; after one that was interrupted no other begins.
     """
-    with StopRequest() as stop:
+    with StopRequest() as stop, nullcontext(start) if start else process_starter() as begin:
 
         def wish(job: Job) -> bool:
             return watch(job) or stop.requested
 
         for job in jobs:
-            outcome = Outcome("interrupted") if stop.requested else run_process(job, store, wish)
+            outcome = Outcome("interrupted") if stop.requested else run_process(job, store, begin, wish)
             store.note(job, outcome)
             yield job, outcome
             if outcome.status == "interrupted":
                 return
 
 
-def run_process(job: Job, store: Store, watch: Watch = never) -> Outcome:
-    """Do one job in a process of its own; where that crashes, go on from the checkpoint, a few times.
+def run_process(job: Job, store: Store, start: Start, watch: Watch = never) -> Outcome:
+    """Do one job in a process of its own; if that crashes, continue from the checkpoint, a few times.
 
     Args:
-        job: those that it needs have finished, or it fails.
+        job: fails if a run that it needs has not finished.
         store: takes the run folder and the log; the outcome is not noted there.
+        start: starts the process.
         watch: is called while it runs; the first true answer makes the process save and end.
     """
     if lacking := unmet(job, store):
         return lacking
     outcome = Outcome("failed", "never started")
     for _ in range(1 + RETRIES):
-        status = _process(job, store, watch)
+        status = _process(job, store, start, watch)
         outcome = _outcome(status, store.log(job))
         if status in (FINISHED, REFUSED, DIVERGED, INTERRUPTED):
             break
@@ -70,39 +72,31 @@ def run_process(job: Job, store: Store, watch: Watch = never) -> Outcome:
 
 
 def unmet(job: Job, store: Store) -> Outcome | None:
-    """The failure of a job whose turn has come while one that it needs has not finished."""
+    """Return the failure of a job that needs a run which has not finished; None if all have."""
     for first in job.after.values():
         if store.outcome(first) != Outcome("finished"):
             return Outcome("failed", f"the run {first.key} that it needs did not finish")
     return None
 
 
-def _process(job: Job, store: Store, watch: Watch) -> int:
-    """The exit status of the job's process. A wish to stop is passed on once, and the process saves where it stands."""
+def _process(job: Job, store: Store, start: Start, watch: Watch) -> int:
+    """Return the exit status of the job's process. The first wish to stop is passed on, and the process saves."""
     store.root.mkdir(parents=True, exist_ok=True)
-    store.log(job).touch()  # tells whoever looks that it begins
-    command = [sys.executable, "-m", "assay.studies.execution.child", str(store.folder(job))]
-    with store.log(job).open("ab") as log, _start(command, log) as process:
-        with contextlib.suppress(BrokenPipeError):  # it was killed already
-            cast("IO[bytes]", process.stdin).write(f"{store.recipe(job).to_yaml()}{END_OF_RECIPE}".encode())
+    store.log(job).touch()  # its time tells that the run begins
+    with store.log(job).open("ab") as log:
+        process = start(store.folder(job), log)
         told = False
-        while (status := _wait(process)) is None:
-            if not told and watch(job):
-                process.terminate()
-                told = True
+        try:
+            with suppress(BrokenPipeError):  # the process was killed already
+                process.stdin.write(f"{store.recipe(job).to_yaml()}{END_OF_RECIPE}".encode())
+            while (status := process.wait(_WATCH_SECONDS)) is None:
+                if not told and watch(job):
+                    process.terminate()
+                    told = True
+        finally:
+            process.stdin.close()
+            process.wait(None)
     return INTERRUPTED if told and status not in (FINISHED, REFUSED, DIVERGED) else status
-
-
-def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """A process out of reach of the terminal's Ctrl-C, with a standard input that is not buffered."""
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, bufsize=0)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return process.wait(_TICK_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
 
 
 def _outcome(status: int, log: Path) -> Outcome:

@@ -20,6 +20,7 @@ from assay.data.cache import cache_folder
 from assay.studies.execution.code_version import code_version
 from assay.studies.execution.local import run_process
 from assay.studies.execution.parcel import Parcel, pack, unpack
+from assay.studies.execution.processes import process_starter
 from assay.studies.execution.store import Job, Outcome, Store
 
 
@@ -59,8 +60,8 @@ def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Retu
     if not shares:
         for first, result in zip(job.after.values(), firsts, strict=True):
             unpack(result.parcel, store.folder(first))
-    with _cancelled() as is_cancelled, only_given_gpus(driver.gpus):
-        outcome = run_process(job, store, lambda _job: is_cancelled())
+    with _cancelled() as is_cancelled, only_given_gpus(driver.gpus), process_starter() as start:
+        outcome = run_process(job, store, start, lambda _job: is_cancelled())
     is_over = outcome.status in ("finished", "diverged")
     parcel = pack(store.folder(job)) if is_over and (is_needed or not shares) else {}
     has_log = not shares and store.log(job).exists()
