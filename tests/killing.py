@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import RunFolder
-from assay.run.progress import Silence
+from assay.run.observer import Observer
 from assay.run.record import RunRecord
 from assay.run.run import run
 from assay.studies.execution import child, fork_server
@@ -94,7 +94,7 @@ def warm(what: str, cache: Path) -> Iterator[Warm]:
         starter.server.close()
 
 
-class _KillAt(Silence):
+class _KillAt(Observer):
     def __init__(self, steps: int, kill: Callable[[], None]) -> None:
         self.left, self.kill = steps, kill
 
@@ -123,8 +123,8 @@ def _run(recipe: Recipe, folder: Path, *, resume: bool) -> RunRecord:
     if kind == "write":
         os.fsync = _kill_at_write(int(number))
         return run(recipe, folder, resume=resume)
-    watcher = _KillAt(int(number), _kill_self if kind == "step" else _kill_parent)
-    return run(recipe, folder, resume=resume, watcher=watcher)
+    kill = _kill_self if kind == "step" else _kill_parent
+    return run(recipe, folder, resume=resume, observers=[_KillAt(int(number), kill)])
 
 
 def _kill_at_write(number: int) -> Callable[[int], None]:
@@ -163,7 +163,7 @@ def _fork(folder: Path, log: IO[bytes]) -> RunProcess:
 def _conduct(root: Path) -> int:
     """Conduct the small study as a process of its own does."""
     child.main = _do_run
-    conduct(small_plan(), Store(root), NoView(), partial(run_here, start=_fork))
+    conduct(small_plan(), Store(root), StudyObserver(), partial(run_here, start=_fork))
     return 0
 
 
@@ -171,8 +171,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent / "studies" / "execution"))
     from small_study import small_plan
 
-    from assay.studies.conduct import Silence as NoView
-    from assay.studies.conduct import conduct
+    from assay.studies.conduct import StudyObserver, conduct
     from assay.studies.execution.local import run_here
     from assay.studies.execution.store import Store
 

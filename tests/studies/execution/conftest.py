@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import small_study
 
-from assay.studies.conduct import Silence, conduct
+from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Job, Store
 from assay.studies.results import StudyResults
@@ -43,7 +43,7 @@ def start(warm_runs: Warm) -> Warm:
 def undisturbed(warm_runs: Warm, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, StudyResults]:
     """The small study's store and results."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
-    return store, conduct(small_study.small_plan(), store, Silence(), partial(run_here, start=warm_runs))
+    return store, conduct(small_study.small_plan(), store, StudyObserver(), partial(run_here, start=warm_runs))
 
 
 def _parents() -> dict[int, int]:

@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
-from assay.studies.conduct import Silence, conduct
+from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution.local import RETRIES, run_here, run_process
 from assay.studies.execution.processes import RunProcess, Start, start_python
 from assay.studies.execution.store import Job, Outcome, Store
@@ -22,6 +22,7 @@ Undisturbed = tuple[Store, StudyResults]
 Processes = Callable[..., dict[int, int]]
 JOBS = small_plan().order()
 FIRST = JOBS[0]
+pytestmark = pytest.mark.xdist_group("warm")  # one worker starts the warm processes
 
 
 def instead(code: str, started: list[RunProcess] | None = None) -> Start:
@@ -106,6 +107,7 @@ def test_a_signal_between_two_runs_is_not_lost(number: signal.Signals, tmp_path:
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_run_saves_and_goes_on(start: Warm, tmp_path: Path) -> None:
     job = Job(FIRST.recipe.but({"train.epochs": 10}))  # it is looked at twice a second, and must not be done by then
     store, whole = Store(tmp_path / "stopped"), Store(tmp_path / "whole")
@@ -135,6 +137,7 @@ def test_a_process_that_is_killed_again_and_again_is_given_up(start: Warm, tmp_p
     assert is_midway(store.folder(FIRST))
 
 
+@pytest.mark.slow
 def test_a_killed_server_takes_its_child_along_and_another_goes_on(
     undisturbed: Undisturbed, start: Warm, tmp_path: Path
 ) -> None:
@@ -169,13 +172,14 @@ def test_a_killed_parent_takes_server_and_child_along(
     assert essence(store, FIRST) == essence(undisturbed[0], FIRST)
 
 
+@pytest.mark.slow
 def test_two_studies_at_once_do_each_run_once(
     undisturbed: Undisturbed, start: Warm, warm_studies: Warm, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "runs")
     with (tmp_path / "log").open("wb") as log:
         other = warm_studies(store.root, log)
-    results = conduct(small_plan(), store, Silence(), partial(run_here, start=start))
+    results = conduct(small_plan(), store, StudyObserver(), partial(run_here, start=start))
     with other.stdin:
         assert other.wait(None) == 0
     assert what_counts(results) == what_counts(undisturbed[1])
@@ -184,6 +188,7 @@ def test_two_studies_at_once_do_each_run_once(
         assert len((store.folder(job) / "timings.jsonl").read_text().splitlines()) == job.recipe.train.epochs
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_ten_times_ends_with_the_same_table(
     undisturbed: Undisturbed, warm_studies: Warm, tmp_path: Path
 ) -> None:
@@ -198,7 +203,7 @@ def test_a_study_that_is_killed_ten_times_ends_with_the_same_table(
         assert any(is_midway(store.folder(job)) for job in JOBS)
     assert warm_studies.do(store.root) == 0
     assert not any(kills_of(store.folder(job)).read_text() for job in JOBS)
-    results = conduct(small_plan(), store, Silence())
+    results = conduct(small_plan(), store, StudyObserver())
     assert what_counts(results) == what_counts(undisturbed[1])
     for job in JOBS:
         assert essence(store, job) == essence(undisturbed[0], job)

@@ -15,8 +15,7 @@ from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
 from assay.run.folder import RunFolder
 from assay.studies.conduct import StudyObserver, conduct
-from assay.studies.execution import on_ray, ray_connection, ray_task
-from assay.studies.execution.code_version import code_version
+from assay.studies.execution import on_ray, ray_connection
 from assay.studies.execution.on_ray import Ray
 from assay.studies.execution.parcel import pack, unpack
 from assay.studies.execution.ray_task import Driver
@@ -49,8 +48,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     original = on_ray._driver
 
     @contextlib.contextmanager
-    def other(store: Store, gpus: float) -> Iterator[Driver]:
-        with original(store, gpus) as driver:
+    def other(store: Store) -> Iterator[Driver]:
+        with original(store) as driver:
             yield replace(driver, **changes)
 
     monkeypatch.setattr(on_ray, "_driver", other)
@@ -189,14 +188,10 @@ def test_a_study_with_its_own_ray_is_stopped_killed_and_goes_on(
 
 
 @pytest.mark.parametrize(("gpus", "seen"), [(0, ""), (1, "0")])
-def test_a_run_sees_the_gpus_that_it_asked_for(
-    gpus: float, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_sees_the_gpus_that_it_asked_for(gpus: float, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    told = Outcome("failed", "")
-    monkeypatch.setattr(ray_task, "run_process", lambda *_: replace(told, reason=os.environ["CUDA_VISIBLE_DEVICES"]))
-    returned = ray_task.do_job(Job(SHORT), Driver(tmp_path, "", code_version(), gpus), False)
-    assert returned.outcome.reason == seen
+    monkeypatch.setattr(ray_connection, "keep_server", lambda: None)
+    assert ray_connection._call_at_worker(os.environ.get, gpus, ["CUDA_VISIBLE_DEVICES"]) == seen
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 

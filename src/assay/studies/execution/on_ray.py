@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.base.signals import StopRequest
 from assay.studies.execution.code_version import code_version
 from assay.studies.execution.local import Watch, never, unmet
 from assay.studies.execution.parcel import pack, unpack
-from assay.studies.execution.ray_connection import check_share, connected
+from assay.studies.execution.ray_connection import check_share, connected, remote
 from assay.studies.execution.ray_task import Driver, Returned, do_job
 from assay.studies.execution.store import Job, Outcome, Store, job_with_full_paths
 
@@ -76,7 +76,7 @@ class Ray:
         import ray
 
         pending: dict[ObjectRef[Returned], Job] = {}
-        with connected(self.address, self.cpus, self.gpus), _driver(store, self.gpus) as driver, StopRequest() as stop:
+        with connected(self.address, self.cpus, self.gpus), _driver(store) as driver, StopRequest() as stop:
             before = {job.key: _touched(store.log(job)) for job in jobs}
             try:
                 pending |= self._submit(jobs, store, driver)
@@ -94,9 +94,7 @@ class Ray:
         """A task for each job; the results of those that it needs are its arguments, so Ray brings them in order."""
         import ray
 
-        task: Any = ray.remote(do_job).options(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries, retry_exceptions=False
-        )
+        task = remote(do_job, self.cpus, self.gpus, retries=self.retries)
         needed = {first.key: first for job in jobs for first in job.after.values()}
         to_do = {job.key for job in jobs}
         refs = {key: ray.put(_found(first, store)) for key, first in needed.items() if key not in to_do}
@@ -112,14 +110,14 @@ def _found(job: Job, store: Store) -> Returned:
 
 
 @contextlib.contextmanager
-def _driver(store: Store, gpus: float) -> Iterator[Driver]:
+def _driver(store: Store) -> Iterator[Driver]:
     """Leave a mark in the store that only a host with the same folder can see."""
     root = store.root.absolute()
     root.mkdir(parents=True, exist_ok=True)
     mark = root / f".driver-{uuid.uuid4().hex}"
     mark.touch()
     try:
-        yield Driver(root, mark.name, code_version(), gpus)
+        yield Driver(root, mark.name, code_version())
     finally:
         mark.unlink(missing_ok=True)
 

@@ -132,9 +132,9 @@ _of_this_thread = threading.local()
 
 @contextlib.contextmanager
 def process_starter() -> Iterator[Start]:
-    """How processes of runs start here; on Linux, one fork server for the time of the outermost such block.
+    """How this thread starts the processes of runs: blocks that are nested share the outermost one's fork server.
 
-    Elsewhere a fork is missing (Windows), or system libraries do not survive it (macOS).
+    Without Linux a fork is missing (Windows), or system libraries do not survive it (macOS): then by a new Python.
     """
     outer: Start | None = getattr(_of_this_thread, "start", None)
     if outer or sys.platform != "linux":
@@ -146,3 +146,9 @@ def process_starter() -> Iterator[Start]:
             yield server
         finally:
             _of_this_thread.start = None
+
+
+def keep_server() -> None:
+    """Let all further blocks of this thread share one fork server, which ends with this process."""
+    if sys.platform == "linux" and not getattr(_of_this_thread, "start", None):
+        _of_this_thread.start = ForkServer()

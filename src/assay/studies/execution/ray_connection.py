@@ -10,10 +10,11 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from assay.base.numbers import is_number
+from assay.studies.execution.processes import keep_server
 
 
 def check_share(cpus: float, gpus: float) -> None:
@@ -83,3 +84,41 @@ def _knock(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def remote(function: Callable[..., Any], cpus: float, gpus: float, *, retries: int) -> Any:
+    """Return a Ray task that calls the function.
+
+    Args:
+        function: sees the GPUs that Ray has set aside for the call; its runs share the worker's fork server.
+        cpus: CPUs that Ray sets aside for a call.
+        gpus: GPUs of a call.
+        retries: how often Ray repeats a call whose worker is lost.
+    """
+    import ray
+
+    task: Any = ray.remote(lambda *arguments: _call_at_worker(function, gpus, arguments))
+    return task.options(num_cpus=cpus, num_gpus=gpus, max_retries=retries, retry_exceptions=False)
+
+
+def _call_at_worker(function: Callable[..., Any], gpus: float, arguments: Sequence[Any]) -> Any:
+    keep_server()
+    with only_given_gpus(gpus):
+        return function(*arguments)
+
+
+@contextlib.contextmanager
+def only_given_gpus(gpus: float) -> Iterator[None]:
+    """Hide all GPUs from a task that has asked for none: Ray leaves those in sight that it has not given to it."""
+    if gpus:
+        yield
+        return
+    name = "CUDA_VISIBLE_DEVICES"
+    before = os.environ.get(name)
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

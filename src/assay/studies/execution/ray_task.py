@@ -8,7 +8,6 @@ folder comes back with the result.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import threading
@@ -32,13 +31,11 @@ class Driver:
         root: of its store.
         mark: name of the file by which the store is recognised.
         code: its version.
-        gpus: that it has asked for each run.
     """
 
     root: Path
     mark: str
     code: str
-    gpus: float = 0
 
 
 @dataclass(frozen=True)
@@ -60,29 +57,12 @@ def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Retu
     if not shares:
         for first, result in zip(job.after.values(), firsts, strict=True):
             unpack(result.parcel, store.folder(first))
-    with _cancelled() as is_cancelled, only_given_gpus(driver.gpus), process_starter() as start:
+    with _cancelled() as is_cancelled, process_starter() as start:
         outcome = run_process(job, store, start, lambda _job: is_cancelled())
     is_over = outcome.status in ("finished", "diverged")
     parcel = pack(store.folder(job)) if is_over and (is_needed or not shares) else {}
     has_log = not shares and store.log(job).exists()
     return Returned(outcome, parcel, store.log(job).read_bytes() if has_log else b"")
-
-
-@contextlib.contextmanager
-def only_given_gpus(gpus: float) -> Iterator[None]:
-    """Hide all GPUs from a task that has asked for none: Ray leaves those in sight that it has not given to it."""
-    if gpus:
-        yield
-        return
-    name = "CUDA_VISIBLE_DEVICES"
-    before = os.environ.get(name)
-    os.environ[name] = ""
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from assay.base.signals import StopRequest
 from assay.studies.conduct import Execute
 from assay.studies.execution.local import run_here
 from assay.studies.execution.on_ray import Ray
-from assay.studies.execution.ray_connection import connected
-from assay.studies.execution.ray_task import only_given_gpus
+from assay.studies.execution.processes import process_starter
+from assay.studies.execution.ray_connection import connected, remote
 from assay.studies.search.trials import TrialEnd
 
 Trial = Callable[[], TrialEnd]
@@ -21,7 +21,7 @@ Repeat = Callable[[Trial, int], Generator[TrialEnd, None, None]]
 
 def one_by_one(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
     """Do trials in this process, one after another; none begins after a signal to stop."""
-    with StopRequest() as stop:
+    with StopRequest() as stop, process_starter():  # all trials share a fork server
         for _ in range(times):
             yield trial()
             if stop.requested:
@@ -62,7 +62,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Work
 
         with connected(address, cpus, gpus):
             # A lost worker's trial is put back by the others, so Ray must not repeat the task too.
-            task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(lambda: _do_at_worker(trial, gpus))
+            task = remote(trial, cpus, gpus, retries=0)
             pending = [task.remote() for _ in range(times)]
             try:
                 while pending:
@@ -73,11 +73,6 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Work
                     ray.cancel(left)
 
     return Workers(repeat=repeat, confirm=confirm)
-
-
-def _do_at_worker(trial: Trial, gpus: float) -> TrialEnd:
-    with only_given_gpus(gpus):
-        return trial()
 
 
 def _fetch(done: Any) -> TrialEnd:
