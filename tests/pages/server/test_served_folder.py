@@ -133,7 +133,7 @@ def test_a_damaged_study_names_no_runs(runs: Path, content: str) -> None:
     study(runs / "stem-quick")
     (runs / "stem-quick" / "study.json").write_text(content)
     folder = ServedFolder.open(runs).look_up("study", "stem-quick")
-    assert Overviews(str).of_study("stem-quick", folder).problem
+    assert Overviews(str).read_study("stem-quick", folder).problem
 
 
 def test_messages_do_not_say_where_the_folder_lies(runs: Path) -> None:

@@ -20,7 +20,7 @@ from in_line import run_in_line, write_study
 
 
 def overview(name: str, folder: Path) -> Overview:
-    return Overviews(str).of(name, folder)
+    return Overviews(str).read(name, folder)
 
 
 def test_the_list_names_all_runs_and_how_they_stand(client: TestClient, runs: Path) -> None:
@@ -258,7 +258,7 @@ def test_of_each_run_one_state_is_kept_and_none_of_those_that_are_gone(runs: Pat
     log = LineLog(folders["second"] / "metrics.jsonl")
     for epoch in range(2, 6):
         log.append({"epoch": epoch, "held_out_accuracy": 0.1})
-        assert [one.epoch for one in overviews.of_all(folders)] == [2, epoch]
+        assert [one.epoch for one in overviews.read_all(folders)] == [2, epoch]
     assert set(overviews._known) == set(folders.values())
-    overviews.of_all({"second": folders["second"]})
+    overviews.read_all({"second": folders["second"]})
     assert set(overviews._known) == {folders["second"]}

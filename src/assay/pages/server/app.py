@@ -67,8 +67,8 @@ class Site:
 
     def list_page(self, _request: Request) -> Response:
         """Return the page of all runs and studies."""
-        runs = self.overviews.of_all(self.folder.find("run"))
-        studies = [self.overviews.of_study(name, folder) for name, folder in self.folder.find("study").items()]
+        runs = self.overviews.read_all(self.folder.find("run"))
+        studies = [self.overviews.read_study(name, folder) for name, folder in self.folder.find("study").items()]
         return HTMLResponse(pages.list_page(self.folder.root.name, runs, studies))
 
     def run_page(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class Site:
 
     def list_runs(self, _request: Request) -> Response:
         """Return the overviews of all runs."""
-        return JSONResponse([asdict(one) for one in self.overviews.of_all(self.folder.find("run"))])
+        return JSONResponse([asdict(one) for one in self.overviews.read_all(self.folder.find("run"))])
 
     async def predict(self, request: Request) -> Response:
         """Return a model's prediction; the request is a form with ``model``, a run's name, and ``image``, a file."""
@@ -134,7 +134,7 @@ class Site:
 
     def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
         """Return in words how far each run is that trains, by name."""
-        views = [self.overviews.of(name, folder) for name, folder in folders.items()]
+        views = [self.overviews.read(name, folder) for name, folder in folders.items()]
         return {
             one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}"
             for one in views
@@ -146,7 +146,7 @@ class Site:
         return {
             name: folder
             for name, folder in self.folder.find("run").items()
-            if (folder / MODEL_FILE).is_file() and self.overviews.of(name, folder).status == "finished"
+            if (folder / MODEL_FILE).is_file() and self.overviews.read(name, folder).status == "finished"
         }
 
 

@@ -92,12 +92,12 @@ class Overviews:
     hide: Callable[[str], str]
     _known: dict[Path, _Cached] = field(default_factory=dict, init=False, repr=False)
 
-    def of(self, name: str, folder: Path) -> Overview:
+    def read(self, name: str, folder: Path) -> Overview:
         """Return the overview of the run in that folder, which may be damaged."""
         stamps = tuple(_stamp(folder / file) for file in _FILES)
         changed = max(time_ns for time_ns, _ in stamps) / 1e9
         try:
-            known = self._read(folder, stamps)
+            known = self._cached(folder, stamps)
         # A damaged record may hold anything, and must not hide the other runs.
         except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
             return Overview(name, "damaged", changed=changed, problem=self.hide(str(error) or type(error).__name__))
@@ -105,13 +105,13 @@ class Overviews:
         is_quiet = time.time() - changed > known.patience
         return replace(view, status="stopped") if view.status == "running" and is_quiet else view
 
-    def of_all(self, folders: Mapping[str, Path]) -> list[Overview]:
+    def read_all(self, folders: Mapping[str, Path]) -> list[Overview]:
         """Return the overviews of all runs of the folder, and forget others that are remembered."""
         for gone in set(self._known).difference(folders.values()):
             self._known.pop(gone, None)
-        return [self.of(name, folder) for name, folder in folders.items()]
+        return [self.read(name, folder) for name, folder in folders.items()]
 
-    def of_study(self, name: str, folder: Path) -> StudyOverview:
+    def read_study(self, name: str, folder: Path) -> StudyOverview:
         """Return the overview of the study in that folder."""
         try:
             plan = read_plan(folder)
@@ -119,11 +119,11 @@ class Overviews:
             return StudyOverview(name, problem=self.hide(str(error) or type(error).__name__))
         store = store_of(folder.parent)
         jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}
-        finished = [self.of(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
+        finished = [self.read(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
         rows, setting = len(plan.study.rows), plan.setting
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
 
-    def _read(self, folder: Path, stamps: Stamps) -> _Cached:
+    def _cached(self, folder: Path, stamps: Stamps) -> _Cached:
         known = self._known.get(folder)
         if known is None or known.stamps != stamps:
             record = RunRecord.read(folder)
