@@ -8,21 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from assay.data.dataset import Dataset
-
-
-def read_rows(dataset: Dataset, rows: Sequence[int]) -> Tensor:
-    """Read the images of those rows, of which there is at least one, as stored: uint8 ``[len(rows), C, H, W]``."""
-    return next(iter(dataset.read([torch.tensor(list(rows), device=dataset.labels.device)])))
 
 
 def read_pictures(dataset: Dataset, rows: Sequence[int]) -> NDArray[np.uint8]:
     """Read the images of those rows, uint8 ``[len(rows), H, W, C]`` with C 1 (grey) or 3 (RGB); rows may be empty."""
     if not rows:
         return np.zeros((0, 1, 1, 1), np.uint8)
-    pixels: NDArray[np.uint8] = read_rows(dataset, rows).permute(0, 2, 3, 1).cpu().numpy()
+    batch = torch.tensor(list(rows), device=dataset.labels.device)
+    pixels: NDArray[np.uint8] = next(iter(dataset.read([batch]))).permute(0, 2, 3, 1).cpu().numpy()
     return pixels
 
 

@@ -35,6 +35,7 @@ def plot_calibration(runs: Sequence[Calibration], title: str) -> Figure:
         edges = [part.low for part in run.bins] + [1.0]
         shares = [part.images / total for part in run.bins]
         histogram.stairs(shares, edges, color=color, fill=len(runs) == 1, linewidth=1.2)
+    # A little beyond 0 and 1, or the points there would be cut.
     reliability.set(xlim=(0, 1.02), ylim=(-0.03, 1.03), ylabel="right answers")
     histogram.set(xlabel="confidence", ylabel="answers", yscale="log")
     for axes in (reliability, histogram):

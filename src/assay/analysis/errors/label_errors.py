@@ -38,6 +38,7 @@ def find_label_issues(runs: Sequence[EvaluatedRun]) -> LabelIssues:
     first = runs[0].evaluation
     labels = first.labels.numpy()
     shares = np.mean([run.evaluation.probabilities.numpy() for run in runs], axis=0)
+    # Without n_jobs=1, cleanlab starts a process for each core.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="May not flag all label issues")  # in a class of no or one image
         rows = cleanlab_filter()(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)

@@ -14,8 +14,7 @@ from assay.analysis.errors.galleries import galleries
 from assay.analysis.errors.results import Errors
 from assay.analysis.output import FORMATS, check_output, write_output
 
-GALLERY = 40
-MOST = 200
+GALLERY, MOST = 40, 200  # images of a gallery: by default, and at most
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _evaluate_run(run: str | Path, request: SplitRequest, opened: Opened) -> Eva
     _check_finite(scores, run, request)
     augmented = (f"{run}: the images were augmented as in its training, at random",)
     remarks = augmented if classifier.metrics.get("test_augmented") else ()
+    # All that decides which images are opened and how they are decoded.
     form = classifier.preprocessing
     key = json.dumps(
         [request.split, classifier.data, classifier.classes, form.channels, form.stored, form.interpolation]
@@ -137,7 +138,7 @@ def _stored_scores(file: Path, classifier: Classifier, request: SplitRequest) ->
 def _try_to_open(classifier: Classifier, request: SplitRequest) -> Labelled | str:
     """Open the split; return why that is impossible where the user has not named any data."""
     try:
-        return request.open(classifier, torch.device("cpu"))
+        return request.open(classifier, torch.device("cpu"))  # for names and pictures only
     except (ValueError, OSError) as error:
         if request.names_data or isinstance(error, BadImageError):
             raise

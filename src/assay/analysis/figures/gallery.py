@@ -50,6 +50,7 @@ def plot_gallery(tiles: Sequence[Tile], pictures: NDArray[np.uint8], title: str,
     columns, lines = max(min(_COLUMNS, len(tiles)), 1), max(math.ceil(len(tiles) / _COLUMNS), 1)
     size = 8 if max((len(line) for text in texts for line in text), default=0) <= _LETTERS else 7
     above = 0.16 * max(map(len, texts), default=0)  # inches for the words
+    # At least 6.5 inches wide, or a few images would break the title into many lines.
     figure = captioned(max(1.45 * columns, 6.5), (1.45 + above) * lines if tiles else 0.5, title, caption)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(tiles) :]:

@@ -49,7 +49,7 @@ def captioned(width: float, height: float, title: str, caption: str = "") -> Fig
     figure = Figure(figsize=(width, height + 0.5 + 0.2 * len(lines)), layout="constrained")
     engine = figure.get_layout_engine()
     assert engine is not None
-    engine.set(h_pad=0.08)  # type: ignore[call-arg] # of the constrained layout
+    engine.set(h_pad=0.08)  # type: ignore[call-arg] # inches, between title, axes and caption
     title_lines = textwrap.wrap(plain(one_line(title)), int(width * _TITLE_LETTERS))
     figure.suptitle("\n".join(title_lines), fontsize=12)
     if caption:

@@ -28,6 +28,7 @@ def class_activation_maps(network: nn.Module, images: Tensor, classes: Tensor, l
         ValueError: no such layer, or its output is not maps.
     """
     module = find_layers(network, [layer])[layer]
+    # The ReLU of equation 2 keeps only the evidence for the class.
     maps = LayerGradCam(network, module).attribute(images, target=classes, relu_attributions=True)
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         raise ValueError(f"layer {layer!r} does not give maps [C, H, W], which a class activation map is made of")

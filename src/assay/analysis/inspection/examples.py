@@ -91,6 +91,7 @@ def answer(classifier: Classifier, parts: Sequence[Stored], device: torch.device
     pixels = torch.cat([part.pixels.to(device) for part in parts])
     inputs = Normalize(how, device, torch.channels_last)(pixels)
     best = classifier.network(inputs).float().softmax(dim=1).max(dim=1)
+    # Undo the normalisation, so that the pictures show the cropping and scaling that the network sees.
     mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (how.mean, how.std))
     pictures = ((inputs * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return Examples(

@@ -28,7 +28,7 @@ def feature_maps(network: nn.Module, images: Tensor, layers: Sequence[str]) -> d
     maps: dict[str, Tensor] = {}
 
     def see(name: str, output: Tensor) -> None:
-        maps[name] = output.detach().float().cpu().clone()
+        maps[name] = output.detach().float().cpu().clone()  # cpu() alone would not copy what is on the CPU
 
     with torch.no_grad(), watching(network, layers, see):
         network(images)

@@ -64,7 +64,7 @@ def layer_costs(network: nn.Module, image: Tensor) -> list[LayerCost]:
 
 def _own_flops(network: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
     """Return the operations of each module outside the modules in it."""
-    root = type(network).__name__
+    root = type(network).__name__  # by which the counter calls the network, and its layers "ResNet.conv1"
     counts = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
     totals = {name: counts.get(f"{root}.{name}" if name else root, 0) for name, _ in network.named_modules()}
     return {
@@ -76,6 +76,6 @@ def _own_flops(network: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
 def _own_parameters(network: nn.Module) -> Counter[str]:
     sizes: Counter[str] = Counter()
     for name, weight in network.named_parameters():
-        if weight.requires_grad:
+        if weight.requires_grad:  # frozen weights are not learned
             sizes[name.rpartition(".")[0]] += weight.numel()
     return sizes

@@ -24,7 +24,7 @@ from assay.analysis.inspection.weights import NEAR_ZERO, Distribution, Weights, 
 from assay.base.palette import BLUE, DARK_GREY, GREY, ORANGE, RIGHT, WRONG
 from assay.models.kernels import Kernels
 
-_MOST_MAPS = 64
+_MOST_MAPS = 64  # filters or channels; smaller pictures could not be told apart
 _MOST_LAYERS = 24  # of a deep network, evenly from all depths
 _MODEL_COLORS = (BLUE, ORANGE)
 
@@ -165,12 +165,14 @@ def plot_receptive_fields(fields: Sequence[ReceptiveField], images: int, title: 
     for axes in grid.flat:
         axes.axis("off")
     for axes, field in zip(grid.flat, fields, strict=False):
+        # Without the square root the faint pixels around the centre would all be black.
         axes.imshow(np.sqrt(field.strength), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
         top, left, bottom, right = field.box
+        # A pixel is centred on whole coordinates, so its edges lie at halves.
         frame = Rectangle(
             (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color="#5ec8f2", linewidth=1.5
         )
-        frame.set_clip_on(False)
+        frame.set_clip_on(False)  # the frame of a field as large as the picture lies on the axes' edge
         axes.add_patch(frame)
         axes.set_title(_field_words(field), fontsize=9)
     return figure
@@ -206,6 +208,7 @@ def _show_heat(axes: Axes, picture: NDArray[np.uint8], heat: Tensor, words: str)
 
 def _each_to_its_range(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    # A constant map has no range; divided by 1 it is all 0.
     scaled: NDArray[np.float32] = (maps - low) / np.where(high > low, high - low, np.float32(1))
     return scaled
 
@@ -220,6 +223,7 @@ def _draw_bars(axes: Axes, values: NDArray[np.float32]) -> None:
 def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: Mapping[str, Distribution]) -> None:
     edges = shared_bins([models[model][layer] for model in rows])
     heights = {model: shares(models[model][layer], edges) for model in rows}
+    # The axis is logarithmic, so an empty bin cannot set its lower end.
     top = 1.5 * max(float(height.max()) for height in heights.values())
     least = min(float(height[height > 0].min()) for height in heights.values())
     for model, height in heights.items():
@@ -227,7 +231,7 @@ def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: M
         axes.stairs(height, edges, fill=True, alpha=0.45, color=color)
         axes.stairs(height, edges, color=color, linewidth=1)
     only = "" if len(rows) == len(models) else f" (only {short(next(iter(rows)), 14, keep_end=True)})"
-    axes.set_title(f"{short(layer, 28, keep_end=True)}{only}", fontsize=9, pad=14)
+    axes.set_title(f"{short(layer, 28, keep_end=True)}{only}", fontsize=9, pad=14)  # room for the models' words below
     axes.set(yscale="log", ylim=(min(least / 2, top / 20), top))  # more than a decade, so that there is a number on it
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())

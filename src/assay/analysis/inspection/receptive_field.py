@@ -109,9 +109,10 @@ def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]
 def _linear_twin(network: nn.Module) -> nn.Module:
     """Return a copy in float64 on the CPU without activations, norms and maxima, and with random weights."""
     twin = copy.deepcopy(network).cpu().double().requires_grad_(False)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)  # a field must be the same each time
     for weight in twin.parameters():
         if weight.ndim > 1:
+            # LeCun's scale keeps gradients from vanishing in deep networks, where an exact 0 means no effect.
             weight.normal_(std=weight[0].numel() ** -0.5, generator=generator)
         else:
             weight.fill_(1.0)

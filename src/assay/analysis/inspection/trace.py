@@ -75,7 +75,7 @@ def first_block(calls: Sequence[Call]) -> str:
     for call in calls[start + 1 :]:
         if call.shape != last.shape or any(weight.ndim > 1 for weight in call.module.parameters()):
             break
-        if not isinstance(call.module, nn.Identity):
+        if not isinstance(call.module, nn.Identity):  # timm puts one where a block has no activation
             last = call
     return last.name
 

@@ -72,7 +72,7 @@ def all_layers(models: Mapping[str, Weights]) -> list[str]:
 def shared_bins(samples: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     """Return the edges of 61 bins around zero that hold 99.9 % of each sample's weights."""
     limit = max(float(np.quantile(np.abs(sample), _SHARE_INSIDE)) for sample in samples)
-    return np.linspace(-1, 1, _BINS + 1) * max(limit, 1e-12)
+    return np.linspace(-1, 1, _BINS + 1) * max(limit, 1e-12)  # all weights may be 0
 
 
 def shares(weights: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,6 +44,7 @@ def draw_kernels(network: nn.Module) -> Tensor | None:
     kernels = first_kernels(network)
     pictures = kernels.pictures(_MOST_FILTERS)
     shown = torch.from_numpy(pictures.transpose(0, 3, 1, 2) if kernels.coloured else 0.5 + 0.5 * pictures[:, None])
+    # A browser enlarges small pictures by interpolation, which would blur the kernels.
     factor = math.ceil(_SMALLEST_SIDE / min(shown.shape[2:]))
     shown = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     grid: Tensor = make_grid(shown, nrow=max(8, 4 * kernels.per_filter), pad_value=1.0)
@@ -69,6 +70,7 @@ def _tile(evaluation: Evaluation, row: int, picture: Image.Image) -> Image.Image
     """Return a picture with two lines below it, which are cut where they are too long."""
     answer, label = (evaluation.classes[int(numbers[row])] for numbers in (evaluation.predicted, evaluation.labels))
     percent = 100 * float(evaluation.confidence[row])
+    # A small picture is shown pixel by pixel, as it is stored.
     how = Image.Resampling.NEAREST if picture.width <= _SIDE else Image.Resampling.BILINEAR
     tile = Image.new("RGB", _TILE, "white")
     tile.paste(picture.resize((_SIDE, _SIDE), how), (4, 0))
