@@ -216,7 +216,7 @@ def test_unknown_empty_section_is_named() -> None:
 
 
 def test_a_field_that_stands_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^key 'lr' stands there twice, in lines 2 and 4$"):
+    with pytest.raises(ValueError, match=r"^key 'lr' is given twice, in lines 2 and 4$"):
         Recipe.from_yaml("optim:\n  lr: 0.1\n  name: sgd\n  lr: 0.2\n")
 
 

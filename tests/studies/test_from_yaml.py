@@ -164,7 +164,7 @@ MISTAKES = {
     "factors: {optim.lrr: [1]}": "factors: unknown field optim.lrr: did you mean optim.lr?",
     "factors: {optim.lr: 1}": "factors: optim.lr: expected a list of values, not 1",
     "factors: {optim.lr: []}": "factors: optim.lr: expected a list of values, not []",
-    "factors: {optim.lr: [1, 1.0]}": "factors: optim.lr: 1 stands there twice",
+    "factors: {optim.lr: [1, 1.0]}": "factors: optim.lr: 1 is given twice",
     "factors: {train.seed: [1, 2]}": "factors: train.seed: a study runs every row with seeds of its own",
     "factors: {optim.lr: [0.1, 900]}": "study my-study, row 'lr 900': optim.lr: 900 is not a number above 0 and "
     "at most 100",
@@ -228,13 +228,13 @@ def test_mistakes_are_told_in_one_line(read: Reader, tmp_path: Path, text: str, 
     [
         (
             "base: simple-cnn\nrows:\n  c:\n  d: {optim.lr: 0.1}\n  c: {optim.lr: 0.2}",
-            "'c' stands there twice, in lines 3",
+            "'c' is given twice, in lines 3",
         ),
-        ("base: simple-cnn\nrows:\n  1:\n  '1': {optim.lr: 0.2}", "'1' stands there twice, in lines 3"),
-        ("base: simple-cnn\nrows:\n  0x1:\n  1: {optim.lr: 0.2}", "'1' stands there twice, in lines 3"),
-        ("base: simple-cnn\nrows:\n\n  c: {optim.lr: 0.1, optim.lr: 0.2}", "'optim.lr' stands there twice, in lines 4"),
-        ("base: simple-cnn\nbase: r1-plain\nrows: {c: }", "'base' stands there twice, in lines 1"),
-        ("base: [{a: 1, a: 2}]\nrows: {c: }", "'a' stands there twice, in lines 1"),
+        ("base: simple-cnn\nrows:\n  1:\n  '1': {optim.lr: 0.2}", "'1' is given twice, in lines 3"),
+        ("base: simple-cnn\nrows:\n  0x1:\n  1: {optim.lr: 0.2}", "'1' is given twice, in lines 3"),
+        ("base: simple-cnn\nrows:\n\n  c: {optim.lr: 0.1, optim.lr: 0.2}", "'optim.lr' is given twice, in lines 4"),
+        ("base: simple-cnn\nbase: r1-plain\nrows: {c: }", "'base' is given twice, in lines 1"),
+        ("base: [{a: 1, a: 2}]\nrows: {c: }", "'a' is given twice, in lines 1"),
     ],
 )
 def test_no_key_stands_twice(read: Reader, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What typed groups of fields share: frozen, and strict about names and ranges."""
+"""The base of typed groups of fields, frozen and strict about names; and the ranges that several of them use."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int])
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):
             name, line = str(loader.construct_object(key)), key.start_mark.line + 1
             if name in lines:
-                raise ValueError(f"key {name!r} stands there twice, in lines {lines[name]} and {line}")
+                raise ValueError(f"key {name!r} is given twice, in lines {lines[name]} and {line}")
             lines[name] = line
     inside = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
     for child in inside:

@@ -1,4 +1,4 @@
-"""What happens to images that cannot be read: the first one is an error, or all are left out."""
+"""Images that cannot be read: the first one is an error, or all are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decoding gave, kept in the user's cache folder so that it is done once."""
+"""A cache of headers and decoded pixels in the user's cache folder, so that each image is decoded once."""
 
 from __future__ import annotations
 

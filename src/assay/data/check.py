@@ -28,7 +28,7 @@ Size = tuple[int, int]
 
 
 class _Look(NamedTuple):
-    """What the checks need of a decoded image."""
+    """The features of a decoded image that the checks compare."""
 
     size: Size
     mode: str
@@ -78,14 +78,14 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found in a set of images.
+    """The findings in a set of images.
 
     Attributes:
         splits: what each split holds.
         corrupt: the images that cannot be decoded.
         exact: images of the same pixels within a split, whatever their files' format.
-        conflicts: images of the same pixels, in any splits, that stand in different classes.
-        leaks: images that stand, exactly or nearly, in an earlier split too.
+        conflicts: images of the same pixels, in any splits, that are in different classes.
+        leaks: images that are, exactly or nearly, in an earlier split too.
         near: near duplicates within a split.
         odd: other remarks, one line each.
     """
@@ -100,7 +100,7 @@ class Check:
 
     @property
     def wrong(self) -> dict[str, list[str]]:
-        """What makes a training fail or its result untrue: a line for each finding, by the kinds that have any."""
+        """Findings that make a training fail or its result untrue: a line for each, by the kinds that have any."""
         kinds = {
             "corrupt images": [str(error) for error in self.corrupt],
             "exact duplicates": [" = ".join(map(str, group)) for group in self.exact],

@@ -47,7 +47,7 @@ Likeness = Mapping[int, Mapping[int, float]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where an image stands: its split, its name in it, and the name of its class."""
+    """An image's split, its name in the split, and the name of its class."""
 
     split: str
     name: str

@@ -50,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Cut:
-    """How missing splits are cut from train.
+    """The fractions and the seed by which missing splits are cut from train.
 
     Attributes:
         held_out: the fraction held out if the set has no held-out split.

@@ -1,4 +1,4 @@
-"""Where decoded images live: in memory where they fit, else they are decoded anew whenever they are read."""
+"""Storage of decoded images: in memory if they fit, else they are streamed, which decodes them at each reading."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Survey:
 
     @property
     def readable(self) -> NDArray[np.bool_]:
-        """Which images have a readable header."""
+        """Whether each image has a readable header, bool ``[N]``."""
         return self.widths > 0
 
     def errors(self, images: Images) -> list[BadImageError]:

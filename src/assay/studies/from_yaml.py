@@ -148,7 +148,7 @@ def _levels(name: str, levels: Any) -> list[Any]:
     values = [_number(level) for level in levels]
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{name}: {value} stands there twice")
+            raise ValueError(f"{name}: {value} is given twice")
     return values
 
 

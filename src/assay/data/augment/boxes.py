@@ -24,7 +24,7 @@ class Boxes:
     width: Tensor
 
     def mask(self, height: int, width: int) -> Tensor:
-        """Where the boxes are in images of this size, bool ``[B, 1, height, width]``; they may stick out."""
+        """True inside the boxes, bool ``[B, 1, height, width]``, in images of this size; boxes may stick out."""
         rows = _between(self.top, self.height, height)
         columns = _between(self.left, self.width, width)
         return (rows[:, :, None] & columns[:, None, :])[:, None]

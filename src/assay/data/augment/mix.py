@@ -22,7 +22,7 @@ DrawWeights = Callable[[int, int, Generator], Tensor]
 
 
 def build_mixes(*, mixup: float = 0.0, cutmix: float = 0.0) -> Mix | None:
-    """How batches are mixed; None where both are off.
+    """The function that mixes batches; None if both strengths are zero.
 
     Args:
         mixup: alpha of the Beta(alpha, alpha) of mixup; 0 is off.

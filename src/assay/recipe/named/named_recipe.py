@@ -1,4 +1,4 @@
-"""What a named recipe is: a recipe, its purpose, and what was measured of it."""
+"""A named recipe: the recipe, its purpose, and its measured results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from assay.recipe.recipe import Recipe
 
 @dataclass(frozen=True)
 class Measured:
-    """What a recipe reached.
+    """A recipe's measured results.
 
     Attributes:
         accuracies: on the test split, in percent, one for each seed from 0 on.

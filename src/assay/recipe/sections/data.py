@@ -1,4 +1,4 @@
-"""Which images, how they are split, and the size that the network sees."""
+"""The images, their splits, and the size that the network sees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from assay.base.strict_model import Count, Fraction, StrictModel
 
 
 class DataSection(StrictModel):
-    """Which images, how they are split, and the size that the network sees."""
+    """The images, their splits, and the size that the network sees."""
 
     name: str = "digits"
     """digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH or parquet:PATH"""
