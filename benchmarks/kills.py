@@ -1,4 +1,4 @@
-"""Kill a CIFAR-10 training with SIGKILL at random moments, resume it, and compare its end with an undisturbed one's.
+"""Kill a training with SIGKILL at random moments, resume it, and compare its end with an undisturbed one's.
 
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
@@ -16,15 +16,15 @@ import sys
 import time
 from pathlib import Path
 
-RECIPE = "simple-cnn-augment"
-CHANGES = ["--data.name", "cifar10", "--train.checkpoint_minutes", "0.01"]
+TRAIN = [sys.executable, "-m", "assay.cli", "train"]
 
 
 def main() -> None:
     options = parse()
     options.out.mkdir(parents=True)
     began = time.monotonic()
-    CHANGES.extend(["--train.epochs", str(options.epochs)])
+    TRAIN.extend([options.recipe, "--data.name", options.data, "--train.epochs", str(options.epochs)])
+    TRAIN.extend(["--train.checkpoint_minutes", "0.01"])
     subprocess.run(command(options.out / "undisturbed"), check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - began
     print(f"undisturbed: {seconds:.1f} s", flush=True)
@@ -38,13 +38,15 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=2, help="length of each training")
+    parser.add_argument("--recipe", default="simple-cnn-augment", help="what to train (default: simple-cnn-augment)")
+    parser.add_argument("--data", default="cifar10", help="what to train on (default: cifar10)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     return parser.parse_args()
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "assay.cli", "train", RECIPE, "--out", str(folder), *CHANGES]
+    return [*TRAIN, "--out", str(folder)]
 
 
 def one_kill(out: Path, moment: float, number: int) -> bool:

@@ -1,53 +1,70 @@
-"""A run that is killed with SIGKILL at random moments, and resumed, ends as an undisturbed one."""
+"""A run that is killed with SIGKILL on its way, and resumed, ends as an undisturbed one."""
 
-import random
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from assay.recipe.recipe import Recipe
 from assay.run.record import RunRecord
+from killing import Warm, is_midway, kills_of, warm
 
-RECIPE = {
-    "data.size": "16",
-    "augment.crop": "1",
-    "model.name": "resnet18",
-    "model.width": "0.125",
-    "model.dropout": "0.2",
-    "train.epochs": "4",
-    "train.batch_size": "64",
-    "train.checkpoint_minutes": "0",  # at every step, so that most kills fall near a checkpoint's writing
-}
+pytestmark = pytest.mark.xdist_group("warm")  # one worker starts the warm processes
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kills.py"
+RECIPE = Recipe().but(
+    {
+        "data.size": 16,
+        "augment.crop": 1,
+        "model.name": "resnet18",
+        "model.width": 0.125,
+        "model.dropout": 0.2,
+        "train.epochs": 3,
+        "train.batch_size": 128,
+        "train.threads": 1,
+        "train.checkpoint_minutes": 0.0,  # at every step, so that a kill at a write falls into that of a checkpoint
+    }
+)
+KILLS = ("step 1", "step 5", "write 3", "write 20", "step 8", "write 2")
 
 
-def command(folder: Path, *more: str) -> list[str]:
-    flags = [text for name, value in RECIPE.items() for text in (f"--{name}", value)]
-    return [sys.executable, "-m", "assay.cli", "train", "digits", "--out", str(folder), *flags, *more]
-
-
-def run_to_the_end(folder: Path, *more: str) -> None:
-    subprocess.run(command(folder, *more), check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts processes of runs, which may kill themselves, in no time."""
+    with warm("run", tmp_path_factory.mktemp("cache")) as starter:
+        yield starter
 
 
 @pytest.mark.slow
-def test_killed_runs_end_as_undisturbed_ones(tmp_path: Path) -> None:
-    run_to_the_end(tmp_path / "undisturbed")
-    chance = random.Random(5)
-    kills = 0
-    resume: tuple[str, ...] = ()
-    while kills < 6:
-        process = subprocess.Popen(command(tmp_path / "killed", *resume), stdout=subprocess.DEVNULL)
-        waited = time.monotonic()
-        while not (tmp_path / "killed" / "last.ckpt").exists() and time.monotonic() - waited < 60:
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 8) if resume else chance.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() in (-signal.SIGKILL, 0)
-        resume, kills = ("--resume",), kills + 1
-    run_to_the_end(tmp_path / "killed", "--resume")
+def test_killed_runs_end_as_undisturbed_ones(runs: Warm, tmp_path: Path) -> None:
+    assert runs.do(tmp_path / "undisturbed", RECIPE) == 0
+    folder = tmp_path / "killed"
+    kills_of(folder).write_text("\n".join(KILLS))
+    for _ in KILLS:
+        assert runs.do(folder, RECIPE) == -signal.SIGKILL
+        assert is_midway(folder)
+    assert runs.do(folder, RECIPE) == 0
     for name in ("model.safetensors", "metrics.jsonl"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
-    assert len(RunRecord.read(tmp_path / "killed").timings) == 4
+        assert (folder / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    assert len(RunRecord.read(folder).timings) == 3
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_kills_works(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(BENCHMARK),
+        "--kills",
+        "1",
+        "--epochs",
+        "1",
+        "--recipe",
+        "digits",
+        "--data",
+        "digits",
+    ]
+    done = subprocess.run([*command, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 ends are identical" in done.stdout

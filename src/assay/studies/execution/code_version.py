@@ -7,18 +7,47 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("base", "classifier", "data", "models", "recipe", "run", "training")
+ROOMS = ("base", "classifier", "data", "models", "recipe", "run", "training")
+EXEMPT = {
+    "base.palette": "the colours of pictures",
+    "base.row_files": "tables of results",
+    "base.statistics": "intervals and tests of finished runs",
+    "base.text": "the words of messages",
+    "base.user_errors": "which errors are explained without a traceback",
+    "classifier.prediction": "labels for new images",
+    "data.check": "findings about a set of images",
+    "data.duplicates": "a part of these findings",
+    "data.inputs": "images for a finished network",
+    "recipe.named": "a run's key holds the whole recipe, wherever it is from",
+    "run.environment": "on what a run ran",
+    "run.folder": "the names of files, and whether a run may begin or continue",
+    "run.progress": "what the terminal shows",
+    "run.record": "how a finished run is read",
+    "run.tracking": "the log for TensorBoard, which only watches",
+    "studies": "which runs there are, and where they run",
+    "training.lr_finder": "a sweep of its own, before any run",
+    "version": "the release, which is older than its code",
+}
+"""Modules and packages that change no number of a run, with the reason: what they are about."""
 
 
 @cache
 def code_version() -> str:
-    """16 hexadecimal digits that change with the code that decides a run's numbers, and with torch's version.
+    """Return 16 hexadecimal digits that change with the code that decides a run's numbers, and with torch's version.
 
-    Commands, tables and pictures are not part of it: they may change without a run being done again.
+    That is the code of the rooms but for what is exempt: it may change without a run being done again. A file that
+    moves changes the version too, as its path within the package is hashed with its content.
     """
     root = Path(__file__).parents[2]
-    files = [file for package in _PACKAGES for file in (root / package).rglob("*.py")]
     digest = hashlib.sha256(metadata.version("torch").encode())
-    for file in sorted(files):
-        digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in sorted(file for room in ROOMS for file in (root / room).rglob("*.py")):
+        path = file.relative_to(root)
+        if is_hashed(".".join(path.with_suffix("").parts)):
+            digest.update(str(path).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def is_hashed(module: str) -> bool:
+    """Whether a module, named from within the package, is part of the version."""
+    names = module.split(".")
+    return names[0] in ROOMS and not any(".".join(names[:count]) in EXEMPT for count in range(1, len(names) + 1))
