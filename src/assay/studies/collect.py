@@ -78,6 +78,7 @@ def measured(summary: Epoch, split: str) -> Epoch:
 def _by_selection(record: RunRecord) -> dict[str, float]:
     """Return the test accuracy in percent under each selection of the epoch that the log allows."""
     own: dict[str, float] = {record.recipe.train.select: 100 * float(measured(record.summary, "test")["accuracy"])}
+    # Only a selection on the test split logs test figures of every epoch, and those are without test-time views.
     if record.recipe.train.select != "test" or record.recipe.test.views != "none":
         return own
     ways = ["last", *(["held-out"] if "held_out_accuracy" in record.metrics[0] else [])]

@@ -30,7 +30,7 @@ def folder_of(plan: Plan, out: Path) -> Path:
     setting, own = plan.setting, plan.study.base.train.select
     parts = [setting.study, setting.budget.replace(", ", "-")]
     parts += [setting.selection] if setting.selection != own else []
-    if setting.changes and "altered" in setting.budget:
+    if setting.changes and "altered" in setting.budget:  # other changes must not overwrite each other's tables
         parts.append(hashlib.sha256(setting.changes.encode()).hexdigest()[:6])
     return out / "-".join(parts)
 

@@ -18,6 +18,7 @@ BUDGETS = ("quick", "full")
 SELECTIONS = ("held-out", "last", "test")
 MOST_SEEDS = 1000
 _HELD_OUT = 0.1  # share of the training images for a held-out selection, where the recipe holds out none
+# Fields that change how a run is computed and not what: a budget with these changed is not altered.
 _HOW_ONLY = WITHOUT_EFFECT | {"train.threads", "train.device", "train.channels_last", "train.compile", "data.memory"}
 
 
@@ -37,6 +38,7 @@ class Plan:
 
     def order(self) -> list[Job]:
         """Return every job once: all rows of the first seed, then of the second, each after its preparatory runs."""
+        # Seeds come outermost, so that a study that is interrupted has compared all rows on some seeds.
         wanted = [self.jobs[row.name][seed] for seed in self.setting.seeds for row in self.study.rows]
         return list({job.key: job for one in wanted for job in _with_preparatory(one)}.values())
 

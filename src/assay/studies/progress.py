@@ -55,10 +55,11 @@ class LiveView(StudyObserver):
         """Note how the job ended; print it where no table is drawn, or with a reason that the table cannot show."""
         if outcome.status != "interrupted":
             self._left.pop(job.key, None)
-        self._parallel = max(1, len(self._running))
+        self._parallel = max(1, len(self._running))  # as many jobs share the time that is left
         began = self._running.pop(job.key, None)
         if outcome.status == "finished" and began is not None:
             self._seconds.append(time.monotonic() - began)
+        # The store has no outcome of an interrupted job.
         self._cells[job.key] = self._stored(job) or _MARKS[outcome.status]
         if not self._console.is_terminal or outcome.reason:
             self._console.print(f"{self._name(job)}: {self._cells[job.key]} {escape(outcome.reason)}", highlight=False)

@@ -97,6 +97,7 @@ def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
     pairs = [(rows, _control_of(rows, results)) for rows in results.rows]
     others = sum(control is not None and _comparable(rows, control) for rows, control in pairs)
     lines = [_line(rows, control, results.setting) for rows, control in pairs]
+    # A row without a test has p = nan, which Holm's correction leaves out of the family.
     corrected = holm([line.p for line in lines])
     return Table(
         results.setting,
@@ -205,6 +206,7 @@ def _tested(difference: Difference, results: Sequence[Result], control: Sequence
     """Return the test that applies, and its p-value."""
     if difference.n > 1:
         return "t", difference.p
+    # One seed has no spread over seeds, so the pairs are the test images instead.
     ours, theirs = next((a, b) for a in results for b in control if a.seed == b.seed)
     if ours.correct is None or theirs.correct is None or len(ours.correct) != len(theirs.correct):
         return "", math.nan

@@ -76,7 +76,7 @@ def advise(results: StudyResults, most: int = 5) -> Advice:
     """
     if most < 1:
         raise ValueError(f"most: {most} is not a whole number at least 1")
-    known = [_with_first_runs(row) for row in results.rows]
+    known = [_with_first_runs(row) for row in results.rows]  # unfinished rows too: they are not proposed again
     rows = [row for row in known if row.results and row.row.split == "test"]
     if not rows:
         return Advice(0, 0, "", "", math.nan, MainEffects(), (), "no row has results on the test split yet")
@@ -114,7 +114,7 @@ def _propose(
     if len(factors) > len(rows):
         return [], f"the rows differ in {len(factors)} settings, and only {len(rows)} rows have results"
     winners = [row.recipe for row in rows if row.mean > reference.mean]
-    first = {name for row in rows for name in row.row.after}
+    first = {name for row in rows for name in row.row.after}  # no proposal changes these
     candidates = [
         recipe
         for recipe in neighbours(best.recipe, recipes, winners, reference.recipe, factors, known)

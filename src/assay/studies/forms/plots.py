@@ -168,6 +168,7 @@ def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, floa
     scale = figure.dpi / 72
     taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]
     halo = [withStroke(linewidth=2, foreground="white")]
+    # From the top down, so that neighbours in height are placed one after another.
     for point, line in sorted(zip(points, lines, strict=True), key=lambda pair: -pair[0][1]):
         name = f"{line.name} †" if line.test == "mcnemar" else line.name
         label = axes.annotate(
@@ -187,6 +188,7 @@ def _free_place(
     centre: NDArray[np.float64], size: NDArray[np.float64], scale: float, within: BboxBase, taken: Sequence[Bbox]
 ) -> tuple[tuple[float, float], Bbox]:
     """Return a label's offset in points (1/72 inch) and its box in pixels; the last place tried if none is free."""
+    # The nearest places come first, and of each height the right one before the left.
     for shift, side in itertools.product(_SHIFTS, (1, -1)):
         offset = side * (7 if abs(shift) <= 10 else 16), shift
         middle = centre + scale * np.array(offset) + (side * size[0] / 2, 0)

@@ -105,7 +105,7 @@ def _claim(
     logs, reference_logs = _logs(values), _logs(references)
     seeds = sorted(logs.keys() & reference_logs.keys())
     about = paired_difference(logs, reference_logs)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # the interval of two seeds can be wide enough to overflow to infinity
         ratio, low, high = (float(np.exp(value)) for value in (about.mean, about.low, about.high))
     value, reference = (float(np.mean([side[seed] for seed in seeds] or [math.nan])) for side in (values, references))
     return Claim(

@@ -40,6 +40,7 @@ def find_networks(plan: Plan, results: StudyResults, store: Store) -> list[Netwo
     groups: dict[str, list[RowResults]] = {}
     for rows in results.rows:
         apart_from_rate = {name: value for name, value in rows.row.changes.items() if name != RATE}
+        # As JSON, because a dictionary cannot be a key.
         groups.setdefault(json.dumps(apart_from_rate, sort_keys=True, default=str), []).append(rows)
     control = results.setting.control
     ordered = sorted(groups.values(), key=lambda members: all(rows.row.name != control for rows in members))
