@@ -14,7 +14,7 @@ from assay.studies.execution.store import Job, Outcome, Store
 STUDY = """
 purpose: Which rate suits digits?
 base: digits
-changes: {train.epochs: 1, train.threads: 1, train.batch_size: 100}
+changes: {train.epochs: 1, train.threads: 1, train.batch_size: 100, train.tensorboard: false}
 design: list
 rows:
   slow: {optim.lr: 0.001}

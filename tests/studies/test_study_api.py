@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,14 +27,30 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
 
 
-@pytest.fixture
-def study_file(tmp_path: Path) -> Path:
-    return write_study(tmp_path)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the study's file lies, by which a study that was run is found again."""
+    return tmp_path_factory.mktemp("study")
 
 
 @pytest.fixture
-def report(study_file: Path, tmp_path: Path) -> assay.StudyReport:
-    return assay.run_study(study_file, seeds=2, out=tmp_path / "out", execute=run_in_line, progress=False)
+def study_file(home: Path) -> Path:
+    return write_study(home)
+
+
+@pytest.fixture(scope="module")
+def conducted(home: Path) -> assay.StudyReport:
+    """The study, run once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSAY_CACHE", str(home / "cache"))
+        return assay.run_study(write_study(home), seeds=2, out=home / "out", execute=run_in_line, progress=False)
+
+
+@pytest.fixture
+def report(conducted: assay.StudyReport, study_file: Path, tmp_path: Path) -> assay.StudyReport:  # noqa: ARG001
+    """Its report, in a folder of the test's own."""
+    shutil.copytree(conducted.folder.parent, tmp_path / "out")
+    return replace(conducted, folder=tmp_path / "out" / conducted.folder.name)
 
 
 def test_a_study_leaves_table_pictures_and_advice(report: assay.StudyReport, tmp_path: Path) -> None:

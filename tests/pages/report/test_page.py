@@ -273,6 +273,7 @@ def test_runs_of_other_images_are_said_not_to_be_compared(copy_run: CopyRun) -> 
     assert "first, second: not compared: " in page.by_id("together").text
 
 
+@pytest.mark.slow
 def test_fifty_runs_fit_into_a_page(copy_run: CopyRun, tmp_path: Path) -> None:
     for number in range(50):
         copy_run(f"run-{number:02d}", recipe={"  seed: 0": f"  seed: {number}"})
