@@ -1,11 +1,9 @@
-"""What README and the docstrings show is run, and every command and option is written about."""
+"""What README shows of Python is run, and every command and option is written about."""
 
 import argparse
 import doctest
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,19 +76,6 @@ def test_every_shown_command_is_understood(line: str) -> None:
     if not recipe.startswith(("runs/", "my-")):
         changed = RECIPES[recipe].recipe.but(given_fields(options))
         assert changed.train.select == "held-out" or "search" not in words
-
-
-@pytest.mark.slow
-def test_the_tour_on_digits_runs(tmp_path: Path) -> None:
-    """The first console block, as a stranger types it, but for fewer epochs."""
-    for line in blocks("console")[0].splitlines():
-        if line.startswith("$ assay"):
-            words = shlex.split(line.removeprefix("$ assay"), comments=True)
-            more = ["--train.epochs", "3"] if words[0] == "train" else []
-            result = subprocess.run(
-                [sys.executable, "-m", "assay.cli", *words, *more], cwd=tmp_path, capture_output=True, text=True
-            )
-            assert result.returncode == 0, result.stderr
 
 
 def test_the_python_tour_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
