@@ -123,7 +123,7 @@ BORDERS = [  # name, values just inside the range, values just outside
     ("model.width", [0.125, 16], [0, 0.124, 16.1]),
     ("model.dropout", [0, 0.999], [-0.1, 1]),
     ("model.stem_kernel", [3, 11], [1, 13]),
-    ("model.stem_stride", [1, 4], [0, 5]),
+    ("model.stem_stride", [1, 2], [0, 3]),
     ("model.hidden", [1], [0]),
     ("optim.lr", [1e-9, 100], [0, 100.1]),
     ("optim.weight_decay", [0, 1], [-1e-9, 1.1]),

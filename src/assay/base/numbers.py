@@ -17,3 +17,14 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 def is_whole(value: Any) -> TypeGuard[int]:
     """Whether the value is an int but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(name: str, value: int, *, low: int = 1) -> int:
+    """Return ``value`` if it is an int of at least ``low``.
+
+    Raises:
+        ValueError: it is not (a bool is not an int here).
+    """
+    if not is_whole(value) or value < low:
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {value!r}")
+    return value

@@ -11,13 +11,13 @@ from assay.base.registry import construct
 from assay.models.blocks import ACTIVATIONS
 from assay.models.library import elsewhere, input_size, library_model
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
-from assay.models.simple_cnn import simple_cnn
+from assay.models.simple_cnn import SimpleCNN
 from assay.models.vgg import vgg11, vgg13, vgg16, vgg19
 
 __all__ = ["ACTIVATIONS", "MODELS", "build_model", "count_parameters", "input_size"]
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
-    "simple-cnn": simple_cnn,
+    "simple-cnn": SimpleCNN,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
@@ -40,8 +40,8 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
         classes: number of logits.
         channels: of the images.
         image_size: height and width of the images.
-        options: of that model (`simple_cnn.simple_cnn`, `resnet.resnet`, `vgg.vgg`,
-            `library.build_library_model`); None means the model's own default.
+        options: of that model (`SimpleCNN`, `ResNet`, `VGG`, `library.build_library_model`); None means
+            the model's own default.
 
     Raises:
         ValueError: there is no such model, or it does not have an option, or an option is out of range.

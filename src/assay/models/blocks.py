@@ -62,7 +62,7 @@ class GlobalAverage(nn.Module):
         return x.mean((2, 3))
 
 
-def linear_head(features: int, classes: int, *, dropout: float = 0.0) -> nn.Module:
+def linear_head(features: int, classes: int, *, dropout: float) -> nn.Module:
     """Map (N, features) to logits (N, classes) by one linear layer, behind dropout when it is not 0."""
     linear = nn.Linear(features, classes)
     return nn.Sequential(nn.Dropout(dropout), linear) if dropout else linear
@@ -73,10 +73,9 @@ def hidden_head(
     classes: int,
     *,
     hidden: int,
-    dropout: float = 0.0,
-    place: str = "after_norm",
-    norm: Norm = nn.BatchNorm1d,
-    act: Activation = nn.ReLU,
+    dropout: float,
+    place: str,
+    act: Activation,
 ) -> nn.Module:
     """Map (N, features) to logits (N, classes) through one hidden layer of ``hidden`` units.
 
@@ -88,7 +87,7 @@ def hidden_head(
     Raises:
         ValueError: ``place`` is neither of the two.
     """
-    drop, normalise, activate = nn.Dropout(dropout), norm(hidden), act()
+    drop, normalise, activate = nn.Dropout(dropout), nn.BatchNorm1d(hidden), act()
     orders = {"before_norm": (drop, normalise, activate), "after_norm": (normalise, activate, drop)}
     middle = choose("dropout_place", place, orders)
     return nn.Sequential(nn.Linear(features, hidden), *middle, nn.Linear(hidden, classes))

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.base.numbers import is_number, is_whole
-
-
-def whole(option: str, value: int, *, low: int = 1) -> int:
-    """Return ``value`` if it is an int of at least ``low``.
-
-    Raises:
-        ValueError: it is not (a bool is not an int here).
-    """
-    if not is_whole(value) or value < low:
-        raise ValueError(f"{option} must be a whole number of at least {low}, got {value!r}")
-    return value
+from assay.base.numbers import is_number
 
 
 def one_of(option: str, value: int, allowed: Sequence[int]) -> int:

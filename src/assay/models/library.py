@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from assay.base.numbers import whole
 from assay.base.registry import choose
 from assay.models import from_timm, from_torchvision
-from assay.models.checks import rate, whole
+from assay.models.checks import rate
 from assay.models.weights import InputForm, Pretrained
 
 Make = Callable[..., nn.Module]

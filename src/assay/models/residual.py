@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from assay.models.blocks import Activation, Norm
 
-Shortcut = Callable[[int, int, int, Norm], nn.Module]
-"""``(inputs, outputs, stride, norm)`` to the module that the block's input goes through."""
+Shortcut = Callable[[int, int, int], nn.Module]
+"""``(inputs, outputs, stride)`` to the module that the block's input goes through."""
 
 Strides = Callable[[int], tuple[int, int]]
 """A block's stride to the strides of a bottleneck's first 1x1 and of its 3x3 convolution."""
@@ -29,37 +29,35 @@ def plain_stem(channels: int, width: int, *, kernel: int, stride: int) -> nn.Mod
     return conv(channels, width, kernel, stride)
 
 
-def deep_stem(
-    channels: int, width: int, *, stride: int, norm: Norm = nn.BatchNorm2d, act: Activation = nn.ReLU
-) -> nn.Module:
+def deep_stem(channels: int, width: int, *, stride: int, act: Activation) -> nn.Module:
     """Three 3x3 convolutions, the first two half as wide as the last: He et al. 2018, ResNet-C."""
     half = width // 2
-    first = (conv(channels, half, 3, stride), norm(half), act())
-    second = (conv(half, half, 3), norm(half), act())
+    first = (conv(channels, half, 3, stride), nn.BatchNorm2d(half), act())
+    second = (conv(half, half, 3), nn.BatchNorm2d(half), act())
     return nn.Sequential(*first, *second, conv(half, width, 3))
 
 
-def strided_shortcut(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module:
+def strided_shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     """A 1x1 convolution with the block's stride, and a norm."""
-    return nn.Sequential(conv(inputs, outputs, 1, stride), norm(outputs))
+    return nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 
 
-def pooled_shortcut(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module:
+def pooled_shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     """Average pooling in place of the stride, so that no position is skipped: He et al. 2018, ResNet-D.
 
     At stride 1 there is nothing to pool.
     """
     if stride == 1:
-        return strided_shortcut(inputs, outputs, stride, norm)
+        return strided_shortcut(inputs, outputs, stride)
     # A 3x3 convolution of stride 2 rounds an odd size up; without ceil_mode pooling rounds it down.
     pool = nn.AvgPool2d(stride, ceil_mode=True)
-    return nn.Sequential(pool, conv(inputs, outputs, 1), norm(outputs))
+    return nn.Sequential(pool, conv(inputs, outputs, 1), nn.BatchNorm2d(outputs))
 
 
 class PaddedShortcut(nn.Module):
     """Take every ``stride``-th position and append channels of zeros: He et al. 2015, option A."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:  # noqa: ARG002
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.stride, self.extra = stride, outputs - inputs
 
@@ -71,15 +69,11 @@ class PaddedShortcut(nn.Module):
 def where_needed(change: Shortcut) -> Shortcut:
     """The shortcut that is ``change`` where the block changes the shape, and the identity elsewhere."""
 
-    def shortcut(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module:
+    def shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
         same = inputs == outputs and stride == 1
-        return nn.Identity() if same else change(inputs, outputs, stride, norm)
+        return nn.Identity() if same else change(inputs, outputs, stride)
 
     return shortcut
-
-
-projection = where_needed(strided_shortcut)
-"""He et al. 2015, option B."""
 
 
 def zeroed_norm(channels: int) -> nn.Module:
@@ -101,8 +95,7 @@ class BasicBlock(nn.Module):
         outputs: channels that go out.
         stride: of the first convolution and of the shortcut.
         shortcut: makes the shortcut; see ``Shortcut``.
-        norm: makes a norm from its number of channels.
-        last_norm: makes the norm before the sum.
+        last_norm: makes the norm before the sum from its number of channels.
         act: makes an activation.
     """
 
@@ -113,15 +106,14 @@ class BasicBlock(nn.Module):
         outputs: int,
         stride: int,
         *,
-        shortcut: Shortcut = projection,
-        norm: Norm = nn.BatchNorm2d,
-        last_norm: Norm = nn.BatchNorm2d,
-        act: Activation = nn.ReLU,
+        shortcut: Shortcut,
+        last_norm: Norm,
+        act: Activation,
     ) -> None:
         super().__init__()
-        self.conv1, self.bn1 = conv(inputs, width, 3, stride), norm(width)
+        self.conv1, self.bn1 = conv(inputs, width, 3, stride), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = conv(width, outputs, 3), last_norm(outputs)
-        self.downsample = shortcut(inputs, outputs, stride, norm)
+        self.downsample = shortcut(inputs, outputs, stride)
         self.act = act()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,17 +148,16 @@ class Bottleneck(nn.Module):
         stride: int,
         *,
         strides: Strides = stride_middle,
-        shortcut: Shortcut = projection,
-        norm: Norm = nn.BatchNorm2d,
-        last_norm: Norm = nn.BatchNorm2d,
-        act: Activation = nn.ReLU,
+        shortcut: Shortcut,
+        last_norm: Norm,
+        act: Activation,
     ) -> None:
         super().__init__()
         first, middle = strides(stride)
-        self.conv1, self.bn1 = conv(inputs, width, 1, first), norm(width)
-        self.conv2, self.bn2 = conv(width, width, 3, middle), norm(width)
+        self.conv1, self.bn1 = conv(inputs, width, 1, first), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv(width, width, 3, middle), nn.BatchNorm2d(width)
         self.conv3, self.bn3 = conv(width, outputs, 1), last_norm(outputs)
-        self.downsample = shortcut(inputs, outputs, stride, norm)
+        self.downsample = shortcut(inputs, outputs, stride)
         self.act = act()
 
     def forward(self, x: Tensor) -> Tensor:

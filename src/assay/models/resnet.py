@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
 from torch import Tensor, nn
 
+from assay.base.numbers import whole
 from assay.base.registry import choose
-from assay.models.blocks import (
-    ACTIVATIONS,
-    INITS,
-    Activation,
-    GlobalAverage,
-    Init,
-    Norm,
-    hidden_head,
-    linear_head,
-)
-from assay.models.checks import one_of, rate, scaled, whole
+from assay.models.blocks import ACTIVATIONS, INITS, Activation, GlobalAverage, hidden_head, linear_head
+from assay.models.checks import one_of, rate, scaled
 from assay.models.residual import (
     BasicBlock,
     Bottleneck,
@@ -48,87 +39,10 @@ BOTTLENECK: dict[str, Block] = {
 
 
 class ResNet(nn.Module):
-    """A residual network of four stages (He et al. 2015, table 1).
+    """A residual network of four stages; the defaults are torchvision's network.
 
     Images (N, channels, H, W) of any size become logits (N, classes). Parameters are named as in
     torchvision.
-
-    Args:
-        block: ``(inputs, width, outputs, stride)`` to a residual block.
-        layers: how many blocks each of the four stages has.
-        channels: of the images.
-        width: channels after the stem and inside the blocks of the first stage; it doubles from
-            stage to stage.
-        expansion: how many times wider than inside a block comes out.
-        stem: ``(channels, width)`` to the first convolution.
-        pool: makes what follows the stem's activation.
-        norm: makes the stem's norm from its number of channels.
-        act: makes the stem's activation.
-        head: makes the classifier from its number of features.
-        init: initialises one layer; applied to each.
-    """
-
-    def __init__(
-        self,
-        block: Block,
-        layers: Sequence[int],
-        *,
-        channels: int,
-        width: int,
-        expansion: int,
-        stem: Callable[[int, int], nn.Module],
-        pool: Callable[[], nn.Module],
-        head: Head,
-        norm: Norm = nn.BatchNorm2d,
-        act: Activation = nn.ReLU,
-        init: Init = INITS["he"],
-    ) -> None:
-        super().__init__()
-        self.conv1, self.bn1, self.act, self.maxpool = stem(channels, width), norm(width), act(), pool()
-        widths = [width * 2**stage for stage in range(4)]
-        outputs = [width, *(expansion * inside for inside in widths)]
-        stages = zip(pairwise(outputs), widths, layers, (1, 2, 2, 2), strict=True)
-        self.layer1, self.layer2, self.layer3, self.layer4 = (
-            _stage(block, into, inside, out, count, stride) for (into, out), inside, count, stride in stages
-        )
-        self.avgpool, self.fc = GlobalAverage(), head(outputs[-1])
-        self.apply(init)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, channels, H, W)."""
-        x = self.maxpool(self.act(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        logits: Tensor = self.fc(self.avgpool(x))
-        return logits
-
-
-def _stage(block: Block, inputs: int, width: int, outputs: int, count: int, stride: int) -> nn.Sequential:
-    rest = (block(outputs, width, outputs, 1) for _ in range(count - 1))
-    return nn.Sequential(block(inputs, width, outputs, stride), *rest)
-
-
-def resnet(
-    blocks: Mapping[str, Block],
-    layers: Sequence[int],
-    expansion: int,
-    *,
-    classes: int,
-    channels: int = 3,
-    image_size: int = 32,
-    stem_kernel: int | None = None,
-    stem_stride: int = 2,
-    stem_pool: bool = True,
-    width: float = 1.0,
-    activation: str = "relu",
-    hidden: int | None = None,
-    dropout: float = 0.0,
-    dropout_place: str | None = None,
-    shortcut: str = "projection",
-    tweak: str = "b",
-    zero_gamma: bool = False,
-    init: str = "he",
-) -> ResNet:
-    """A `ResNet` from the plain options that a recipe holds; the defaults are torchvision's network.
 
     Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1 and section
     3.3; the tweaks: He et al. 2018, "Bag of Tricks for Image Classification with Convolutional
@@ -162,27 +76,61 @@ def resnet(
     Raises:
         ValueError: an option out of its range, or options that do not go together.
     """
-    whole("image_size", image_size)
-    act = choose("activation", activation, ACTIVATIONS)
-    block = partial(
-        choose("tweak for this depth", tweak, blocks),
-        shortcut=_shortcut(shortcut, tweak),
-        last_norm=zeroed_norm if one_of("zero_gamma", zero_gamma, (True, False)) else nn.BatchNorm2d,
-        act=act,
-    )
-    pool = partial(nn.MaxPool2d, kernel_size=3, stride=2, padding=1)
-    return ResNet(
-        block,
-        layers,
-        channels=whole("channels", channels),
-        width=scaled(64, width),
-        expansion=expansion,
-        stem=_stem(tweak, stem_kernel, one_of("stem_stride", stem_stride, (1, 2)), act),
-        pool=pool if one_of("stem_pool", stem_pool, (True, False)) else nn.Identity,
-        head=_head(whole("classes", classes), hidden, rate("dropout", dropout), dropout_place, act),
-        act=act,
-        init=choose("init", init, INITS),
-    )
+
+    def __init__(
+        self,
+        blocks: Mapping[str, Block],
+        layers: Sequence[int],
+        expansion: int,
+        *,
+        classes: int,
+        channels: int = 3,
+        image_size: int = 32,
+        stem_kernel: int | None = None,
+        stem_stride: int = 2,
+        stem_pool: bool = True,
+        width: float = 1.0,
+        activation: str = "relu",
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        dropout_place: str | None = None,
+        shortcut: str = "projection",
+        tweak: str = "b",
+        zero_gamma: bool = False,
+        init: str = "he",
+    ) -> None:
+        super().__init__()
+        whole("image_size", image_size)
+        act, initialise = choose("activation", activation, ACTIVATIONS), choose("init", init, INITS)
+        block = partial(
+            choose("tweak for this depth", tweak, blocks),
+            shortcut=_shortcut(shortcut, tweak),
+            last_norm=zeroed_norm if one_of("zero_gamma", zero_gamma, (True, False)) else nn.BatchNorm2d,
+            act=act,
+        )
+        stem = _stem(tweak, stem_kernel, one_of("stem_stride", stem_stride, (1, 2)), act)
+        has_pool = one_of("stem_pool", stem_pool, (True, False))
+        head = _head(whole("classes", classes), hidden, rate("dropout", dropout), dropout_place, act)
+
+        inputs = inside = scaled(64, width)
+        self.conv1, self.bn1, self.act = stem(whole("channels", channels), inside), nn.BatchNorm2d(inside), act()
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if has_pool else nn.Identity()
+        stages = []
+        for count, stride in zip(layers, (1, 2, 2, 2), strict=True):
+            outputs = expansion * inside
+            rest = (block(outputs, inside, outputs, 1) for _ in range(count - 1))
+            stages.append(nn.Sequential(block(inputs, inside, outputs, stride), *rest))
+            inputs, inside = outputs, 2 * inside
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.avgpool, self.fc = GlobalAverage(), head(inputs)
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, channels, H, W)."""
+        x = self.maxpool(self.act(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        logits: Tensor = self.fc(self.avgpool(x))
+        return logits
 
 
 def _stem(tweak: str, kernel: int | None, stride: int, act: Activation) -> Callable[[int, int], nn.Module]:
@@ -212,8 +160,8 @@ def _head(classes: int, hidden: int | None, dropout: float, place: str | None, a
     return partial(linear_head, classes=classes, dropout=dropout)
 
 
-resnet18 = partial(resnet, BASIC, (2, 2, 2, 2), 1)
-resnet34 = partial(resnet, BASIC, (3, 4, 6, 3), 1)
-resnet50 = partial(resnet, BOTTLENECK, (3, 4, 6, 3), 4)
-resnet101 = partial(resnet, BOTTLENECK, (3, 4, 23, 3), 4)
-resnet152 = partial(resnet, BOTTLENECK, (3, 8, 36, 3), 4)
+resnet18 = partial(ResNet, BASIC, (2, 2, 2, 2), 1)
+resnet34 = partial(ResNet, BASIC, (3, 4, 6, 3), 1)
+resnet50 = partial(ResNet, BOTTLENECK, (3, 4, 6, 3), 4)
+resnet101 = partial(ResNet, BOTTLENECK, (3, 4, 23, 3), 4)
+resnet152 = partial(ResNet, BOTTLENECK, (3, 8, 36, 3), 4)

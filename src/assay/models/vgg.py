@@ -9,11 +9,13 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from assay.base.numbers import whole
 from assay.base.registry import choose
 from assay.models.blocks import ACTIVATIONS, INITS, Activation, GlobalAverage, Init
-from assay.models.checks import one_of, rate, scaled, whole
+from assay.models.checks import one_of, rate, scaled
 
 Layer = Callable[[int, int, Activation], tuple[nn.Module, ...]]
+"""``(inputs, outputs, activation)`` to a layer and what follows it."""
 
 
 def plain_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
@@ -76,69 +78,6 @@ class VGG(nn.Module):
     Images (N, channels, H, W) of at least 32x32 become logits (N, classes). Parameters are named
     as in torchvision.
 
-    Args:
-        layers: how many convolutions each stage has.
-        widths: their channels.
-        classes: number of logits.
-        channels: of the images.
-        head: the pooling and its positions.
-        units: of the two hidden layers of the head.
-        dropout: rate after each of these.
-        block: ``(inputs, outputs, act)`` to one convolution and what follows it.
-        hidden: the same to one hidden layer of the head.
-        act: makes an activation.
-        init: initialises one layer; applied to each.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[int],
-        widths: Sequence[int],
-        *,
-        classes: int,
-        channels: int,
-        head: Head,
-        units: int,
-        dropout: float,
-        block: Layer = plain_layer,
-        hidden: Layer = plain_hidden,
-        act: Activation = nn.ReLU,
-        init: Init = he_throughout,
-    ) -> None:
-        super().__init__()
-        parts: list[nn.Module] = []
-        for count, (inputs, outputs) in zip(layers, pairwise((channels, *widths)), strict=True):
-            for index in range(count):
-                parts += block(outputs if index else inputs, outputs, act)
-            parts.append(nn.MaxPool2d(2))
-        self.features, self.avgpool = nn.Sequential(*parts), head.pool()
-        first = (*hidden(widths[-1] * head.positions, units, act), nn.Dropout(dropout))
-        second = (*hidden(units, units, act), nn.Dropout(dropout))
-        self.classifier = nn.Sequential(*first, *second, nn.Linear(units, classes))
-        self.apply(init)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, channels, H, W)."""
-        logits: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
-        return logits
-
-
-def vgg(
-    layers: Sequence[int],
-    *,
-    classes: int,
-    channels: int = 3,
-    image_size: int = 32,
-    batch_norm: bool = False,
-    head_norm: bool = False,
-    activation: str = "relu",
-    head: str = "cifar",
-    dropout: float | None = None,
-    width: float = 1.0,
-    init: str = "he",
-) -> VGG:
-    """A `VGG` from the plain options that a recipe holds.
-
     Source: Simonyan & Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image
     Recognition", table 1: VGG-11, 13, 16 and 19 are its configurations A, B, D and E.
 
@@ -163,24 +102,49 @@ def vgg(
     Raises:
         ValueError: an option out of its range.
     """
-    whole("image_size of a VGG", image_size, low=32)
-    form = choose("head", head, HEADS)
-    return VGG(
-        layers,
-        [scaled(channels, width) for channels in (64, 128, 256, 512, 512)],
-        classes=whole("classes", classes),
-        channels=whole("channels", channels),
-        head=form,
-        units=scaled(form.units, width),
-        dropout=rate("dropout", form.dropout if dropout is None else dropout),
-        block=norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer,
-        hidden=norm_hidden if one_of("head_norm", head_norm, (True, False)) else plain_hidden,
-        act=choose("activation", activation, ACTIVATIONS),
-        init=choose("init", init, {**INITS, "he": form.he}),
-    )
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        *,
+        classes: int,
+        channels: int = 3,
+        image_size: int = 32,
+        batch_norm: bool = False,
+        head_norm: bool = False,
+        activation: str = "relu",
+        head: str = "cifar",
+        dropout: float | None = None,
+        width: float = 1.0,
+        init: str = "he",
+    ) -> None:
+        super().__init__()
+        whole("image_size of a VGG", image_size, low=32)
+        whole("classes", classes)
+        act, form = choose("activation", activation, ACTIVATIONS), choose("head", head, HEADS)
+        initialise = choose("init", init, {**INITS, "he": form.he})
+        block = norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer
+        hidden = norm_hidden if one_of("head_norm", head_norm, (True, False)) else plain_hidden
+        drop, units = rate("dropout", form.dropout if dropout is None else dropout), scaled(form.units, width)
+        widths = [whole("channels", channels), *(scaled(outputs, width) for outputs in (64, 128, 256, 512, 512))]
+        parts: list[nn.Module] = []
+        for count, (inputs, outputs) in zip(layers, pairwise(widths), strict=True):
+            for index in range(count):
+                parts += block(outputs if index else inputs, outputs, act)
+            parts.append(nn.MaxPool2d(2))
+        self.features, self.avgpool = nn.Sequential(*parts), form.pool()
+        first = (*hidden(widths[-1] * form.positions, units, act), nn.Dropout(drop))
+        second = (*hidden(units, units, act), nn.Dropout(drop))
+        self.classifier = nn.Sequential(*first, *second, nn.Linear(units, classes))
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, channels, H, W)."""
+        logits: Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
+        return logits
 
 
-vgg11 = partial(vgg, (1, 1, 2, 2, 2))
-vgg13 = partial(vgg, (2, 2, 2, 2, 2))
-vgg16 = partial(vgg, (2, 2, 3, 3, 3))
-vgg19 = partial(vgg, (2, 2, 4, 4, 4))
+vgg11 = partial(VGG, (1, 1, 2, 2, 2))
+vgg13 = partial(VGG, (2, 2, 2, 2, 2))
+vgg16 = partial(VGG, (2, 2, 3, 3, 3))
+vgg19 = partial(VGG, (2, 2, 4, 4, 4))

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.base.numbers import is_number
+from assay.base.numbers import is_number, whole
 from assay.models import MODELS
-from assay.models.checks import whole
 from assay.recipe.recipe import Recipe
 from assay.training.schedule import SCHEDULES
 

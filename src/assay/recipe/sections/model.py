@@ -26,7 +26,7 @@ class ModelSection(StrictModel):
     """initialisation of convolutions and linear layers"""
     stem_kernel: Annotated[int, Field(ge=3, le=11)] | None = None
     """ResNet: side of the first convolution's kernel, in pixels, odd"""
-    stem_stride: Annotated[int, Field(ge=1, le=4)] | None = None
+    stem_stride: Annotated[int, Field(ge=1, le=2)] | None = None
     """ResNet: stride of the first convolution, in pixels"""
     stem_pool: bool | None = None
     """ResNet: whether a 3x3 max pool of stride 2 follows the first convolution"""
