@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as v2
 
 from assay.classifier.evaluation import predict_scores
 from assay.data.views import VIEWS
-from assay.recipe.sections.test import TestSection
+from assay.recipe.sections import TestSection
 
 
 def images(side: int = 16) -> Tensor:

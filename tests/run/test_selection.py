@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.recipe.sections.train import TrainSection
+from assay.recipe.sections import TrainSection
 from assay.run.selection import is_over, score
 
 ROW = {

@@ -20,8 +20,7 @@ from assay.data.sources import load_source
 from assay.data.split import Cut
 from assay.data.storage import Storage
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections.augment import AugmentSection
-from assay.recipe.sections.data import DataSection
+from assay.recipe.sections import AugmentSection, DataSection
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
 from assay.models.weights import Pretrained, load_weights
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections.model import ModelSection
+from assay.recipe.sections import ModelSection
 from assay.run.batches import build_feed, open_data
 from assay.run.find_weights import find_pretrained
 from assay.run.teacher import find_teacher

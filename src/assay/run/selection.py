@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.base.json_files import JsonObject
-from assay.recipe.sections.train import TrainSection
+from assay.recipe.sections import TrainSection
 
 SELECTION = {
     "held-out": "the epoch that was best on the held-out split",
