@@ -59,6 +59,13 @@ def _log_of(pid: int) -> Path | None:
         return None
 
 
+def _is_server(pid: int) -> bool:
+    try:
+        return b"fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def writers_of(store: Store) -> dict[int, Path]:
     """The processes that write to logs of a store, and the log of each."""
     logs = {pid: _log_of(pid) for pid in _parents()}
@@ -75,13 +82,14 @@ def writers() -> Callable[[Store], dict[int, Path]]:
 def processes() -> Callable[..., dict[int, int]]:
     """A function that finds the processes of a store's runs, or of one: their numbers, and those of who asked.
 
-    They are forks of a server, whose parent has asked; it writes to the log of its first run.
+    They are forks of a server, whose parent has asked.
     """
 
     def find(store: Store, job: Job | None = None) -> dict[int, int]:
         parents, logs = _parents(), writers_of(store)
-        children = [pid for pid in logs if parents.get(pid) in logs and (job is None or logs[pid] == store.log(job))]
-        return {pid: parents[parents[pid]] for pid in children if parents[pid] in parents}
+        children = [pid for pid in logs if job is None or logs[pid] == store.log(job)]
+        servers = {pid: parents[pid] for pid in children if pid in parents and _is_server(parents[pid])}
+        return {pid: parents[server] for pid, server in servers.items() if server in parents}
 
     return find
 
