@@ -209,7 +209,7 @@ class Evaluation:
         ]
 
     def class_results(self) -> list[ClassResult]:
-        """Return the classes' results, the worst first and classes without images last."""
+        """Return the classes' results, the worst first, equal ones in class order; classes without images come last."""
         results = []
         for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
             counts = self.confusion[number].clone()
@@ -217,7 +217,7 @@ class Evaluation:
             often = int(counts.argmax())
             times = int(counts[often])
             results.append(ClassResult(name, images, accuracy, self.classes[often] if times else "", times))
-        return sorted(results, key=lambda one: (one.accuracy is None, one.accuracy or 0.0, one.name))
+        return sorted(results, key=lambda one: (one.accuracy is None, one.accuracy or 0.0))
 
     def mistakes(self) -> list[int]:
         """Return the rows of the misclassified images, the most confident first."""

@@ -80,7 +80,8 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
     print(f"  loss               {evaluation.loss:.4f} nats")
     print(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
     table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
-    for one in evaluation.class_results():
+    by_name = sorted(evaluation.class_results(), key=lambda one: one.name)  # the order of equally accurate classes
+    for one in sorted(by_name, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)):
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.2%}"
         taken_for = f"{one.taken_for} ({one.times})" if one.times else ""
         table.add_row(one.name, accuracy, f"{one.images:,}", taken_for)

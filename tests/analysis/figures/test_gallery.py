@@ -32,7 +32,7 @@ def test_at_most_so_many_mistakes_are_shown() -> None:
 
 def test_no_mistakes_at_all(tmp_path: Path) -> None:
     figure = plot_mistakes(evaluation(letters(3), wrong=0), "the title")
-    assert figure.get_suptitle() == "the title: no mistakes"
+    assert figure.get_suptitle() == "the title\nno mistakes"
     assert not any(axes.images for axes in figure.axes)
     size_of(figure, tmp_path)
 

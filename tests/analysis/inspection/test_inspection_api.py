@@ -61,6 +61,7 @@ def test_everything_is_written_beside_the_model_in_both_formats(found: Inspectio
 def test_the_tables_hold_every_layer(found: Inspection) -> None:
     rows = list(csv.DictReader((found.folder / "layers.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["features.0", "features.3", "classifier.0", "classifier.2", "classifier.4"]
+    assert rows[0]["shape"] == "x".join(map(str, found.layers[0].shape))
     assert int(rows[0]["parameters"]) == found.layers[0].parameters == 6 * 25 + 6
     weights = list(csv.DictReader((found.folder / "weights.csv").read_text().splitlines()))
     assert float(weights[1]["std"]) == found.weights[1].std

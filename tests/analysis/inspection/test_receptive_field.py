@@ -32,7 +32,8 @@ def test_the_theoretical_size_of_a_chain_is_the_formula_s(chain: Chain) -> None:
         layers += [conv, nn.BatchNorm2d(2), nn.ReLU(inplace=True)]
     network, name = nn.Sequential(*layers).eval(), str(len(layers) - 1)
     field = receptive_fields(network, torch.randn(2, 1, 65, 65), [name])[0]
-    assert field.size == (formula(chain),) * 2
+    top, left, bottom, right = field.box
+    assert (bottom - top, right - left) == (formula(chain),) * 2
     assert not field.clipped
     assert field.effective == 0  # nothing reaches a dead unit
 

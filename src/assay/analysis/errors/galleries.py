@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from assay.analysis.errors.results import Errors, Flip, Flips, LabelIssue, LabelIssues, Mistake
+from assay.analysis.errors.results import Errors, Flip, LabelIssue, Mistake
 from assay.analysis.figures.gallery import Tile, answer_words, mistake_words, plot_gallery
 from assay.analysis.figures.text import short
 from assay.base.palette import DOUBTED, RIGHT, WRONG
@@ -17,26 +17,26 @@ from assay.base.text import one_line
 from assay.data.dataset import Dataset
 from assay.data.pictures import read_pictures
 
-_CAPTION = (
+_MISTAKES = (
     "The most confident mistakes first. Above each image: the answer and its probability, the label, and the name."
 )
-_ALWAYS_WRONG_CAPTION = (
+_ALWAYS_WRONG = (
     "The most confident first. Above each image: the answer that most runs give, the mean of their probabilities for "
     "it, the label, and the name."
+)
+_FLIPS = (
+    "Above each image: the answer of {run} and its probability, that of {other}, the label, and the name. The most "
+    "confident wrong answers first."
+)
+_LABELS = (
+    "The least probable label first. Above each image: its label, the most probable class and its probability, and the "
+    "name. Look before you change a label: a hard image looks like a wrong label."
 )
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images to be drawn together, at least one.
-
-    Attributes:
-        name: of the file, without its suffix.
-        title: stands above.
-        caption: what the images are.
-        tiles: the images, the first of which are drawn.
-        dataset: their split.
-    """
+    """Images of one split to be drawn together, at least one; ``name`` is that of the file, without its suffix."""
 
     name: str
     title: str
@@ -62,25 +62,34 @@ def galleries(found: Errors, pair: tuple[str, str] | None = None) -> list[Galler
     Raises:
         ValueError: no such class, or no such mistake.
     """
-    of_pair = () if pair is None else _mistakes_of_pair(found, *pair)
-    first, runs = f"{found.runs[0]}, {found.split}", len(found.runs)
     made: list[Gallery] = []
-    if found.dataset is not None:
-        title = f"{first}: {found.wrong[0]:,} of {found.images:,} images are wrong"
-        made.append(Gallery("mistakes", title, _CAPTION, _mistake_tiles(found.mistakes, runs), found.dataset))
-        if pair is not None:
-            label, answer = map(one_line, pair)
-            title = f"{first}: {len(of_pair):,} images of {label} are taken for {answer}"
-            name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]  # names of classes may hold slashes
-            made.append(Gallery(name, title, _CAPTION, _mistake_tiles(of_pair, runs), found.dataset))
-        title = f"{found.split}: {found.always_wrong_count:,} of {found.images:,} images are wrong in all {runs} runs"
-        tiles = _mistake_tiles(found.always_wrong, 1)
-        made.append(Gallery("always-wrong", title, _ALWAYS_WRONG_CAPTION, tiles, found.dataset))
-        if found.flips is not None:
-            made += _flips(found.flips, found.split, found.dataset)
-    if found.label_issues is not None and found.label_issues.dataset is not None:
-        made.append(_labels(found, found.label_issues, found.label_issues.dataset))
-    return [gallery for gallery in made if gallery.tiles]
+
+    def add(name: str, title: str, caption: str, tiles: list[Tile], dataset: Dataset | None = found.dataset) -> None:
+        if tiles and dataset is not None:
+            made.append(Gallery(name, title, caption, tiles, dataset))
+
+    first, runs, of_all = f"{found.runs[0]}, {found.split}", len(found.runs), f"of {found.images:,} images are wrong"
+    add("mistakes", f"{first}: {found.wrong[0]:,} {of_all}", _MISTAKES, _mistake_tiles(found.mistakes, runs))
+    if pair is not None:
+        of_pair = _mistakes_of_pair(found, *pair)
+        label, answer = map(one_line, pair)
+        name = re.sub(r"\W+", "-", f"mistakes-{label}-{answer}")[:60]  # names of classes may hold slashes
+        title = f"{first}: {len(of_pair):,} images of {label} are taken for {answer}"
+        add(name, title, _MISTAKES, _mistake_tiles(of_pair, runs))
+    title = f"{found.split}: {found.always_wrong_count:,} {of_all} in all {runs} runs"
+    add("always-wrong", title, _ALWAYS_WRONG, _mistake_tiles(found.always_wrong, 1))
+    if found.flips is not None:
+        run, other, images = found.flips.run, found.flips.other, found.flips.images
+        caption = _FLIPS.format(run=run, other=other)
+        title = f"{found.split}: {found.flips.gained:,} images that {run} gets right and {other} wrong"
+        add("flips-gained", title, caption, [_flip_tile(flip) for flip in images if flip.gained])
+        title = f"{found.split}: {found.flips.lost:,} images that {other} gets right and {run} wrong"
+        add("flips-lost", title, caption, [_flip_tile(flip) for flip in images if not flip.gained])
+    if found.label_issues is not None:
+        issues, whose = found.label_issues, found.runs[0] if runs == 1 else f"{runs} runs"
+        title = f"{whose}, {issues.split}: cleanlab doubts {issues.found:,} of {issues.images:,} labels"
+        add("label-errors", title, _LABELS, [_label_tile(issue) for issue in issues.items], issues.dataset)
+    return made
 
 
 def _mistakes_of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, ...]:
@@ -90,38 +99,6 @@ def _mistakes_of_pair(found: Errors, label: str, answer: str) -> tuple[Mistake, 
     if not chosen:
         raise ValueError(f"pair: no image of {label!r} is taken for {answer!r} by {found.runs[0]}")
     return chosen
-
-
-def _flips(flips: Flips, split: str, dataset: Dataset) -> list[Gallery]:
-    """Return one gallery of what only the first run gets right, and one of what only the other does."""
-    sides = {
-        "flips-gained": (True, flips.gained, flips.run, flips.other),
-        "flips-lost": (False, flips.lost, flips.other, flips.run),
-    }
-    caption = (
-        f"Above each image: the answer of {flips.run} and its probability, that of {flips.other}, the label, and the "
-        "name. The most confident wrong answers first."
-    )
-    return [
-        Gallery(
-            name,
-            f"{split}: {count:,} images that {right} gets right and {wrong} wrong",
-            caption,
-            [_flip_tile(flip) for flip in flips.images if flip.gained is gained],
-            dataset,
-        )
-        for name, (gained, count, right, wrong) in sides.items()
-    ]
-
-
-def _labels(found: Errors, issues: LabelIssues, dataset: Dataset) -> Gallery:
-    whose = found.runs[0] if len(found.runs) == 1 else f"{len(found.runs)} runs"
-    title = f"{whose}, {issues.split}: cleanlab doubts {issues.found:,} of {issues.images:,} labels"
-    caption = (
-        "The least probable label first. Above each image: its label, the most probable class and its "
-        "probability, and the name. Look before you change a label: a hard image looks like a wrong label."
-    )
-    return Gallery("label-errors", title, caption, [_label_tile(issue) for issue in issues.items], dataset)
 
 
 def _mistake_tiles(mistakes: Sequence[Mistake], runs: int) -> list[Tile]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from assay.analysis.figures.style import captioned, no_frame
+from assay.analysis.figures.style import no_frame, panels
 from assay.analysis.figures.text import plain, short
 from assay.base.palette import WRONG
 from assay.classifier.evaluation import Evaluation
 
-_COLUMNS = 8
 _LETTERS = 21  # fit above an image at font size 8
 
 
 @dataclass(frozen=True)
 class Tile:
-    """An image of a gallery.
-
-    Attributes:
-        row: of the image in its split.
-        words: a few short lines that stand above it.
-        color: of the words.
-    """
+    """An image of a gallery: its row in the split, and a few short lines of coloured words that stand above it."""
 
     row: int
     words: str
@@ -38,23 +30,11 @@ class Tile:
 
 
 def plot_gallery(tiles: Sequence[Tile], pictures: NDArray[np.uint8], title: str, caption: str = "") -> Figure:
-    """Draw images side by side, eight to a line, each with its words above.
-
-    Args:
-        tiles: N of them; where there is none, the figure holds only its title.
-        pictures: of the tiles, uint8 ``[N, H, W, C]``.
-        title: stands above all.
-        caption: stands below.
-    """
+    """Draw images uint8 ``[N, H, W, C]`` side by side, eight to a line, each with the words of its tile above."""
     texts = [tile.words.split("\n") for tile in tiles]
-    columns, lines = max(min(_COLUMNS, len(tiles)), 1), max(math.ceil(len(tiles) / _COLUMNS), 1)
     size = 8 if max((len(line) for text in texts for line in text), default=0) <= _LETTERS else 7
     above = 0.16 * max(map(len, texts), default=0)  # inches for the words
-    # At least 6.5 inches wide, or a few images would break the title into many lines.
-    figure = captioned(max(1.45 * columns, 6.5), (1.45 + above) * lines if tiles else 0.5, title, caption)
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat[len(tiles) :]:
-        axes.axis("off")
+    figure, grid = panels(len(tiles), 8, (1.45, 1.45 + above if tiles else 0.5), title, caption)
     for axes, tile, picture in zip(grid.flat, tiles, pictures, strict=False):
         show_picture(axes, picture)
         axes.set_title(tile.words, fontsize=size, color=tile.color)
@@ -63,9 +43,15 @@ def plot_gallery(tiles: Sequence[Tile], pictures: NDArray[np.uint8], title: str,
 
 def plot_mistakes(evaluation: Evaluation, title: str = "", most: int = 40) -> Figure:
     """Draw the wrongly answered images, the most confident first, each with its answer, its label and its name."""
-    tiles = [_mistake(evaluation, row) for row in evaluation.mistakes()[:most]]
-    pictures = evaluation.pictures([tile.row for tile in tiles])
-    return plot_gallery(tiles, pictures, title if tiles else f"{title}: no mistakes")
+    tiles = []
+    for row in evaluation.mistakes()[:most]:
+        answer, label = (evaluation.classes[int(number[row])] for number in (evaluation.predicted, evaluation.labels))
+        words = mistake_words(answer, float(evaluation.confidence[row]), label, evaluation.names[row])
+        tiles.append(Tile(row, words, WRONG))
+    figure = plot_gallery(tiles, evaluation.pictures([tile.row for tile in tiles]), title)
+    if not tiles:
+        figure.suptitle(f"{figure.get_suptitle()}\nno mistakes", fontsize=12)
+    return figure
 
 
 def plot_samples(evaluation: Evaluation, title: str = "", each: int = 8, most: int = 20) -> Figure:
@@ -99,8 +85,3 @@ def show_picture(axes: Axes, picture: NDArray[np.uint8], **style: Any) -> None:
     grey = picture.shape[-1] == 1
     axes.imshow(picture[..., 0] if grey else picture, cmap="gray" if grey else None, vmin=0, vmax=255, **style)
     no_frame(axes)
-
-
-def _mistake(evaluation: Evaluation, row: int) -> Tile:
-    answer, label = (evaluation.classes[int(numbers[row])] for numbers in (evaluation.predicted, evaluation.labels))
-    return Tile(row, mistake_words(answer, float(evaluation.confidence[row]), label, evaluation.names[row]), WRONG)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from assay.analysis.figures.text import plain
 from assay.base.atomic import replace_file
@@ -37,13 +40,9 @@ def missing_glyphs_ignored() -> Iterator[None]:
 
 
 def captioned(width: float, height: float, title: str, caption: str = "") -> Figure:
-    """Return an empty figure with a title above and, where one is given, a caption below.
+    """Return an empty figure with a title above and, where one is given, a caption below, both broken into lines.
 
-    Args:
-        width: of the figure, in inches.
-        height: of what will be drawn, in inches; title and caption get room beside it.
-        title: is broken into lines.
-        caption: likewise.
+    Its width is in inches, and so is the height of what will be drawn; title and caption get room beside it.
     """
     lines = textwrap.wrap(one_line(caption), int(width * _CAPTION_LETTERS))
     figure = Figure(figsize=(width, height + 0.5 + 0.2 * len(lines)), layout="constrained")
@@ -55,6 +54,28 @@ def captioned(width: float, height: float, title: str, caption: str = "") -> Fig
     if caption:
         figure.supxlabel(plain("\n".join(lines)), fontsize=9, x=0.01, ha="left", color=DARK_GREY)
     return figure
+
+
+def panels(
+    count: int, columns: int, size: tuple[float, float], title: str, caption: str
+) -> tuple[Figure, NDArray[Any]]:
+    """Return a captioned figure and its grid of axes; those beyond the first ``count`` are hidden.
+
+    Args:
+        count: panels that will be drawn; of none there is one, hidden.
+        columns: panels in a line, at most.
+        size: width and height of a panel, in inches.
+        title: as in ``captioned``.
+        caption: likewise.
+    """
+    columns = max(min(columns, count), 1)
+    lines = max(math.ceil(count / columns), 1)
+    # At least 6.5 inches wide, or a few panels would break the title into many lines.
+    figure = captioned(max(size[0] * columns, 6.5), size[1] * lines, title, caption)
+    grid: NDArray[Any] = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat[count:]:
+        axes.axis("off")
+    return figure, grid
 
 
 def open_frame(axes: Axes, *, grid: bool = True) -> None:

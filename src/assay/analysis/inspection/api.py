@@ -108,7 +108,8 @@ def inspect(
         "weights": plots.plot_weights(weights, rows, " against ".join(weights)),
         **_plot_looks(classifier, examples, answer(classifier, many, device).inputs, layers, title),
     }
-    tables = {"weights": [asdict(row) for row in rows], "layers": [cost.to_row() for cost in costs]}
+    tables = {"weights": [asdict(row) for row in rows]}
+    tables["layers"] = [asdict(cost) | {"shape": "x".join(map(str, cost.shape))} for cost in costs]
     files = write_output(folder, formats, figures, tables)
     return Inspection(folder, files, tuple(costs), tuple(rows), left_out)
 
@@ -126,26 +127,20 @@ def _plot_looks(
         for layer, outputs in maps.items()
     }
     if resolutions:
-        figures["activation-maps"] = _plot_activation_maps(classifier, examples, resolutions[-1], title)
+        known = zip(examples.labels, examples.answers, strict=True)
+        labels = [answer if label is None else label for label, answer in known]
+        for_answers, for_labels = (
+            class_activation_maps(network, examples.inputs, torch.tensor(asked, device=many.device), resolutions[-1])
+            for asked in (examples.answers, labels)
+        )
+        figures["activation-maps"] = plots.plot_activation_maps(
+            examples, classes, resolutions[-1], for_answers, for_labels, f"{title}: class activation maps"
+        )
     in_fields = [call.name for call in calls if call.name in layers and max(call.positions, default=0)] or resolutions
     if in_fields:
         fields = receptive_fields(network, many, list(dict.fromkeys(in_fields)))
         figures["receptive-fields"] = plots.plot_receptive_fields(fields, len(many), f"{title}: receptive fields")
     return figures
-
-
-def _plot_activation_maps(classifier: Classifier, examples: Examples, layer: str, title: str) -> Figure:
-    labels = [
-        answer if label is None else label for label, answer in zip(examples.labels, examples.answers, strict=True)
-    ]
-    device = examples.inputs.device
-    answers_maps, labels_maps = (
-        class_activation_maps(classifier.network, examples.inputs, torch.tensor(asked, device=device), layer)
-        for asked in (examples.answers, labels)
-    )
-    return plots.plot_activation_maps(
-        examples, classifier.classes, layer, answers_maps, labels_maps, f"{title}: class activation maps"
-    )
 
 
 def _models(

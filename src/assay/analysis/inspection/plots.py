@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from assay.analysis.figures.gallery import answer_words, show_picture
 from assay.analysis.figures.mosaic import columns_for, show_mosaic
-from assay.analysis.figures.style import captioned, open_frame
+from assay.analysis.figures.style import captioned, open_frame, panels
 from assay.analysis.figures.text import short
 from assay.analysis.inspection.examples import Examples
 from assay.analysis.inspection.receptive_field import ReceptiveField
@@ -26,7 +25,6 @@ from assay.models.kernels import Kernels
 
 _MOST_MAPS = 64  # filters or channels; smaller pictures could not be told apart
 _MOST_LAYERS = 24  # of a deep network, evenly from all depths
-_MODEL_COLORS = (BLUE, ORANGE)
 
 
 def plot_kernels(kernels: Kernels, title: str) -> Figure:
@@ -59,23 +57,24 @@ def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: 
     columns = columns_for(shown)
     tall = 9 * math.ceil(shown / columns) / columns
     vector = height == width == 1
-    said = f"each of the {channels} units as a bar" if vector else f"{shown} of {channels} maps of {height}x{width}"
-    scaled = (
-        ""
-        if vector
-        else (
-            " Each map is scaled from its own smallest value (dark) to its largest (bright); one that is the same "
-            "everywhere is all dark. A number at the left is that of its row's first channel."
+    said = f"each of the {channels} units as a bar."
+    if not vector:
+        said = (
+            f"{shown} of {channels} maps of {height}x{width}. Each map is scaled from its own smallest value (dark) to "
+            "its largest (bright); one that is the same everywhere is all dark. A number at the left is that of its "
+            "row's first channel."
         )
-    )
-    caption = f"What {layer} gives for the picture at the left, as the network sees it: {said}.{scaled}"
+    caption = f"What {layer} gives for the picture at the left, as the network sees it: {said}"
     figure = captioned(11.5, count * max(1.9, 0.3 + (1.4 if vector else tall)), title, caption)
     grid = figure.subplots(count, 2, squeeze=False, width_ratios=[1, 5.5])
     for number, (left, right) in enumerate(grid):
         _show_example(left, examples, classes, number)
         channel_maps = maps[number].numpy()
         if vector:
-            _draw_bars(right, channel_maps[:, 0, 0])
+            right.bar(range(channels), channel_maps[:, 0, 0], width=1, color=BLUE)
+            right.tick_params(labelsize=7)
+            open_frame(right, grid=False)
+            right.margins(x=0.01)
         else:
             show_mosaic(right, _each_to_its_range(channel_maps[:shown]), cmap="viridis", vmin=0, vmax=1)
             flat = int((channel_maps.min(axis=(1, 2)) == channel_maps.max(axis=(1, 2))).sum())
@@ -84,34 +83,18 @@ def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: 
 
 
 def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], title: str) -> Figure:
-    """Draw the distribution of each layer's weights, of one or two models in the same axes; at most 24 layers.
-
-    Args:
-        models: the weights of each.
-        rows: of ``distributions``.
-        title: stands above.
-    """
+    """Draw the distribution of each layer's weights, of one or two models in the same axes; at most 24 layers."""
     layers = all_layers(models)
     chosen = [layers[place] for place in sorted(set(np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)))]
-    columns = min(4, len(chosen))
-    lines = math.ceil(len(chosen) / columns)
-    figure = captioned(max(3.1 * columns, 6.5), 2.3 * lines, title, _weights_caption(models, layers, len(chosen)))
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat[len(chosen) :]:
-        axes.axis("off")
+    figure, grid = panels(len(chosen), 4, (3.1, 2.3), title, _weights_caption(models, layers, len(chosen)))
     for axes in grid[:, 0]:
         axes.set_ylabel("% of the weights", fontsize=8)
     for axes, layer in zip(grid.flat, chosen, strict=False):
         _draw_weights(axes, layer, models, {row.model: row for row in rows if row.layer == layer})
     if len(models) > 1:
-        handles = [Rectangle((0, 0), 1, 1, color=color, alpha=0.6) for color in _MODEL_COLORS]
-        figure.legend(
-            handles,
-            [short(name, 60, keep_end=True) for name in models],
-            loc="outside upper right",
-            frameon=False,
-            fontsize=9,
-        )
+        handles = [Rectangle((0, 0), 1, 1, color=color, alpha=0.6) for color in (BLUE, ORANGE)]
+        names = [short(name, 60, keep_end=True) for name in models]
+        figure.legend(handles, names, loc="outside upper right", frameon=False, fontsize=9)
     return figure
 
 
@@ -120,13 +103,7 @@ def plot_activation_maps(
 ) -> Figure:
     """Draw each picture under the class activation map of the answer, and of the label where the answer is wrong.
 
-    Args:
-        examples: N pictures.
-        classes: names of the classes.
-        layer: that the maps come from.
-        answers: the maps of the given answers, ``[N, H, W]``, at least 0.
-        labels: the maps of the labels, likewise; used where the label is known and is not the answer.
-        title: stands above.
+    The maps of ``layer`` for the N answers and for the N labels are ``[N, H, W]``, at least 0.
     """
     wrong = [label not in (None, answer) for label, answer in zip(examples.labels, examples.answers, strict=True)]
     columns = 3 if any(wrong) else 2
@@ -142,9 +119,9 @@ def plot_activation_maps(
             axes.axis("off")
         _show_example(line[0], examples, classes, number)
         picture = examples.pictures[number]
-        _show_heat(line[1], picture, answers[number], f"for {short(classes[examples.answers[number]], 24)} (answer)")
-        label = examples.labels[number]
-        if wrong[number] and label is not None:
+        answer, label = examples.answers[number], examples.labels[number]
+        _show_heat(line[1], picture, answers[number], f"for {short(classes[answer], 24)} (answer)")
+        if label is not None and label != answer:
             _show_heat(line[2], picture, labels[number], f"for {short(classes[label], 24)} (label)")
     return figure
 
@@ -158,31 +135,22 @@ def plot_receptive_fields(fields: Sequence[ReceptiveField], images: int, title: 
         "by its square root. The frame is the theoretical field. The effective side is that of a square as large as "
         "the area above 4.55 % of the largest (Luo et al. 2016)."
     )
-    columns = min(5, len(fields))
-    lines = math.ceil(len(fields) / columns)
-    figure = captioned(max(2.6 * columns, 6.5), 3 * lines, title, caption)
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
+    figure, grid = panels(len(fields), 5, (2.6, 3), title, caption)
     for axes, field in zip(grid.flat, fields, strict=False):
+        axes.axis("off")
         # Without the square root the faint pixels around the centre would all be black.
         axes.imshow(np.sqrt(field.strength), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
         top, left, bottom, right = field.box
         # A pixel is centred on whole coordinates, so its edges lie at halves.
-        frame = Rectangle(
-            (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, color="#5ec8f2", linewidth=1.5
-        )
+        corner, (tall, wide) = (left - 0.5, top - 0.5), (bottom - top, right - left)
+        frame = Rectangle(corner, wide, tall, fill=False, color="#5ec8f2", linewidth=1.5)
         frame.set_clip_on(False)  # the frame of a field as large as the picture lies on the axes' edge
         axes.add_patch(frame)
-        axes.set_title(_field_words(field), fontsize=9)
+        beyond = ", cut by the edge" if field.clipped else ""
+        effect = f"effective side {field.effective:.1f}" if field.strength.any() else "the unit answers to no image"
+        words = f"{short(field.layer, 30, keep_end=True)}\ntheoretical {wide}x{tall}{beyond}\n{effect}"
+        axes.set_title(words, fontsize=9)
     return figure
-
-
-def _field_words(field: ReceptiveField) -> str:
-    tall, wide = field.size
-    beyond = ", cut by the edge" if field.clipped else ""
-    effect = f"effective side {field.effective:.1f}" if field.strength.any() else "the unit answers to no image"
-    return f"{short(field.layer, 30, keep_end=True)}\ntheoretical {wide}x{tall}{beyond}\n{effect}"
 
 
 def _show_example(axes: Axes, examples: Examples, classes: Sequence[str], number: int) -> None:
@@ -213,23 +181,12 @@ def _each_to_its_range(maps: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def _draw_bars(axes: Axes, values: NDArray[np.float32]) -> None:
-    axes.bar(range(len(values)), values, width=1, color=_MODEL_COLORS[0])
-    axes.tick_params(labelsize=7)
-    open_frame(axes, grid=False)
-    axes.margins(x=0.01)
-
-
 def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: Mapping[str, Distribution]) -> None:
     edges = shared_bins([models[model][layer] for model in rows])
     heights = {model: shares(models[model][layer], edges) for model in rows}
     # The axis is logarithmic, so an empty bin cannot set its lower end.
     top = 1.5 * max(float(height.max()) for height in heights.values())
     least = min(float(height[height > 0].min()) for height in heights.values())
-    for model, height in heights.items():
-        color = _MODEL_COLORS[list(models).index(model)]
-        axes.stairs(height, edges, fill=True, alpha=0.45, color=color)
-        axes.stairs(height, edges, color=color, linewidth=1)
     only = "" if len(rows) == len(models) else f" (only {short(next(iter(rows)), 14, keep_end=True)})"
     axes.set_title(f"{short(layer, 28, keep_end=True)}{only}", fontsize=9, pad=14)  # room for the models' words below
     axes.set(yscale="log", ylim=(min(least / 2, top / 20), top))  # more than a decade, so that there is a number on it
@@ -238,12 +195,13 @@ def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: M
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.tick_params(labelsize=7)
     open_frame(axes, grid=False)
-    for model, row in rows.items():
-        place = list(models).index(model)
-        words = f"std {row.std:.3g}, {row.near_zero:.0%} near 0"
-        side: Any = "right" if place else "left"
-        color = _MODEL_COLORS[place]
-        axes.text(place, 1.02, words, transform=axes.transAxes, ha=side, va="bottom", fontsize=7, color=color)
+    sides = (BLUE, 0, "left"), (ORANGE, 1, "right")
+    for model, (color, x, side) in zip(models, sides, strict=False):
+        if model in rows:
+            axes.stairs(heights[model], edges, fill=True, alpha=0.45, color=color)
+            axes.stairs(heights[model], edges, color=color, linewidth=1)
+            words = f"std {rows[model].std:.3g}, {rows[model].near_zero:.0%} near 0"
+            axes.text(x, 1.02, words, transform=axes.transAxes, ha=side, va="bottom", fontsize=7, color=color)
 
 
 def _weights_caption(models: Mapping[str, Weights], layers: Sequence[str], shown: int) -> str:

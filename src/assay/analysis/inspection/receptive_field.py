@@ -35,12 +35,6 @@ class ReceptiveField:
     box: tuple[int, int, int, int]
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the theoretical field, as far as it lies in the picture."""
-        top, left, bottom, right = self.box
-        return bottom - top, right - left
-
-    @property
     def clipped(self) -> bool:
         """Whether the theoretical field reaches the picture's edge, and so perhaps beyond it."""
         top, left, bottom, right = self.box
@@ -54,17 +48,12 @@ class ReceptiveField:
 
 
 def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) -> list[ReceptiveField]:
-    """Return the effective and the theoretical receptive fields of layers.
+    """Return the effective and the theoretical receptive fields of layers, for images float32 ``[B, C, H, W]``.
 
     Luo et al. 2016, "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks":
     the gradient of the unit in the middle with respect to the input, here summed over the layer's channels
     and, as absolute values, averaged over the images and their channels. The theoretical field is that of
     `theoretical_boxes`.
-
-    Args:
-        network: in evaluation mode.
-        images: its input, float32 ``[B, C, H, W]``.
-        layers: dotted names of layers that give maps.
 
     Raises:
         ValueError: no such layer, or one that gives no maps.
@@ -86,7 +75,12 @@ def theoretical_boxes(network: nn.Module, image: Tensor, layers: Sequence[str]) 
     whole picture.
     """
     gradients = _central_gradients(_linear_twin(network), image.cpu().double(), layers)
-    return {layer: _box((gradient != 0).any(0).any(0)) for layer, gradient in gradients.items()}
+    boxes = {}
+    for layer, gradient in gradients.items():
+        seen = (gradient != 0).any(0).any(0)
+        rows, columns = (torch.nonzero(seen.any(axis)).flatten().tolist() for axis in (1, 0))
+        boxes[layer] = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
+    return boxes
 
 
 def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -119,24 +113,15 @@ def _linear_twin(network: nn.Module) -> nn.Module:
     for module in twin.modules():
         if hasattr(module, "inplace"):
             module.__dict__["inplace"] = False  # or it would change the input that replaces its output
-        if isinstance(module, nn.MaxPool2d):
-            module.register_forward_hook(_mean_in_place_of_maximum)
-        elif not any(True for _ in module.children()) and all(weight.ndim < 2 for weight in module.parameters()):
-            module.register_forward_hook(_nothing_done)
+        if not list(module.children()) and all(weight.ndim < 2 for weight in module.parameters()):
+            module.register_forward_hook(_without_nonlinearity)
     return twin
 
 
-def _mean_in_place_of_maximum(pool: nn.Module, inputs: Any, _output: Tensor) -> Tensor:
-    assert isinstance(pool, nn.MaxPool2d)
-    return F.avg_pool2d(inputs[0], pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
-
-
-def _nothing_done(module: nn.Module, inputs: Any, output: Any) -> Any:
-    """Return the input of an activation or norm in place of its output; a pooling moves pixels, and keeps its own."""
+def _without_nonlinearity(module: nn.Module, inputs: Any, output: Any) -> Any:
+    """Return a maximum's mean, and the input of an activation or norm, in place of the module's output."""
+    if isinstance(module, nn.MaxPool2d):
+        return F.avg_pool2d(inputs[0], module.kernel_size, module.stride, module.padding, module.ceil_mode)
+    # Another pooling may keep the shape, but it moves pixels.
     same = isinstance(output, Tensor) and output.shape == inputs[0].shape and "Pool" not in type(module).__name__
     return inputs[0] if same else output
-
-
-def _box(seen: Tensor) -> tuple[int, int, int, int]:
-    rows, columns = (torch.nonzero(seen.any(axis)).flatten().tolist() for axis in (1, 0))
-    return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
