@@ -302,8 +302,8 @@ def test_known_preprocessing_is_kept(tmp_path: Path, make_folder: MakeFolder) ->
     how = Preprocessing(1, 6, 12, (0.5,), (0.2,))
     source = read_folder(make_folder(tmp_path, {"a": 10, "b": 10}))
     storage = Storage(CPU, workers=0)
-    decoded = decode_source(source, how, storage, "error")
-    test = to_dataset(cut_splits(decoded.source, Cut()).splits["test"], how, storage)
+    decoded, _ = decode_source(source, how, storage, "error")
+    test = to_dataset(cut_splits(decoded, Cut()).splits["test"], how, storage)
     (pixels,) = test.read([torch.arange(4)])
     assert pixels.shape == (4, 1, 6, 6)
 
@@ -311,8 +311,8 @@ def test_known_preprocessing_is_kept(tmp_path: Path, make_folder: MakeFolder) ->
 def test_decoded_images_open_as_what_they_are(tmp_path: Path, make_folder: MakeFolder) -> None:
     for channels, mode in ((1, "L"), (3, "RGB")):
         source = read_folder(make_folder(tmp_path / mode, {"a": 2}))
-        decoded = decode_source(source, Preprocessing(channels, 8, 8), Storage(CPU, workers=0), "error")
-        stored, _ = decoded.source.splits["train"].stored()
+        decoded, _ = decode_source(source, Preprocessing(channels, 8, 8), Storage(CPU, workers=0), "error")
+        stored, _ = decoded.splits["train"].stored()
         assert isinstance(stored, DecodedImages)
         assert np.array_equal(
             np.asarray(stored.open(1)), np.asarray(source.splits["train"].images.open(1).convert(mode))

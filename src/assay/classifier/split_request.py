@@ -87,13 +87,13 @@ class SplitRequest:
         chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
         on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
         how, storage = classifier.preprocessing, Storage(device)
-        decoded = decode_source(chosen, how, storage, on_bad_image)
-        dataset = to_dataset(cut_splits(decoded.source, cut).splits[self.split], how, storage)
+        decoded, bad = decode_source(chosen, how, storage, on_bad_image)
+        dataset = to_dataset(cut_splits(decoded, cut).splits[self.split], how, storage)
         if not len(dataset):
             raise ValueError(f"{name}: there are no {self.split} images")
         if self.split not in source.splits or self.split == "train":
             _check_cut(dataset, self.split, usual)
-        return Labelled(dataset, tuple(decoded.bad))
+        return Labelled(dataset, tuple(bad))
 
     def evaluate(self, classifier: Classifier, device: torch.device, views: str | None = None) -> Evaluation:
         """Evaluate the classifier on the images. Raises as ``open`` does.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
@@ -109,7 +108,8 @@ def _decode_rows(
     """Runs in a worker: the pixels of the requested rows, drawn with the requested seed, and the bad ones' errors."""
     rows, seed = request
     good, bad = {}, {}
-    with quiet(), _seeded(seed):
+    with quiet(), torch.random.fork_rng(devices=[]):  # the caller's draws stay; devices draw nothing here
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the devices too
         for place, row in enumerate(rows):
             name = images.names[row]
             try:
@@ -125,17 +125,6 @@ def _decode_rows(
     for place, image_pixels in good.items():
         pixels[place] = image_pixels
     return pixels, bad
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generator on the CPU, and put it back at the end; those of devices are left alone."""
-    state = torch.get_rng_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)
 
 
 def chunks(count: int, size: int) -> list[range]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 T = TypeVar("T")
+
+quiet = partial(warnings.catch_warnings, action="ignore")
+"""Silences Pillow's warnings about files that it can read; entered once for many images."""
 
 EXTENSIONS = frozenset(
     f".{kind}"
@@ -133,14 +136,6 @@ def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
     return image
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Pillow's warnings about files that it can read; entered once for many images."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def to_pixels(
     image: Image.Image,
     name: str,
@@ -173,16 +168,12 @@ def to_plain(image: Image.Image, name: str, *, channels: int) -> Image.Image:
     """
 
     def decode() -> Image.Image:
-        plain = to_mode(upright(image), _MODE_OF_CHANNELS[channels])
+        turned = image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+        plain = to_mode(turned, _MODE_OF_CHANNELS[channels])
         plain.load()  # Pillow reads pixels late; a broken file must raise here, where its name is known
         return plain
 
     return _guarded(name, decode)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF orientation says; the same object if there is nothing to turn."""
-    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
 def orientation(image: Image.Image) -> int:

@@ -8,19 +8,16 @@ import itertools
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 
 from PIL import Image
 
 from assay.data.folder import find_images
 from assay.data.images import EXTENSIONS, EncodedImages, FileImages, Images
 from assay.data.parquet import read_unlabelled
-
-T = TypeVar("T")
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; an archive's member that unpacks to more is refused, not read
 
@@ -64,7 +61,7 @@ def find_inputs(inputs: Sequence[str | Path]) -> ChainedImages:
 
 def _expand(text: str) -> list[Images]:
     path = Path(text).expanduser()
-    if path.exists():
+    if path.exists():  # first, because a file's name may hold the characters of a pattern
         return [_collect(path)]
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not matches:
@@ -78,7 +75,7 @@ def _collect(path: Path) -> Images:
         images: Images = FileImages(files, [file.as_posix() for file in files])
     elif path.suffix.lower() == ".parquet":
         images = read_unlabelled(path)
-    elif _is_archive(path):
+    elif path.suffix.lower() == ".zip" or any(suffix in (".tar", ".tgz") for suffix in path.suffixes[-2:]):
         images = _read_archive(path)
     else:
         images = FileImages([path], [path.as_posix()])
@@ -87,76 +84,50 @@ def _collect(path: Path) -> Images:
     return images
 
 
-def _is_archive(path: Path) -> bool:
-    return path.suffix.lower() == ".zip" or any(suffix in (".tar", ".tgz") for suffix in path.suffixes[-2:])
-
-
 def _read_archive(path: Path) -> EncodedImages:
-    kind = _ZipReader if path.suffix.lower() == ".zip" else _TarReader
     try:
-        members = sorted(name for name in kind.list(path) if _is_image(name))
+        with _open_archive(path) as archive:
+            if isinstance(archive, zipfile.ZipFile):
+                names = [member.filename for member in archive.infolist() if not member.is_dir()]
+            else:
+                names = [member.name for member in archive if member.isfile()]  # never a link out of the archive
     except Exception as error:  # readers of broken archives raise nearly anything
         raise ValueError(f"{path}: not a readable archive ({error})") from None
-    return EncodedImages(kind(path, members), [f"{path.as_posix()}/{member}" for member in members], (path,))
+    members = sorted(name for name in names if _is_image(PurePosixPath(name)))
+    return EncodedImages(_MemberReader(path, members), [f"{path.as_posix()}/{member}" for member in members], (path,))
 
 
-def _is_image(member: str) -> bool:
-    parts = PurePosixPath(member).parts
-    visible = not any(part.startswith((".", "__MACOSX")) for part in parts)
-    return visible and PurePosixPath(member).suffix.lower() in EXTENSIONS
+def _open_archive(path: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    return zipfile.ZipFile(path) if path.suffix.lower() == ".zip" else tarfile.open(path)
+
+
+def _is_image(member: PurePosixPath) -> bool:
+    # macOS adds a folder __MACOSX of files that are named as the images are.
+    hidden = any(part.startswith((".", "__MACOSX")) for part in member.parts)
+    return not hidden and member.suffix.lower() in EXTENSIONS
 
 
 @dataclass
-class _ZipReader:
+class _MemberReader:
     """Reads members by number; each process opens the archive itself, as handles cannot be shared."""
 
     path: Path
     members: Sequence[str]
-    _open: dict[int, zipfile.ZipFile] = field(default_factory=dict, repr=False)
-
-    @staticmethod
-    def list(path: Path) -> Sequence[str]:
-        with zipfile.ZipFile(path) as archive:
-            return [member.filename for member in archive.infolist() if not member.is_dir()]
+    _open: dict[int, zipfile.ZipFile | tarfile.TarFile] = field(default_factory=dict, repr=False)
 
     def __call__(self, index: int) -> bytes:
-        archive = _of_this_process(self._open, lambda: zipfile.ZipFile(self.path))
-        _check_size(archive.getinfo(self.members[index]).file_size)
-        return archive.read(self.members[index])
-
-
-@dataclass
-class _TarReader:
-    """The same for tar archives, compressed or not. Only regular files are read, never links."""
-
-    path: Path
-    members: Sequence[str]
-    _open: dict[int, tarfile.TarFile] = field(default_factory=dict, repr=False)
-
-    @staticmethod
-    def list(path: Path) -> Sequence[str]:
-        with tarfile.open(path) as archive:
-            return [member.name for member in archive if member.isfile()]
-
-    def __call__(self, index: int) -> bytes:
-        archive = _of_this_process(self._open, lambda: tarfile.open(self.path))  # noqa: SIM115 - kept open
-        member = archive.getmember(self.members[index])
-        _check_size(member.size)
-        file = archive.extractfile(member)
+        process, name = os.getpid(), self.members[index]
+        if process not in self._open:
+            self._open[process] = _open_archive(self.path)
+        archive = self._open[process]
+        size = archive.getinfo(name).file_size if isinstance(archive, zipfile.ZipFile) else archive.getmember(name).size
+        if size > LARGEST_MEMBER:
+            raise ValueError(f"unpacks to {size:,} bytes; at most {LARGEST_MEMBER:,} are read")
+        file = archive.open(name) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(name)
         assert file is not None  # only regular files are listed
-        return file.read()
+        with file:
+            return file.read()
 
     def __del__(self) -> None:
         for archive in self._open.values():  # a TarFile, unlike a ZipFile, leaves its file open
             archive.close()
-
-
-def _of_this_process(handles: dict[int, T], opener: Callable[[], T]) -> T:
-    if os.getpid() not in handles:
-        handles[os.getpid()] = opener()
-    return handles[os.getpid()]
-
-
-def _check_size(size: int) -> None:
-    if size > LARGEST_MEMBER:
-        raise ValueError(f"unpacks to {size:,} bytes; at most {LARGEST_MEMBER:,} are read")

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assay.data.bad_images import leave_out
 from assay.data.dataset import Dataset, measure
 from assay.data.images import BadImageError
 from assay.data.preprocess import Preprocessing, Wanted
 from assay.data.split import Cut, Source, cut_splits
 from assay.data.storage import Storage, decode_source, to_dataset
-from assay.data.survey import Survey, survey_source
+from assay.data.survey import Survey, survey
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,17 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
         ValueError: the images differ in size and no size is wanted, a split cannot be cut, or the
             mean that is wanted is of another number of channels.
     """
-    surveyed = survey_source(source, on_bad_image)
-    how = plan(surveyed.surveys, wanted)
-    decoded = decode_source(surveyed.source, how, storage, on_bad_image)
-    complete = cut_splits(decoded.source, cut)
+    surveys = {name: survey(split.images) for name, split in source.splits.items()}
+    unreadable = {name: part.errors(source.splits[name].images) for name, part in surveys.items()}
+    readable, bad = leave_out(source, unreadable, on_bad_image)
+    how = plan(list(surveys.values()), wanted)
+    decoded, more_bad = decode_source(readable, how, storage, on_bad_image)
+    complete = cut_splits(decoded, cut)
     splits = {name: to_dataset(split, how, storage) for name, split in complete.splits.items()}
     if not how.mean:
         mean, std = measure(splits["train"], cut.seed)
         how = replace(how, mean=mean, std=std)
-    return Data(splits, source.classes, how, [*surveyed.bad, *decoded.bad])
+    return Data(splits, source.classes, how, [*bad, *more_bad])
 
 
 def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,41 +72,7 @@ def digits(_root: Path) -> Source:
     return Source(splits, tuple(str(digit) for digit in range(10)))
 
 
-def cifar10(root: Path) -> Source:
-    """CIFAR-10 (Krizhevsky 2009): 60,000 photos of 10 classes, 32x32."""
-    return _parquet_or(root / "cifar10", "label", lambda: _torchvision("CIFAR10", root))
-
-
-def cifar100(root: Path) -> Source:
-    """CIFAR-100 with its 100 fine classes."""
-    return _parquet_or(root / "cifar100", "fine_label", lambda: _torchvision("CIFAR100", root))
-
-
-def cifar100_coarse(root: Path) -> Source:
-    """CIFAR-100 with its 20 coarse classes."""
-    return _parquet_or(root / "cifar100", "coarse_label", lambda: _coarse(root))
-
-
-def fashion_mnist(root: Path) -> Source:
-    """Fashion-MNIST (Xiao et al. 2017): 70,000 grayscale photos of clothes, 28x28."""
-    return _torchvision("FashionMNIST", root)
-
-
-NAMED: dict[str, Callable[[Path], Source]] = {
-    "digits": digits,
-    "cifar10": cifar10,
-    "cifar100": cifar100,
-    "cifar100-coarse": cifar100_coarse,
-    "fashion-mnist": fashion_mnist,
-}
-
-
-def _parquet_or(folder: Path, label: str, archive: Callable[[], Source]) -> Source:
-    """The Parquet files in the folder if it exists, else the official archive."""
-    return read_parquet(find_parquet(folder), label) if folder.is_dir() else archive()
-
-
-def _torchvision(name: str, root: Path) -> Source:
+def _torchvision(root: Path, name: str) -> Source:
     """The official archive as torchvision reads it."""
     splits, classes = {}, ()
     for split in ("train", "test"):
@@ -136,7 +103,7 @@ def _fetch(name: str, root: Path, *, train: bool) -> Any:
 
 def _coarse(root: Path) -> Source:
     """The official archive with its coarse labels, which torchvision leaves out."""
-    fine = _torchvision("CIFAR100", root)
+    fine = _torchvision(root, "CIFAR100")
 
     def content(file: str) -> Any:
         # Unpickling can run code, but torchvision has just verified the checksums of these files.
@@ -147,3 +114,19 @@ def _coarse(root: Path) -> Source:
         for split, part in fine.splits.items()
     }
     return Source(splits, tuple(content("meta")["coarse_label_names"]))
+
+
+def _cifar(root: Path, *, folder: str, label: str, archive: Callable[[Path], Source]) -> Source:
+    """CIFAR-10 or CIFAR-100 (Krizhevsky 2009), 60,000 photos of 32x32: the folder's Parquet files, else the archive."""
+    parquet = root / folder
+    return read_parquet(find_parquet(parquet), label) if parquet.is_dir() else archive(root)
+
+
+_CIFAR10, _CIFAR100 = (partial(_torchvision, name=name) for name in ("CIFAR10", "CIFAR100"))
+NAMED: dict[str, Callable[[Path], Source]] = {
+    "digits": digits,
+    "cifar10": partial(_cifar, folder="cifar10", label="label", archive=_CIFAR10),
+    "cifar100": partial(_cifar, folder="cifar100", label="fine_label", archive=_CIFAR100),
+    "cifar100-coarse": partial(_cifar, folder="cifar100", label="coarse_label", archive=_coarse),
+    "fashion-mnist": partial(_torchvision, name="FashionMNIST"),  # Xiao et al. 2017: 70,000 clothes, grayscale, 28x28
+}

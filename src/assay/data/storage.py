@@ -51,24 +51,16 @@ class DecodedImages:
         """None: there is nothing to decode."""
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A source whose images can all be decoded, as far as was looked.
-
-    Attributes:
-        source: its images are ``DecodedImages``, or the stored ones where they will stream.
-        bad: the images that were left out.
-    """
-
-    source: Source
-    bad: Sequence[BadImageError]
-
-
-def decode_source(source: Source, how: Preprocessing, storage: Storage, on_bad_image: str) -> Decoded:
+def decode_source(
+    source: Source, how: Preprocessing, storage: Storage, on_bad_image: str
+) -> tuple[Source, list[BadImageError]]:
     """Decode all images into memory if they fit; otherwise only find the bad ones if they are to be skipped.
 
     This comes before the splits are cut: a bad image must not count among those that are cut, and pixels that are
     cached for the whole set serve any cut of it.
+
+    Returns:
+        the source, of ``DecodedImages`` or of the stored images if they will stream; and the images left out.
 
     Raises:
         BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``. (Images that
@@ -79,9 +71,12 @@ def decode_source(source: Source, how: Preprocessing, storage: Storage, on_bad_i
     if total <= storage.memory * _GIB:
         return _decode_into_memory(source, how, storage.processes, on_bad_image)
     if on_bad_image == "error":
-        return Decoded(source, [])  # the stream raises when the image is due
-    errors = {name: _find_bad(split.images, how, storage.processes) for name, split in source.splits.items()}
-    return Decoded(*leave_out(source, errors, on_bad_image))
+        return source, []  # the stream raises when the image is due
+    errors = {}
+    for name, split in source.splits.items():  # now, so that no image stops a stream in the middle of an epoch
+        batches = decode(split.images, how, chunks(len(split), _STREAM_CHUNK), storage.processes)
+        errors[name] = [error for _, bad in batches for error in bad.values()]
+    return leave_out(source, errors, on_bad_image)
 
 
 def to_dataset(split: Split, how: Preprocessing, storage: Storage) -> Dataset:
@@ -94,7 +89,9 @@ def to_dataset(split: Split, how: Preprocessing, storage: Storage) -> Dataset:
     return StreamedDataset(split.images, labels, how, storage.device, storage.processes)
 
 
-def _decode_into_memory(source: Source, how: Preprocessing, workers: int, on_bad_image: str) -> Decoded:
+def _decode_into_memory(
+    source: Source, how: Preprocessing, workers: int, on_bad_image: str
+) -> tuple[Source, list[BadImageError]]:
     splits: dict[str, Split] = {}
     errors: dict[str, list[BadImageError]] = {}
     for name, split in source.splits.items():
@@ -103,7 +100,7 @@ def _decode_into_memory(source: Source, how: Preprocessing, workers: int, on_bad
         splits[name] = Split(SomeImages(DecodedImages(pixels, stored.names), rows), split.labels)
         left = set(split.images.names)  # what the survey left out is not reported again
         errors[name] = [error for error in bad if error.name in left]
-    return Decoded(*leave_out(replace(source, splits=splits), errors, on_bad_image))
+    return leave_out(replace(source, splits=splits), errors, on_bad_image)
 
 
 def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
@@ -118,9 +115,3 @@ def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[ND
     fingerprint = images.fingerprint()
     key = fingerprint and f"pixels {how.decoding} {fingerprint}"
     return cached(key, compute, keep=lambda _: not bad)["pixels"], bad
-
-
-def _find_bad(images: Images, how: Preprocessing, workers: int) -> list[BadImageError]:
-    """The errors of the images that cannot be decoded, so that none stops a stream in the middle of an epoch."""
-    batches = decode(images, how, chunks(len(images.names), _STREAM_CHUNK), workers)
-    return [error for _, bad in batches for error in bad.values()]

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.data.bad_images import leave_out
 from assay.data.cache import cached
 from assay.data.images import ArrayImages, BadImageError, Images, orientation, quiet
-from assay.data.split import Source
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -36,34 +34,6 @@ class Survey:
     def errors(self, images: Images) -> list[BadImageError]:
         """The unreadable images."""
         return [BadImageError(images.names[int(row)], self.reasons[int(row)]) for row in np.flatnonzero(~self.readable)]
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """A source after a look at every header.
-
-    Attributes:
-        source: without the images that have no readable header.
-        surveys: of each split as it was, those images included.
-        bad: the images that were left out.
-    """
-
-    source: Source
-    surveys: Sequence[Survey]
-    bad: Sequence[BadImageError]
-
-
-def survey_source(source: Source, on_bad_image: str) -> Surveyed:
-    """Survey every split, and leave out the images that have no readable header.
-
-    Raises:
-        BadImageError: the first of them, where ``on_bad_image`` is ``"error"``.
-        ValueError: a class has no image left in train.
-    """
-    surveys = {name: survey(split.images) for name, split in source.splits.items()}
-    errors = {name: part.errors(source.splits[name].images) for name, part in surveys.items()}
-    readable, bad = leave_out(source, errors, on_bad_image)
-    return Surveyed(readable, list(surveys.values()), bad)
 
 
 def survey(images: Images) -> Survey:

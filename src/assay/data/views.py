@@ -46,7 +46,8 @@ def five_crops(images: Tensor) -> Iterator[tuple[Tensor, float]]:
     """The four corners and the centre, each of 7/8 of the side, enlarged (bilinear) to the images' size."""
     size = images.shape[-1]
     side = round(size * 7 / 8)
-    corners = [images[..., rows, columns] for rows in _ends(side) for columns in _ends(side)]
+    ends = slice(None, side), slice(-side, None)
+    corners = [images[..., rows, columns] for rows in ends for columns in ends]
     for crop in [*corners, crop_centre(images, side)]:
         yield F.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False), 0.2
 
@@ -59,10 +60,6 @@ def ten_crops(images: Tensor) -> Iterator[tuple[Tensor, float]]:
     for version, share in mirrored(images):
         for view, weight in five_crops(version):
             yield view, share * weight
-
-
-def _ends(side: int) -> tuple[slice, slice]:
-    return slice(None, side), slice(-side, None)
 
 
 VIEWS: dict[str, Views] = {
