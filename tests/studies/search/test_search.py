@@ -25,9 +25,8 @@ from assay.studies.conduct import Execute, InterruptedStudyError
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.search.budget import Budget
-from assay.studies.search.confirm import BEFORE, BEST, plan_confirmation
 from assay.studies.search.result import SearchResult
-from assay.studies.search.search import search
+from assay.studies.search.search import BEFORE, BEST, plan_confirmation, search
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import Workers, on_ray
 

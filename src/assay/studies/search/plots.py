@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -18,27 +18,20 @@ def plot_search(result: SearchResult) -> Figure:
     figure = Figure(figsize=(11, 4), layout="constrained")
     figure.suptitle("Search on the held-out split: the best figure is optimistic, for it was chosen")
     history, importances = figure.subplots(1, 2, width_ratios=[3, 2])
-    _plot_history(history, result)
-    _plot_importances(importances, result)
-    for axes in (history, importances):
-        open_frame(axes, grid=axes is history)
-    return figure
-
-
-def _plot_history(axes: Axes, result: SearchResult) -> None:
     points = [(trial.number, trial.accuracy) for trial in result.trials if trial.accuracy is not None]
     numbers, accuracies = zip(*points, strict=True)
-    axes.plot(numbers, accuracies, "o", color=PALE_GREY, markersize=4, label="finished trials")
-    axes.step(numbers, list(accumulate(accuracies, max)), where="post", color=BLUE, label="best so far")
-    axes.set(xlabel="trial", ylabel="held-out accuracy (%)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, loc="lower right")
-
-
-def _plot_importances(axes: Axes, result: SearchResult) -> None:
-    axes.set(xlabel="share of the spread (%)", xlim=(0, 100))
-    axes.barh(list(result.importances), [100 * share for share in result.importances.values()], color=BLUE)
-    axes.invert_yaxis()
+    history.plot(numbers, accuracies, "o", color=PALE_GREY, markersize=4, label="finished trials")
+    history.step(numbers, list(accumulate(accuracies, max)), where="post", color=BLUE, label="best so far")
+    history.set(xlabel="trial", ylabel="held-out accuracy (%)")
+    history.xaxis.set_major_locator(MaxNLocator(integer=True))
+    history.legend(frameon=False, loc="lower right")
+    importances.set(xlabel="share of the spread (%)", xlim=(0, 100))
+    importances.barh(list(result.importances), [100 * share for share in result.importances.values()], color=BLUE)
+    importances.invert_yaxis()  # bars go upward, and the largest share comes first
     if result.no_importances:
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, result.no_importances, transform=axes.transAxes, ha="center", va="center", wrap=True)
+        centre: dict[str, Any] = {"transform": importances.transAxes, "ha": "center", "va": "center"}
+        importances.set_yticks([])
+        importances.text(0.5, 0.5, result.no_importances, wrap=True, **centre)
+    open_frame(history)
+    open_frame(importances, grid=False)
+    return figure

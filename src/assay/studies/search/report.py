@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -16,7 +18,8 @@ from assay.studies.advice.words import as_text as advice_as_text
 from assay.studies.folder import publish as publish_study
 from assay.studies.forms.formats import as_markdown
 from assay.studies.search.plots import plot_search
-from assay.studies.search.result import SearchResult
+from assay.studies.search.result import SearchResult, TrialResult
+from assay.studies.search.space import Space
 from assay.studies.table import make_table
 
 BEST, TRIALS, SUMMARY, PICTURE, CONFIRMATION = "best.yaml", "trials.csv", "search.md", "search.png", "confirmation"
@@ -26,7 +29,7 @@ _MOST_RANKED = 10  # trials in the summary
 def publish(result: SearchResult, folder: Path) -> None:
     """Write the result into the folder, each file atomically; the confirmation has a study's folder within."""
     if result.trials:
-        write_trials(result, folder / TRIALS)
+        write_rows(folder / TRIALS, [_row(trial, result.space) for trial in result.trials])
     if result.best_recipe:
         replace_file(folder / BEST, result.best_recipe.to_yaml())
         save_figure(plot_search(result), folder / PICTURE)
@@ -37,36 +40,30 @@ def publish(result: SearchResult, folder: Path) -> None:
     replace_file(folder / SUMMARY, f"{summary(result)}\n## What it is worth\n\n{_confirmation(result)}\n")
 
 
-def write_trials(result: SearchResult, path: Path) -> None:
-    """Write a row for each trial, with a column for each field."""
-    rows = [
-        {
-            "number": trial.number,
-            "state": trial.state,
-            "held_out_accuracy": trial.accuracy,
-            "epochs": trial.epochs,
-            **{name: trial.values.get(name) for name in result.space},
-            "run": trial.run,
-            "reason": trial.reason,
-        }
-        for trial in result.trials
-    ]
-    write_rows(path, rows)
+def _row(trial: TrialResult, space: Space) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "held_out_accuracy": trial.accuracy,
+        "epochs": trial.epochs,
+        **{name: trial.values.get(name) for name in space},
+        "run": trial.run,
+        "reason": trial.reason,
+    }
 
 
 def summary(result: SearchResult) -> str:
     """Return in Markdown what was tried and what was best, without the confirmation."""
-    return "\n\n".join(_paragraphs(result)) + "\n"
-
-
-def _paragraphs(result: SearchResult) -> Iterator[str]:
-    yield "# Search"
-    yield tabulate([[name, str(kind)] for name, kind in result.space.items()], ["field", "tried"], "github")
-    states = {state: len(result.of_state(state)) for state in dict.fromkeys(trial.state for trial in result.trials)}
-    yield f"Trials: {', '.join(f'{number} {state}' for state, number in states.items()) or 'none'}."
-    yield from _best(result)
-    yield "## Importances"
-    yield from _importances(result)
+    states = Counter(trial.state for trial in result.trials)
+    paragraphs = [
+        "# Search",
+        tabulate([[name, str(kind)] for name, kind in result.space.items()], ["field", "tried"], "github"),
+        f"Trials: {', '.join(f'{number} {state}' for state, number in states.items()) or 'none'}.",
+        *_best(result),
+        "## Importances",
+        *_importances(result),
+    ]
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _best(result: SearchResult) -> Iterator[str]:

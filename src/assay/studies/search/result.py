@@ -108,7 +108,7 @@ def add_importances(result: SearchResult, optuna_study: optuna.Study) -> SearchR
     if len(accuracies) < _FEWEST:
         reason = f"{len(accuracies)} trials have finished; importances take {_FEWEST} or more"
         return replace(result, no_importances=reason)
-    if len(set(accuracies)) == 1:
+    if len(set(accuracies)) == 1:  # there is no variance to share out
         return replace(result, no_importances="all finished trials are equally good")
-    evaluator = FanovaImportanceEvaluator(seed=0)
+    evaluator = FanovaImportanceEvaluator(seed=0)  # its random forest, so that equal trials give equal shares
     return replace(result, importances=get_param_importances(optuna_study, evaluator=evaluator))

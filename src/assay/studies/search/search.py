@@ -21,9 +21,9 @@ from assay.run.folder import WITHOUT_EFFECT
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.store import with_full_paths
 from assay.studies.folder import store_of
+from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.search.budget import Budget
-from assay.studies.search.confirm import plan_confirmation
 from assay.studies.search.progress import Lines
 from assay.studies.search.report import publish
 from assay.studies.search.result import SearchResult, add_importances, read_result
@@ -31,11 +31,11 @@ from assay.studies.search.space import read_space
 from assay.studies.search.storage import full_address
 from assay.studies.search.trials import COUNTED, Search, count_missing, run_trial
 from assay.studies.search.workers import Workers
+from assay.studies.study import Row, Study
 
 ASKED, JOURNAL = "search.yaml", "trials.journal"
+BEFORE, BEST = "as given", "best of the search"
 _MOST_IN_VAIN = 20  # trials in a row that are refused or fail
-
-
 DEFAULT_BUDGET, THIS_MACHINE = Budget(), Workers()
 
 
@@ -91,7 +91,7 @@ def search(
     optuna_study, console = shared.open(), Console(quiet=not progress)
     try:
         _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
-    finally:
+    finally:  # a search that was stopped has its results so far
         result = add_importances(read_result(optuna_study, shared), optuna_study)
         publish(result, folder)
     # Where other processes still run trials, the best is not known yet; the last of them confirms.
@@ -101,6 +101,32 @@ def search(
         result = replace(result, confirmation=conduct(plan, store_of(folder.parent), view, workers.confirm))
         publish(result, folder)
     return result
+
+
+def plan_confirmation(result: SearchResult, seeds: Sequence[int], command: str = "") -> Plan:
+    """Plan to train the given and the best recipe again, with seeds that chose nothing.
+
+    Args:
+        result: of a search that has a best trial.
+        seeds: of the runs; none of them is the search's.
+        command: repeats the search; stated with the results.
+
+    Returns:
+        A study of two rows, or of one if the search found nothing better than the recipe that it began with.
+
+    Raises:
+        ValueError: there is no seed, or two are equal.
+    """
+    assert result.best_recipe
+    changes = {name: best for name, (_, best) in result.base.differences(result.best_recipe).items()}
+    study = Study(
+        "search",
+        "Is the best recipe of the search better than the one that it began with, on seeds that chose nothing?",
+        result.base,
+        (Row(BEFORE), *([Row(BEST, changes)] if changes else [])),
+        control=BEFORE,
+    )
+    return plan_study(study, seeds=seeds, command=command)
 
 
 def _check(base: Recipe, confirm_seeds: Sequence[int]) -> None:

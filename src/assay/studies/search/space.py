@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
+from assay.base.json_files import JsonObject
 from assay.base.numbers import is_number
 from assay.base.registry import nearest
-from assay.recipe.fields import check_field, parse_value
+from assay.recipe.fields import check_field, field_schema, parse_value
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
-from assay.studies.search.limits import Limits, limits_of, rounded
 
 _DATA = ("data.name", "data.label", "data.held_out", "data.test", "data.split_seed", "data.on_bad_image")
 _COMPARISON_FIELDS = frozenset({*_DATA, "train.seed", "train.select"})  # accuracies compare only if these are equal
 _OWN_FACTOR = 10.0  # a field's own range goes from its value divided by this to its value times this
 _SMALL = frozenset({"optim.weight_decay"})  # narrow limits, but only the order of magnitude matters
+_MARGIN = 1e-3  # distance from a limit that is itself excluded, as a share of the field's span
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Range:
 
     def value(self, drawn: float) -> float:
         """Return the recipe's value for a number that Optuna has drawn."""
-        # Rounding to a few digits may step over an end.
+        # More digits than four make no difference and are hard to read. Rounding may step over an end.
         return int(drawn) if self.whole else min(max(rounded(drawn), self.low), self.high)
 
     def drawn(self, value: Any) -> float | None:
@@ -83,6 +85,11 @@ class Choices:
 Space = Mapping[str, Range | Choices]
 
 
+def rounded(number: float) -> float:
+    """Round to four significant digits."""
+    return float(f"{number:.4g}")
+
+
 def values_of(space: Space, drawn: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe's values, by dotted name, for what Optuna has drawn."""
     return {name: space[name].value(one) for name, one in drawn.items()}
@@ -116,7 +123,8 @@ def read_space(recipe: Recipe, fields: Sequence[str]) -> Space:
             raise ValueError(f"{name}: cannot be searched over, for it changes no number of a run")
         if name in space:
             raise ValueError(f"{name}: given twice; name all of its values at once")
-        field = _Field(recipe, name, limits_of(name))
+        [schema] = field_schema(name)  # every field has one type, besides null
+        field = _Field(recipe, name, schema)
         space[name] = field.read(values) if equals else field.own_range()
     if not space:
         raise ValueError("no field to search over; name one, such as optim.lr")
@@ -125,20 +133,36 @@ def read_space(recipe: Recipe, fields: Sequence[str]) -> Space:
 
 @dataclass(frozen=True)
 class _Field:
-    """A field of a recipe, with the limits of its values."""
+    """A field of a recipe, with the JSON schema of its values."""
 
     recipe: Recipe
     name: str
-    limits: Limits
+    schema: JsonObject
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the field holds numbers."""
+        return self.schema["type"] in ("integer", "number")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the field holds whole numbers only."""
+        return bool(self.schema["type"] == "integer")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """All values of the field as texts, if they are few; else empty."""
+        return ("true", "false") if self.schema["type"] == "boolean" else tuple(self.schema.get("enum", ()))
 
     def read(self, text: str) -> Range | Choices:
         """Read ``LOW..HIGH``, with a scale or without, or ``A,B,...``."""
-        if self.limits.is_number and ".." in text:
+        if self.is_number and ".." in text:
             low, _, rest = text.partition("..")
             high, colon, scale = rest.partition(":")
             return self._read_range(low, high, scale if colon else None)
         texts = re.findall(r"\[[^]]*]|[^,]+", text)  # a list in brackets is one value
-        values = {one: self._check(one if one in self.limits.options else parse_value(one)) for one in texts}
+        # An option may look like a value of another type: "none" would be parsed as null.
+        values = {one: self._check(one if one in self.options else parse_value(one)) for one in texts}
         if len(values) < max(2, len(texts)):
             raise ValueError(
                 f"{self.name}={text}: expected LOW..HIGH, or two or more different values: {self.name}=A,B"
@@ -147,17 +171,23 @@ class _Field:
 
     def own_range(self) -> Range | Choices:
         """Return all the field's values if they are few or between narrow limits, else a range around its own."""
-        own, limits = self.recipe.get(self.name), self.limits
-        if limits.options:
+        own, schema = self.recipe.get(self.name), self.schema
+        if self.options:
             without = {"null": None} if own is None else {}
-            return Choices(without | {text: self._check(text) for text in limits.options})
-        if limits.is_number and limits.is_narrow and self.name not in _SMALL:
-            return Range(*limits.within(), log=False, whole=False)
-        if limits.is_number and own:
-            low, high = limits.around(own, _OWN_FACTOR)
+            return Choices(without | {text: self._check(text) for text in self.options})
+        open_low, open_high = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+        low, high = schema.get("minimum", open_low), schema.get("maximum", open_high)
+        if self.is_number and high - low <= 1 and self.name not in _SMALL:  # such as a probability
+            margin = _MARGIN * (high - low)
+            low, high = low + margin * ("exclusiveMinimum" in schema), high - margin * ("exclusiveMaximum" in schema)
+            return Range(low, high, log=False, whole=False)
+        if self.is_number and own:  # no factor leads away from 0
+            low, high = max(rounded(own / _OWN_FACTOR), low), min(rounded(own * _OWN_FACTOR), high)
+            if self.is_whole:
+                low, high = math.ceil(low), math.floor(high)
             if low < high:
-                return Range(low, high, log=True, whole=limits.kind == "integer")
-        example = f"{self.name}=LOW..HIGH or {self.name}=A,B" if limits.is_number else f"{self.name}=A,B"
+                return Range(low, high, log=True, whole=self.is_whole)
+        example = f"{self.name}=LOW..HIGH or {self.name}=A,B" if self.is_number else f"{self.name}=A,B"
         shown = "default" if own is None else own
         raise ValueError(f"{self.name}: its own value ({shown}) gives no range; say which values, as {example}")
 
@@ -174,7 +204,7 @@ class _Field:
         if scale == "log" and low <= 0:
             raise ValueError(f"{text}:log: a log scale begins above 0")
         is_wide = low > 0 and high / low >= _OWN_FACTOR
-        return Range(low, high, log=is_wide if scale is None else scale == "log", whole=self.limits.kind == "integer")
+        return Range(low, high, log=is_wide if scale is None else scale == "log", whole=self.is_whole)
 
     def _check(self, value: Any) -> Any:
         """Return the value as the field takes it; whether it suits the other fields is found when it is tried."""

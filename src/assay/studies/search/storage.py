@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _JOURNAL_ENDINGS, _SQLITE_ENDINGS = (".journal", ".log"), (".db", ".sqlite", ".sqlite3")
 _SQLITE = "sqlite:///"
-_WAIT_SECONDS = 60  # for other processes that are writing
+_WAIT_SECONDS = 60
 
 
 def full_address(text: str) -> str:
@@ -41,9 +41,20 @@ def full_address(text: str) -> str:
 def open_storage(address: str) -> BaseStorage:
     """Open or create the storage at a full address; raise ``ValueError`` if that fails or a driver is missing."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise it reports every step
-    if "://" in address:
-        return _open_database(address)
-    return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
+    if "://" not in address:
+        # The lock that Optuna takes by default is a symbolic link, which needs special rights on Windows.
+        return JournalStorage(JournalFileBackend(address, lock_obj=JournalFileOpenLock(address)))
+    shown = re.sub(r"//[^/@]*@", "//", address)  # without the password
+    # SQLite locks the whole file while another process writes; by default it waits 5 s.
+    options = {"connect_args": {"timeout": _WAIT_SECONDS}} if address.startswith(_SQLITE) else {}
+    try:
+        return RDBStorage(address, engine_kwargs=options)
+    except ImportError as error:
+        driver = getattr(error.__cause__ or error, "name", None) or "its driver"
+        raise ValueError(f"storage {shown}: the package {driver} is not installed: pip install {driver}") from None
+    except (SQLAlchemyError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise ValueError(f"storage {shown}: cannot be opened ({reason})") from None
 
 
 def exclusive(address: str) -> AbstractContextManager[object]:
@@ -56,16 +67,3 @@ def exclusive(address: str) -> AbstractContextManager[object]:
         return nullcontext()
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{file}.turn")
-
-
-def _open_database(address: str) -> BaseStorage:
-    shown = re.sub(r"//[^/@]*@", "//", address)  # without the password
-    options = {"connect_args": {"timeout": _WAIT_SECONDS}} if address.startswith(_SQLITE) else {}
-    try:
-        return RDBStorage(address, engine_kwargs=options)
-    except ImportError as error:
-        driver = getattr(error.__cause__ or error, "name", None) or "its driver"
-        raise ValueError(f"storage {shown}: the package {driver} is not installed: pip install {driver}") from None
-    except (SQLAlchemyError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise ValueError(f"storage {shown}: cannot be opened ({reason})") from None

@@ -19,7 +19,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.build import learning_rate
 from assay.run.folder import RunFolder
 from assay.studies.conduct import Execute
-from assay.studies.execution.store import Job, Outcome, Store
+from assay.studies.execution.store import Job, Store
 from assay.studies.search.budget import Budget
 from assay.studies.search.reservations import Reservation, put_back, put_back_abandoned
 from assay.studies.search.sampler import SeededByTrial
@@ -88,14 +88,14 @@ class Search:
             storage = open_storage(self.storage)
             optuna_study = optuna.create_study(storage=storage, study_name=self.name, direction="maximize")
             own = drawn_of(self.space, self.base)
-            if own is not None:
+            if own is not None:  # the best values can then be no worse than those that the user has already
                 optuna_study.enqueue_trial(own)
 
     def open(self) -> optuna.Study:
         """Open the search in its storage; raise ``ValueError`` if it is not there."""
-        sampler, storage = SeededByTrial(self.budget.seed), open_storage(self.storage)
         median = MedianPruner(n_startup_trials=5, n_warmup_steps=self.base.train.epochs // 4)
-        pruner = self.budget.pruner or median
+        sampler, pruner = SeededByTrial(self.budget.seed), self.budget.pruner or median
+        storage = open_storage(self.storage)
         try:
             return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=pruner)
         except KeyError:
@@ -154,11 +154,18 @@ def _run(trial: optuna.Trial, reservation: Reservation, search: Search) -> Trial
     store = Store(search.runs)
     curve = _Curve(trial, reservation, RunFolder(store.folder(job)), job.recipe.train.epochs)
     outcome = store.outcome(job)
+    # Another trial, or a process that died before it could tell Optuna, may have left this very run.
     if not curve.watch(job) and (outcome is None or outcome.status == "failed"):
         [(_, outcome)] = search.execute([job], store, curve.watch)
         curve.watch(job)  # reports the epochs that ended after the last look
     trial.set_user_attr(EPOCHS, curve.reported)
-    return _end_of(curve, outcome or Outcome("interrupted"))
+    if curve.is_pruned:
+        return TrialEnd("pruned", f"after epoch {curve.reported} of {curve.epochs}")
+    if outcome is None or outcome.status == "interrupted":
+        return TrialEnd("stopped", "a signal arrived")
+    if outcome.status == "finished":
+        return TrialEnd("finished", accuracy=100 * read_json(curve.folder.summary)["held_out"]["accuracy"])
+    return TrialEnd(outcome.status, outcome.reason)
 
 
 @dataclass
@@ -175,20 +182,11 @@ class _Curve:
     def watch(self, _job: Job) -> bool:
         """Report the epochs that have ended since the last call; return true once the run is pruned."""
         self.reservation.renew()
-        for row in self.folder.metrics.rows()[self.reported :]:
+        for row in self.folder.metrics.rows()[self.reported :]:  # a run appends a row after each epoch
             if self.is_pruned:
                 break
             self.reported = row["epoch"]
             self.trial.report(100 * row["held_out_accuracy"], self.reported)
+            # After the last epoch there is nothing left to save.
             self.is_pruned = self.reported < self.epochs and self.trial.should_prune()
         return self.is_pruned
-
-
-def _end_of(curve: _Curve, outcome: Outcome) -> TrialEnd:
-    if curve.is_pruned:
-        return TrialEnd("pruned", f"after epoch {curve.reported} of {curve.epochs}")
-    if outcome.status == "interrupted":
-        return TrialEnd("stopped", "a signal arrived")
-    if outcome.status == "finished":
-        return TrialEnd("finished", accuracy=100 * read_json(curve.folder.summary)["held_out"]["accuracy"])
-    return TrialEnd(outcome.status, outcome.reason)

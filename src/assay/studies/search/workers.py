@@ -58,7 +58,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Work
     confirm = Ray(address, cpus, gpus)  # checks the arguments
 
     def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
-        import ray
+        import ray  # an extra of the package, and slow to import
 
         with connected(address, cpus, gpus):
             # A lost worker's trial is put back by the others, so Ray must not repeat the task too.
@@ -68,7 +68,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Work
                 while pending:
                     [done], pending = ray.wait(pending)
                     yield _fetch(done)
-            finally:
+            finally:  # the caller has closed the generator, or a trial raised
                 for left in pending:
                     ray.cancel(left)
 
@@ -83,7 +83,7 @@ def _fetch(done: Any) -> TrialEnd:
     try:
         end: TrialEnd = ray.get(done)
     except RayTaskError as error:
-        raise error.cause from None
+        raise error.cause from None  # without Ray's own traceback
     except RayError as error:
         return TrialEnd("failed", f"Ray lost its process: {' '.join(str(error).split())}")
     return end
