@@ -154,9 +154,12 @@ def test_what_cannot_be_resolved_is_refused(std: float, difference: float) -> No
         seeds_to_resolve(std, difference)
 
 
-STUDIES = 2_000
-NOISE = 4 * math.sqrt(0.05 * 0.95 / STUDIES)  # of a share of 5 %, four standard deviations of the binomial: 1.9 points
-COVERED = pytest.approx(0.95, abs=NOISE)
+def noise(studies: int) -> float:
+    """Four standard deviations of a share of 5 % among so many studies."""
+    return 4 * math.sqrt(0.05 * 0.95 / studies)
+
+
+few_and_many = pytest.mark.parametrize("studies", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -165,42 +168,44 @@ def _no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gc, "collect", lambda: 0)
 
 
-def simulated_studies(seeds: int, truth: tuple[float, ...]):
+def simulated_studies(studies: int, seeds: int, truth: tuple[float, ...]):
     """Accuracies ``[study, row, seed]``: what a seed does to all rows alike is larger than what it does to each."""
     generator = np.random.default_rng(seeds)
-    shared = generator.normal(0, 1.5, size=(STUDIES, 1, seeds))
-    own = generator.normal(0, 0.5, size=(STUDIES, len(truth), seeds))
+    shared = generator.normal(0, 1.5, size=(studies, 1, seeds))
+    own = generator.normal(0, 0.5, size=(studies, len(truth), seeds))
     return np.array(truth)[None, :, None] + shared + own
 
 
 @pytest.mark.usefixtures("_no_collection")
+@few_and_many
 @pytest.mark.parametrize("seeds", [3, 5])
-def test_intervals_cover_the_truth(seeds: int) -> None:
+def test_intervals_cover_the_truth(studies: int, seeds: int) -> None:
     truth = (78.6, 74.1, 78.6, 79.0, 62.8)
     means = differences = 0
-    for study in simulated_studies(seeds, truth):
+    for study in simulated_studies(studies, seeds, truth):
         for row, true in enumerate(truth):
             made = estimate(study[row].tolist())
             means += made.low <= true <= made.high
         for row in range(1, len(truth)):
             difference = paired_difference(by_seed(study[row]), by_seed(study[0]))
             differences += difference.low <= truth[row] - truth[0] <= difference.high
-    assert means / (STUDIES * len(truth)) == COVERED
-    assert differences / (STUDIES * (len(truth) - 1)) == COVERED
+    assert means / (studies * len(truth)) == pytest.approx(0.95, abs=noise(studies))
+    assert differences / (studies * (len(truth) - 1)) == pytest.approx(0.95, abs=noise(studies))
 
 
 @pytest.mark.usefixtures("_no_collection")
+@few_and_many
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("truth", [(78.6,) * 5, (78.6, 78.6, 60.0, 78.6, 90.0)], ids=["all equal", "two differ"])
-def test_false_positives_after_correction(seeds: int, truth: tuple[float, ...]) -> None:
+def test_false_positives_after_correction(studies: int, seeds: int, truth: tuple[float, ...]) -> None:
     equal = [row - 1 for row in range(1, 5) if truth[row] == truth[0]]
     wrong = 0
-    for study in simulated_studies(seeds, truth):
+    for study in simulated_studies(studies, seeds, truth):
         control = by_seed(study[0])
         adjusted = holm([paired_difference(by_seed(row), control).p for row in study[1:]])
         wrong += any(adjusted[row] < 0.05 for row in equal)
-    assert wrong / STUDIES <= 0.05 + NOISE
-    assert wrong / STUDIES >= 0.02  # an answer of "never" would be no test
+    assert wrong / studies <= (0.05 if studies == 10_000 else 0.05 + noise(studies))
+    assert wrong / studies >= 0.02  # an answer of "never" would be no test
 
 
 @pytest.mark.usefixtures("_no_collection")

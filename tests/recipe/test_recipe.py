@@ -58,7 +58,7 @@ def refusal(values: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(CHANGES)
 def test_yaml_and_back(changes: dict[str, Any]) -> None:
     recipe = Recipe().but(changes)
@@ -69,7 +69,7 @@ def test_yaml_and_back(changes: dict[str, Any]) -> None:
     assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(CHANGES)
 def test_differences_are_what_was_changed(changes: dict[str, Any]) -> None:
     default, recipe = Recipe(), Recipe().but(changes)
