@@ -175,9 +175,8 @@ class _Field:
         if self.options:
             without = {"null": None} if own is None else {}
             return Choices(without | {text: self._check(text) for text in self.options})
-        open_low, open_high = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
-        low: float = schema.get("minimum", open_low)
-        high: float = schema.get("maximum", open_high)
+        bounds = {"exclusiveMinimum": -math.inf, "exclusiveMaximum": math.inf, **schema}
+        low, high = (bounds.get(end, bounds[f"exclusive{end.title()}"]) for end in ("minimum", "maximum"))
         if self.is_number and high - low <= 1 and self.name not in _SMALL:  # such as a probability
             margin = _MARGIN * (high - low)
             low, high = low + margin * ("exclusiveMinimum" in schema), high - margin * ("exclusiveMaximum" in schema)
