@@ -23,7 +23,6 @@ from assay.data.augment.geometry import (
     pad_and_crop,
     resized_crop_at_random,
     rotate_at_random,
-    shift_at_random,
 )
 from assay.data.augment.policies import rand_augment, trivial_augment
 from assay.data.augment.streamed import build_transform
@@ -36,7 +35,7 @@ Pictures = Callable[..., Tensor]
 ALONE: dict[str, tuple[dict[str, Any], Callable[[Tensor, Generator], Tensor]]] = {
     "resized_crop": ({"resized_crop": 0.1}, partial(resized_crop_at_random, smallest=0.1)),
     "crop": ({"crop": 2}, partial(pad_and_crop, padding=2)),
-    "translate": ({"translate": 2}, partial(shift_at_random, pixels=2)),
+    "translate": ({"translate": 2}, partial(pad_and_crop, padding=2)),
     "flip": ({"flip": 0.5}, partial(flip_horizontally, probability=0.5)),
     "rotation": ({"rotation": 30.0}, partial(rotate_at_random, degrees=30.0)),
     "policy": ({"policy": "trivial"}, trivial_augment),

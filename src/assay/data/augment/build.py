@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from torch import Tensor
 
 from assay.data.augment.colour import add_pca_noise, grey_at_random, jitter_colours
-from assay.data.augment.draw import Augmentation, Draw
+from assay.data.augment.draw import Augmentation
 from assay.data.augment.erase import cut_out, erase_at_random
 from assay.data.augment.geometry import (
     flip_alternately,
@@ -16,7 +15,6 @@ from assay.data.augment.geometry import (
     pad_and_crop,
     resized_crop_at_random,
     rotate_at_random,
-    shift_at_random,
 )
 from assay.data.augment.policies import rand_augment, trivial_augment
 from assay.data.augment.strengths import Strengths
@@ -33,7 +31,7 @@ def build_augmentations(strengths: Strengths) -> list[Augmentation]:
     table: list[tuple[object, Augmentation]] = [
         (its.resized_crop, _drawn(resized_crop_at_random, smallest=its.resized_crop)),
         (its.crop, _drawn(pad_and_crop, padding=its.crop)),
-        (its.translate, _drawn(shift_at_random, pixels=its.translate)),
+        (its.translate, _drawn(pad_and_crop, padding=its.translate)),  # to crop off centre is to shift
         (its.flip, _drawn(flip_horizontally, probability=its.flip)),
         (its.alternate_flip, flip_alternately),
         (its.rotation, _drawn(rotate_at_random, degrees=its.rotation)),
@@ -49,8 +47,4 @@ def build_augmentations(strengths: Strengths) -> list[Augmentation]:
 
 def _drawn(change: Callable[..., Tensor], **options: object) -> Augmentation:
     """A change that needs no more of the draw than its generator."""
-    return partial(_change_by_generator, change=partial(change, **options))
-
-
-def _change_by_generator(images: Tensor, draw: Draw, *, change: Callable[..., Tensor]) -> Tensor:
-    return change(images, draw.generator)
+    return lambda images, draw: change(images, draw.generator, **options)

@@ -16,6 +16,8 @@ ASPECT = (3 / 4, 4 / 3)  # of the boxes of a resized crop
 def pad_and_crop(images: Tensor, generator: Generator, *, padding: int) -> Tensor:
     """Pad with zeros and crop back at a random place, as ``RandomCrop(size, padding)`` does.
 
+    So it shifts each image by up to ``padding`` whole pixels in each direction, and fills the gap with zero.
+
     Args:
         images: ``[B, C, H, W]``.
         generator: draws one offset in 0..2*padding for each image and direction.
@@ -23,15 +25,6 @@ def pad_and_crop(images: Tensor, generator: Generator, *, padding: int) -> Tenso
     """
     offsets = torch.randint(0, 2 * padding + 1, (2, len(images)), generator=generator, device=images.device)
     return crop_padded(images, offsets[0], offsets[1], padding=padding)
-
-
-def shift_at_random(images: Tensor, generator: Generator, *, pixels: int) -> Tensor:
-    """Shift by whole pixels, up to ``pixels`` in each direction, and fill the gap with zero.
-
-    The distribution is the same as that of ``pad_and_crop``: to crop the padded image off centre
-    is to shift it. It has a name of its own because the sources name it so (and it composes).
-    """
-    return pad_and_crop(images, generator, padding=pixels)
 
 
 def crop_padded(images: Tensor, top: Tensor, left: Tensor, *, padding: int) -> Tensor:
@@ -81,17 +74,18 @@ def rotated(images: Tensor, degrees: Tensor) -> Tensor:
     """Turn each image anticlockwise about its centre by its angle (``[B]``); nearest pixel, zero outside."""
     cos, sin = degrees.deg2rad().cos(), degrees.deg2rad().sin()
     zero = torch.zeros_like(cos)
-    return moved(images, torch.stack((cos, -sin, zero, sin, cos, zero), 1).view(-1, 2, 3))
+    return moved(images, cos, -sin, zero, sin, cos, zero)
 
 
-def moved(images: Tensor, sources: Tensor) -> Tensor:
+def moved(images: Tensor, *entries: Tensor) -> Tensor:
     """Take each pixel from the nearest one at another place; zero where that is outside.
 
     Args:
         images: uint8 ``[B, C, H, W]``.
-        sources: float32 ``[B, 2, 3]``: the pixel at (x, y) comes from ``sources @ (x, y, 1)``, in
-            pixels from the image's centre, x to the right and y down.
+        entries: six of float32 ``[B]``: the rows of a 2x3 matrix for each image. The pixel at (x, y) comes from
+            the matrix times (x, y, 1), in pixels from the image's centre, x to the right and y down.
     """
+    sources = torch.stack(entries, 1).view(-1, 2, 3)
     height, width = images.shape[-2:]
     x = torch.arange(width, device=images.device) - (width - 1) / 2
     y = torch.arange(height, device=images.device) - (height - 1) / 2

@@ -22,44 +22,30 @@ LEVELS = 31  # of magnitude
 def shear_x(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift each row by ``magnitude`` times its distance from the top edge."""
     zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return _moved(images, one, magnitudes, magnitudes * images.shape[-2] / 2, zero, one, zero)
+    return moved(images, one, magnitudes, magnitudes * images.shape[-2] / 2, zero, one, zero)
 
 
 def shear_y(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift each column by ``magnitude`` times its distance from the left edge."""
     zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return _moved(images, one, zero, zero, magnitudes, one, magnitudes * images.shape[-1] / 2)
+    return moved(images, one, zero, zero, magnitudes, one, magnitudes * images.shape[-1] / 2)
 
 
 def translate_x(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift by whole pixels to the right."""
     zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return _moved(images, one, zero, -magnitudes.trunc(), zero, one, zero)
+    return moved(images, one, zero, -magnitudes.trunc(), zero, one, zero)
 
 
 def translate_y(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift by whole pixels down."""
     zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return _moved(images, one, zero, zero, zero, one, -magnitudes.trunc())
+    return moved(images, one, zero, zero, zero, one, -magnitudes.trunc())
 
 
-def _moved(images: Tensor, *entries: Tensor) -> Tensor:
-    return moved(images, torch.stack(entries, 1).view(-1, 2, 3))
-
-
-def brighten(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Brightness times 1 + magnitude."""
-    return adjust_brightness(images, 1 + magnitudes)
-
-
-def saturate(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Saturation times 1 + magnitude."""
-    return adjust_saturation(images, 1 + magnitudes)
-
-
-def add_contrast(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Contrast times 1 + magnitude."""
-    return adjust_contrast(images, 1 + magnitudes)
+def _around_one(adjust: Change) -> Change:
+    """The adjustment by the factor 1 + magnitude: a magnitude of 0 changes nothing."""
+    return lambda images, magnitudes: adjust(images, 1 + magnitudes)
 
 
 def sharpen(images: Tensor, magnitudes: Tensor) -> Tensor:
@@ -114,11 +100,6 @@ def equalize(images: Tensor, _: Tensor) -> Tensor:
     return levels.where(step > 0, kept).to(torch.uint8).gather(2, pixels).view_as(images)
 
 
-def identity(images: Tensor, _: Tensor) -> Tensor:
-    """The images as they are."""
-    return images
-
-
 @dataclass(frozen=True)
 class Operation:
     """One of a policy's operations: its change, its magnitude from first to last level, whether that may be negated."""
@@ -129,20 +110,21 @@ class Operation:
     signed: bool = False
 
 
-def _space(
-    *, shear: float, shift: tuple[float, float], turn: float, factor: float, bits: float
-) -> tuple[Operation, ...]:
-    """The fourteen operations with their largest magnitudes (bits: the fewest)."""
+Operations = tuple[Operation, ...]
+
+
+def _space(*, shear: float, shift: tuple[float, float], turn: float, factor: float, bits: float) -> Operations:
+    """The fourteen operations with their largest magnitudes (bits: the fewest), in torchvision's order."""
     return (
-        Operation(identity),
+        Operation(lambda images, _: images),  # the policies count it as one of the fourteen
         Operation(shear_x, last=shear, signed=True),
         Operation(shear_y, last=shear, signed=True),
         Operation(translate_x, last=shift[0], signed=True),
         Operation(translate_y, last=shift[1], signed=True),
         Operation(rotated, last=turn, signed=True),
-        Operation(brighten, last=factor, signed=True),
-        Operation(saturate, last=factor, signed=True),
-        Operation(add_contrast, last=factor, signed=True),
+        Operation(_around_one(adjust_brightness), last=factor, signed=True),
+        Operation(_around_one(adjust_saturation), last=factor, signed=True),
+        Operation(_around_one(adjust_contrast), last=factor, signed=True),
         Operation(sharpen, last=factor, signed=True),
         Operation(posterize, first=8, last=bits),
         Operation(solarize, first=1),
@@ -179,30 +161,30 @@ def rand_augment(images: Tensor, generator: Generator, *, operations: int = 2, m
     return images
 
 
-def trivial_operations() -> tuple[Operation, ...]:
+def trivial_operations() -> Operations:
     """TrivialAugment's wide space."""
     return _space(shear=0.99, shift=(32.0, 32.0), turn=135.0, factor=0.99, bits=2)
 
 
-def rand_operations(height: int, width: int) -> tuple[Operation, ...]:
+def rand_operations(height: int, width: int) -> Operations:
     """RandAugment's space for images of this size."""
     return _space(shear=0.3, shift=(width * 150 / 331, height * 150 / 331), turn=30.0, factor=0.9, bits=4)
 
 
-def draw_operations(levels: Tensor, generator: Generator, operations: tuple[Operation, ...]) -> tuple[Tensor, Tensor]:
+def draw_operations(levels: Tensor, generator: Generator, operations: Operations) -> tuple[Tensor, Tensor]:
     """An operation's number (int64 ``[B]``) and a magnitude of the given level for each image (float32 ``[B]``)."""
     kinds = torch.randint(0, len(operations), levels.shape, generator=generator, device=levels.device)
     negative = torch.rand(levels.shape, generator=generator, device=levels.device) < 0.5
     return kinds, magnitudes_of(kinds, levels, negative, operations)
 
 
-def magnitudes_of(kinds: Tensor, levels: Tensor, negative: Tensor, operations: tuple[Operation, ...]) -> Tensor:
+def magnitudes_of(kinds: Tensor, levels: Tensor, negative: Tensor, operations: Operations) -> Tensor:
     """The magnitudes of these levels (0 to 30), with a minus where ``negative`` and the operation is signed."""
     table = torch.tensor([(one.first, one.last, one.signed) for one in operations], device=kinds.device)
     first, last, signed = table[kinds].unbind(1)
     return (first + (last - first) * levels / (LEVELS - 1)) * (1 - 2 * signed * negative)
 
 
-def operated(images: Tensor, kinds: Tensor, magnitudes: Tensor, operations: tuple[Operation, ...]) -> Tensor:
+def operated(images: Tensor, kinds: Tensor, magnitudes: Tensor, operations: Operations) -> Tensor:
     """Each image after the operation of its number, at its magnitude."""
     return by_kind(images, kinds, magnitudes, [operation.change for operation in operations])

@@ -66,7 +66,7 @@ def _changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
     }
     table: list[tuple[object, Callable[[], Callable[[Tensor], Tensor]]]] = [
         (its.crop, lambda: v2.RandomCrop(size, padding=its.crop)),
-        (its.translate, lambda: v2.RandomCrop(size, padding=its.translate)),  # the same, as in shift_at_random
+        (its.translate, lambda: v2.RandomCrop(size, padding=its.translate)),  # to crop off centre is to shift
         (its.flip, lambda: v2.RandomHorizontalFlip(its.flip)),
         (its.rotation, lambda: v2.RandomRotation(its.rotation)),
         (its.policy, policies[its.policy or "trivial"]),
