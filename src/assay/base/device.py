@@ -16,7 +16,8 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ValueError: this machine has no such device.
     """
-    available = _available()
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    available = [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
     if name == "auto":
         return torch.device(available[0])
     try:
@@ -58,8 +59,3 @@ def reproducible(seed: int, device: torch.device, threads: int) -> Iterator[None
             torch.set_deterministic_debug_mode(mode)
             deterministic.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = benchmark
-
-
-def _available() -> list[str]:
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    return [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]

@@ -20,11 +20,7 @@ def is_whole(value: Any) -> TypeGuard[int]:
 
 
 def whole(name: str, value: int, *, low: int = 1) -> int:
-    """Return ``value`` if it is an int of at least ``low``.
-
-    Raises:
-        ValueError: it is not (a bool is not an int here).
-    """
+    """Return ``value`` if it is an int of at least ``low`` and not a bool; raise ``ValueError`` if it is not."""
     if not is_whole(value) or value < low:
         raise ValueError(f"{name} must be a whole number of at least {low}, got {value!r}")
     return value

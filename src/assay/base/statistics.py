@@ -9,7 +9,8 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ class Difference(Estimate):
 
 
 @dataclass(frozen=True)
-class Answers:
+class McNemarResult:
     """Where two networks differ on the same images.
 
     Attributes:
@@ -138,7 +139,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> Answers:
+def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> McNemarResult:
     """Do McNemar's exact test on the images that only one of two networks classifies correctly (McNemar 1947).
 
     It tells whether these two networks differ on images like these. It does not know how much another seed would
@@ -158,8 +159,8 @@ def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> A
     gained = int(np.sum(correct & ~control_correct))
     lost = int(np.sum(~correct & control_correct))
     if gained == lost:  # where the binomial is symmetric: statsmodels counts the middle twice
-        return Answers(gained, lost, 1.0)
-    return Answers(gained, lost, float(_mcnemar([[0, gained], [lost, 0]], exact=True).pvalue))
+        return McNemarResult(gained, lost, 1.0)
+    return McNemarResult(gained, lost, float(_mcnemar([[0, gained], [lost, 0]], exact=True).pvalue))
 
 
 def seeds_to_resolve(
@@ -187,7 +188,8 @@ def seeds_to_resolve(
     if std == 0:
         return 2
     effect = min(abs(difference) / std, _LARGEST_EFFECT)
-    return _first(2, _MOST_SEEDS, lambda n: _power(effect, n, level / comparisons) >= power)
+    # The power grows with n, so the numbers that are too small come first.
+    return 2 + bisect_left(range(2, _MOST_SEEDS), True, key=lambda n: _power(effect, n, level / comparisons) >= power)
 
 
 def _power(effect: float, n: int, level: float) -> float:
@@ -195,11 +197,3 @@ def _power(effect: float, n: int, level: float) -> float:
     power = float(TTestPower().power(effect, n, level / 2, alternative="larger"))
     # scipy's noncentral t gives nan at a few isolated points; a slightly smaller effect has nearly the same power.
     return _power(0.99 * effect, n, level) if math.isnan(power) else power
-
-
-def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """Bisect for the least number that ``holds``, or ``high``; it must hold for all larger ones too."""
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low

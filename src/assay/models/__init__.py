@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from assay.base.registry import construct
 from assay.models.blocks import ACTIVATIONS
-from assay.models.library import elsewhere, input_size, library_model
+from assay.models.library import build_library_model, elsewhere, input_size
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from assay.models.simple_cnn import SimpleCNN
 from assay.models.vgg import vgg11, vgg13, vgg16, vgg19
@@ -48,7 +49,7 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
     """
     if name not in MODELS and ":" not in name and (known := elsewhere(name)):
         raise ValueError(f"unknown model {name!r}: did you mean {known}?")
-    table = {name: library_model(name)} if ":" in name else MODELS
+    table = {name: partial(build_library_model, name)} if ":" in name else MODELS
     return construct("model", name, table, classes=classes, channels=channels, image_size=image_size, **options)
 
 

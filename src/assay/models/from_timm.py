@@ -30,7 +30,7 @@ def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -
     """
     import timm
 
-    given = {{"dropout": "drop_rate"}[key]: value for key, value in options.items()}
+    given = {{"dropout": "drop_rate"}[key]: value for key, value in options.items()}  # timm's own word for it
     how: Any = timm.get_pretrained_cfg(name)
     if how.fixed_input_size:
         given["img_size"] = size  # transformers have position embeddings for one size
@@ -42,7 +42,8 @@ def input_form(name: str) -> InputForm:
     """Return the input that the model's default weights were trained on."""
     import timm
 
-    return _input_form(timm.get_pretrained_cfg(name))
+    how: Any = timm.get_pretrained_cfg(name)
+    return InputForm(how.input_size[-1], how.interpolation, min(how.crop_pct, 1.0), tuple(how.mean), tuple(how.std))
 
 
 def weights(name: str, value: str) -> Pretrained:
@@ -63,7 +64,7 @@ def weights(name: str, value: str) -> Pretrained:
             state = timm.create_model(full, pretrained=True).state_dict()
     except Exception as error:  # from the hub, the network or the disk: they share no base class
         raise DownloadError(origin, error) from None
-    return Pretrained(state, origin, _input_form(timm.get_pretrained_cfg(full)))
+    return Pretrained(state, origin, input_form(full))
 
 
 @contextmanager
@@ -76,7 +77,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _input_form(how: Any) -> InputForm:
-    return InputForm(how.input_size[-1], how.interpolation, min(how.crop_pct, 1.0), tuple(how.mean), tuple(how.std))

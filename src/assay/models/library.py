@@ -63,11 +63,6 @@ def input_size(name: str) -> int | None:
     return library.input_form(own).size
 
 
-def library_model(name: str) -> Callable[..., nn.Module]:
-    """The constructor of ``library:model``; see `build_library_model`."""
-    return partial(build_library_model, name)
-
-
 def build_library_model(
     name: str, *, classes: int, channels: int = 3, image_size: int = 32, dropout: float | None = None
 ) -> nn.Module:

@@ -11,31 +11,8 @@ from torch import Tensor, nn
 
 from assay.base.numbers import whole
 from assay.base.registry import choose
-from assay.models.blocks import ACTIVATIONS, INITS, Activation, GlobalAverage, Init
+from assay.models.blocks import ACTIVATIONS, INITS, GlobalAverage, Init
 from assay.models.checks import one_of, rate, scaled
-
-Layer = Callable[[int, int, Activation], tuple[nn.Module, ...]]
-"""``(inputs, outputs, activation)`` to a layer and what follows it."""
-
-
-def plain_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
-    """A 3x3 convolution and an activation."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1), act()
-
-
-def norm_layer(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
-    """A 3x3 convolution (its bias kept, as torchvision does), a batch norm and an activation."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), act()
-
-
-def plain_hidden(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
-    """A linear layer and an activation."""
-    return nn.Linear(inputs, outputs), act()
-
-
-def norm_hidden(inputs: int, outputs: int, act: Activation) -> tuple[nn.Module, ...]:
-    """A linear layer, a batch norm and an activation."""
-    return nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), act()
 
 
 def he_throughout(layer: nn.Module) -> None:
@@ -123,19 +100,24 @@ class VGG(nn.Module):
         whole("classes", classes)
         act, form = choose("activation", activation, ACTIVATIONS), choose("head", head, HEADS)
         initialise = choose("init", init, {**INITS, "he": form.he})
-        block = norm_layer if one_of("batch_norm", batch_norm, (True, False)) else plain_layer
-        hidden = norm_hidden if one_of("head_norm", head_norm, (True, False)) else plain_hidden
+        one_of("batch_norm", batch_norm, (True, False))
+        one_of("head_norm", head_norm, (True, False))
         drop, units = rate("dropout", form.dropout if dropout is None else dropout), scaled(form.units, width)
         widths = [whole("channels", channels), *(scaled(outputs, width) for outputs in (64, 128, 256, 512, 512))]
-        parts: list[nn.Module] = []
+        features: list[nn.Module] = []
         for count, (inputs, outputs) in zip(layers, pairwise(widths), strict=True):
             for index in range(count):
-                parts += block(outputs if index else inputs, outputs, act)
-            parts.append(nn.MaxPool2d(2))
-        self.features, self.avgpool = nn.Sequential(*parts), form.pool()
-        first = (*hidden(widths[-1] * form.positions, units, act), nn.Dropout(drop))
-        second = (*hidden(units, units, act), nn.Dropout(drop))
-        self.classifier = nn.Sequential(*first, *second, nn.Linear(units, classes))
+                # The bias stays even before a norm, which makes it useless: torchvision's weights hold one.
+                features.append(nn.Conv2d(outputs if index else inputs, outputs, 3, padding=1))
+                features += [nn.BatchNorm2d(outputs), act()] if batch_norm else [act()]
+            features.append(nn.MaxPool2d(2))
+        self.features, self.avgpool = nn.Sequential(*features), form.pool()
+        hidden: list[nn.Module] = []
+        for inputs in (widths[-1] * form.positions, units):
+            hidden.append(nn.Linear(inputs, units))
+            hidden += [nn.BatchNorm1d(units), act()] if head_norm else [act()]
+            hidden.append(nn.Dropout(drop))
+        self.classifier = nn.Sequential(*hidden, nn.Linear(units, classes))
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
 from assay.models.weights import Pretrained, load_weights
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections import ModelSection
 from assay.run.batches import build_feed, open_data
 from assay.run.find_weights import find_pretrained
 from assay.run.teacher import find_teacher
@@ -87,19 +86,15 @@ class Components:
         self.network.load_state_dict(state["network"])
         self.update.optimizer.load_state_dict(state["optimizer"])
         self.update.scheduler.load_state_dict(state["scheduler"])
-        self._set_rates()
+        # The schedule may be longer now than when the checkpoint was written: it alone sets the rates.
+        scheduler = self.update.scheduler
+        bases_and_factors = zip(scheduler.base_lrs, scheduler.lr_lambdas, strict=True)
+        for group, (base, factor) in zip(scheduler.optimizer.param_groups, bases_and_factors, strict=True):
+            group["lr"] = base * factor(scheduler.last_epoch)
         self.update.precision.scaler.load_state_dict(state["scaler"])
         if self.update.average is not None:
             self.update.average.load_state_dict(state["average"])
         restore_random_states(state["random"], self.device)
-
-    def _set_rates(self) -> None:
-        """Set the learning rates by the schedule, which may be longer now than when the checkpoint was written."""
-        scheduler = self.update.scheduler
-        for group, base, factor in zip(
-            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
-        ):
-            group["lr"] = base * factor(scheduler.last_epoch)
 
     def _data_in_words(self) -> str:
         counts = ", ".join(f"{len(split)} {name}" for name, split in self.data.splits.items())
@@ -118,25 +113,18 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     Raises:
         ValueError: something does not exist or fit.
     """
-    pretrained = None if previous else _pretrained(recipe.model)
+    source = None if previous else recipe.model.pretrained
+    pretrained = find_pretrained(source, **architecture(recipe)) if source else None
     wanted = _input_of_run(previous) if previous and recipe.model.pretrained else _input_of_weights(pretrained)
     data = open_data(recipe.data, device, wanted)
     with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
     notes = load_weights(network, pretrained, data.classes) if pretrained else []
-    _check_norms(recipe, network)
-    layout = torch.channels_last if recipe.train.channels_last else torch.contiguous_format
-    network = network.to(device).to(memory_format=layout)
-    feed = build_feed(recipe, data, device, layout)
-    groups = layer_groups(network)
-    update = _update(recipe, network, groups, len(feed.train), device)
-    loss_fn = _loss(recipe, data, device)
+    network = network.to(device).to(memory_format=_layout(recipe))
+    components = _assemble(recipe, data, network, notes, device)
     if recipe.train.compile:
-        network.compile()
-    freeze = _freezing(recipe, network, groups)
-    return Components(
-        data, network, feed.train, feed.splits, loss_fn, update, freeze, count_parameters(network), notes, device
-    )
+        network.compile()  # after its average was made, which is evaluated and not worth compiling
+    return components
 
 
 def check_recipe(recipe: Recipe, data: Data) -> None:
@@ -153,26 +141,26 @@ def check_recipe(recipe: Recipe, data: Data) -> None:
     """
     if recipe.model.pretrained or recipe.loss.teacher:
         return
-    device = torch.device("cpu")
     with torch.device("meta"):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
-    _check_norms(recipe, network)
-    feed = build_feed(recipe, data, device, torch.contiguous_format)
-    groups = layer_groups(network)
-    _update(recipe, network, groups, len(feed.train), device)
-    _loss(recipe, data, device)
-    _freezing(recipe, network, groups)
+    _assemble(recipe, data, network, [], torch.device("cpu"))
 
 
-def _pretrained(section: ModelSection) -> Pretrained | None:
-    options = section.model_dump(exclude_none=True, exclude={"name", "pretrained"})
-    return find_pretrained(section.pretrained, section.name, **options) if section.pretrained else None
-
-
-def _check_norms(recipe: Recipe, network: nn.Module) -> None:
+def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[str], device: torch.device) -> Components:
+    """Build all that the data and the network, which are on the device, still need to train."""
     has_norms = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules())
     if has_norms and recipe.train.batch_size == recipe.train.accumulate:
         raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
+    feed = build_feed(recipe, data, device, _layout(recipe))
+    groups = layer_groups(network)
+    update = _update(recipe, network, groups, len(feed.train), device)
+    loss_fn = _loss(recipe, data, device)
+    freeze, parameters = _freezing(recipe, network, groups), count_parameters(network)
+    return Components(data, network, feed.train, feed.splits, loss_fn, update, freeze, parameters, notes, device)
+
+
+def _layout(recipe: Recipe) -> torch.memory_format:
+    return torch.channels_last if recipe.train.channels_last else torch.contiguous_format
 
 
 def _input_of_weights(pretrained: Pretrained | None) -> Wanted:

@@ -63,9 +63,8 @@ class RunFolder:
         """Read the checkpoint to resume from; None if the run was stopped before its first one.
 
         Raises:
-            ValueError: there is no run, the checkpoint is damaged, or it belongs to another recipe.
+            ValueError: the checkpoint is damaged, or belongs to another recipe.
         """
-        self.check_there()
         state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
         before = read_recipe(self.recipe) if state is None else Recipe.from_dict(state["recipe"])
         check_same(before, recipe, epochs_done=0 if state is None else state["position"]["epoch"])

@@ -90,11 +90,7 @@ def train_epoch(
                 loss = loss_fn(scores, wanted, part) * (len(part) / len(images))
             update.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-            correct.append(_count_correct(scores.detach(), wanted))
+            labels = wanted if wanted.ndim == 1 else wanted.argmax(1)
+            correct.append((scores.detach().argmax(1) == labels).sum())
         update(model)
         yield Step(torch.stack(losses).sum(), torch.stack(correct).sum(), len(images))
-
-
-def _count_correct(scores: Tensor, targets: Tensor) -> Tensor:
-    labels = targets if targets.ndim == 1 else targets.argmax(1)
-    return (scores.argmax(1) == labels).sum()

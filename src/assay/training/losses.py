@@ -36,24 +36,26 @@ def double_softmax(scores: Tensor, targets: Tensor, images: Tensor, *, label_smo
     return cross_entropy(scores.softmax(dim=1), targets, images, label_smoothing=label_smoothing)
 
 
-def distill(loss_fn: LossFunction, teacher: Teacher, *, temperature: float = 20.0, weight: float = 1.0) -> LossFunction:
+def distill(
+    loss_fn: LossFunction, teacher: Teacher, *, temperature: float = 20.0, teacher_weight: float = 1.0
+) -> LossFunction:
     """Add to a loss the cross-entropy to a teacher's softened scores.
 
     Hinton et al. 2015, section 2; the form of He et al. 2018, section 5.3:
-    ``loss + weight x T^2 x CE(softmax(teacher / T), softmax(scores / T))``.
+    ``loss + teacher_weight x T^2 x CE(softmax(teacher / T), softmax(scores / T))``.
 
     Args:
         loss_fn: the loss against the targets.
         teacher: another network's scores for the images.
         temperature: T; the factor T^2 keeps the size of the gradient.
-        weight: factor on the teacher's part.
+        teacher_weight: factor on the teacher's part.
     """
 
     def combined(scores: Tensor, targets: Tensor, images: Tensor) -> Tensor:
         with torch.no_grad():
             softened = (teacher(images).float() / temperature).softmax(dim=1)
         soft = F.cross_entropy(scores.float() / temperature, softened)
-        return loss_fn(scores, targets, images) + weight * temperature**2 * soft
+        return loss_fn(scores, targets, images) + teacher_weight * temperature**2 * soft
 
     return combined
 
@@ -75,10 +77,10 @@ def build_loss(
         ValueError: no such loss, or an option of distillation without a teacher.
     """
     smoothed = partial(choose("loss", name, LOSSES), label_smoothing=label_smoothing)
-    if teacher is None:
-        for option, value in {"temperature": temperature, "teacher_weight": teacher_weight}.items():
-            if value is not None:
-                raise ValueError(f"loss.{option} needs a loss.teacher")
-        return smoothed
-    weight = 1.0 if teacher_weight is None else teacher_weight
-    return distill(smoothed, teacher, temperature=temperature or 20.0, weight=weight)
+    options = {"temperature": temperature, "teacher_weight": teacher_weight}
+    given = {option: value for option, value in options.items() if value is not None}
+    if teacher is not None:
+        return distill(smoothed, teacher, **given)
+    if given:
+        raise ValueError(f"loss.{next(iter(given))} needs a loss.teacher")
+    return smoothed

@@ -15,16 +15,10 @@ _IMAGE_CHANNELS = 3  # filters over no more channels than an image has are left 
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """Return roughly the nearest semi-orthogonal matrix, with singular values between about 0.7 and 1.2.
+    """Return roughly the nearest semi-orthogonal float32 matrix, with singular values between about 0.7 and 1.2.
 
     Newton-Schulz iteration with a quintic polynomial (Jordan et al. 2024, "Muon: an optimizer for
     hidden layers in neural networks").
-
-    Args:
-        matrix: ``[rows, columns]``, float32.
-
-    Returns:
-        A matrix of that shape.
     """
     linear, cubic, quintic = _QUINTIC
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix  # the smaller Gram matrix is the cheaper

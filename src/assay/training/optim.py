@@ -113,11 +113,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def build_optimizer(name: str, groups: Groups, **options: Any) -> Optimizer:
-    """Build the optimizer ``name`` over groups of parameters; options that are None take its defaults.
-
-    Raises:
-        ValueError: no such optimizer, or it has no such option.
-    """
+    """Build the optimizer ``name`` over groups of parameters; raises ``ValueError`` as `construct` does."""
     return construct("optimizer", name, OPTIMIZERS, groups, **options)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +13,9 @@ from torch.optim import Optimizer
 class PerWeightOptimizer(Optimizer):
     """The loop over all weights with a gradient, which LARS and Muon share."""
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Update every weight that has a gradient."""
+    def step(self, closure: Any = None) -> Any:
+        """Update every weight that has a gradient; ``closure`` and the return value are as for torch's optimizers."""
         loss = torch.enable_grad()(closure)() if closure else None
         for group in self.param_groups:
             for weight in group["params"]:

@@ -50,15 +50,7 @@ FREEZES: dict[str, Callable[..., Learning]] = {"none": everything, "body": head_
 
 
 def build_learning(freeze: str, **options: Any) -> Learning:
-    """Build the function that says what learns when; options that are None take its defaults.
-
-    Args:
-        freeze: a key of ``FREEZES``.
-        options: of that way to freeze.
-
-    Raises:
-        ValueError: no such way to freeze, or it has no such option.
-    """
+    """Make the function of ``FREEZES`` that says what learns when; raises ``ValueError`` as `construct` does."""
     return construct("transfer.freeze", freeze, FREEZES, **options)
 
 

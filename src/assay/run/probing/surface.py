@@ -23,8 +23,8 @@ class Surface:
     """The loss and its gradient along the gradient g from weights w: at ``w - s g`` for each of S step sizes s.
 
     Santurkar et al. 2018, "How Does Batch Normalization Help Optimization?", section 3.1 and figure 4: the range of
-    ``losses`` is the variation of the loss, that of ``changes`` the predictiveness of the gradient, and
-    ``smoothness`` the effective beta-smoothness.
+    ``losses`` is the variation of the loss, that of ``changes`` the predictiveness of the gradient, and the
+    largest of ``changes / distances`` the effective beta-smoothness.
 
     Attributes:
         loss: at w, a scalar.
@@ -39,10 +39,6 @@ class Surface:
     losses: Tensor
     changes: Tensor
     output_changes: Tensor
-
-    def smoothness(self) -> Tensor:
-        """The largest change of the gradient over the distance moved, a scalar; nan where the gradient is 0."""
-        return (self.changes / self.distances).amax()
 
 
 def output_parameters(network: nn.Module) -> list[str]:
