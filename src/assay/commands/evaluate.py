@@ -36,8 +36,8 @@ def execute(options: argparse.Namespace) -> int:
     evaluation = evaluate(options.model, views=options.views, **vars(split_request(options)))
     folder = options.out or _default_folder(options)
     write_results(evaluation, folder, options)
-    if options.print_log:
-        print_log(evaluation)
+    for row in evaluation.log() if options.print_log else ():
+        print(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
     print_measures(evaluation, f"{options.split} split", folder)
     return report_left_out(evaluation.left_out)
 
@@ -62,12 +62,6 @@ def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namesp
     metrics = LineLog(model_path(options.model).parent / "metrics.jsonl").rows()
     if metrics:
         save_figure(plot_curves(metrics, str(options.model)), folder / "curves.png")
-
-
-def print_log(evaluation: Evaluation) -> None:
-    """Print a line for each image."""
-    for row in evaluation.log():
-        print(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
 
 
 def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:

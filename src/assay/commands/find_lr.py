@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assay.commands.fields import add_recipe, given_fields
-
-if TYPE_CHECKING:
-    from assay.training.lr_finder import Sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,29 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Sweep, print what was found, draw it."""
+    from assay.analysis.figures.style import save_figure
+    from assay.analysis.figures.sweep_plot import plot_sweep
     from assay.api import find_lr
 
     if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
     sweep = find_lr(options.recipe, given_fields(options))
-    print_sweep(sweep)
-    if options.plot is not None:
-        draw_sweep(sweep, options.plot, f"{options.recipe}: loss over the learning rate")
-    return 0
-
-
-def print_sweep(sweep: Sweep) -> None:
-    """The rates that were tried, and those that are worth it."""
     print(f"tried {len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}")
     print(f"  steepest descent         {sweep.steepest:.2g}")
     print(f"  a tenth of the lowest    {sweep.tenth:.2g}")
     print(f"next: --optim.lr {sweep.suggestion:.2g}")
-
-
-def draw_sweep(sweep: Sweep, path: Path, title: str) -> None:
-    """The figure as a file."""
-    from assay.analysis.figures.style import save_figure
-    from assay.analysis.figures.sweep_plot import plot_sweep
-
-    save_figure(plot_sweep(sweep, title), path)
-    print(f"figure: {path}")
+    if options.plot is not None:
+        save_figure(plot_sweep(sweep, f"{options.recipe}: loss over the learning rate"), options.plot)
+        print(f"figure: {options.plot}")
+    return 0

@@ -146,21 +146,13 @@ def leaks(pictures: Sequence[Sequence[Place]], alike: Likeness, splits: Sequence
         if len(places) == 1 and number not in alike:
             continue
         nearest = sorted(alike.get(number, {}).items(), key=lambda item: -item[1])
-        candidates = [(place, 1.0) for place in places]
-        candidates += [(place, likeness) for other, likeness in nearest for place in pictures[other]]
-        found += [leak for place in places for leak in _leaks_of(place, candidates, len(places), splits)]
+        copies = [(place, "exact", 1.0) for place in places]
+        copies += [(place, "near", likeness) for other, likeness in nearest for place in pictures[other]]
+        likest = {copy[0].split: copy for copy in reversed(copies)}  # the likest comes first, so it is put in last
+        for place in places:
+            earlier = (likest[split] for split in splits[: splits.index(place.split)] if split in likest)
+            found += [Leak(copy, place, kind, likeness) for copy, kind, likeness in earlier]
     return found
-
-
-def _leaks_of(
-    place: Place, candidates: Sequence[tuple[Place, float]], exact: int, splits: Sequence[str]
-) -> Iterator[Leak]:
-    """The first candidate of each earlier split; those before ``exact`` have the same pixels."""
-    for split in splits[: splits.index(place.split)]:
-        for rank, (other, likeness) in enumerate(candidates):
-            if other.split == split:
-                yield Leak(other, place, "exact" if rank < exact else "near", likeness)
-                break
 
 
 def _connected(alike: Likeness, among: Mapping[int, Place]) -> Iterator[list[int]]:

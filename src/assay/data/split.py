@@ -102,8 +102,12 @@ def cut_splits(source: Source, cut: Cut) -> Source:
             rest, part = stratified_split(splits["train"].labels, fraction, cut.seed)
             splits[name] = splits["train"].take(part)
             splits["train"] = splits["train"].take(rest)
-    if "train" in splits and cut.train_images is not None:
-        splits["train"] = _with_fewer(splits["train"], cut.train_images, cut.seed)
+    train, most = splits.get("train"), cut.train_images
+    if train is not None and most is not None and most < len(train):
+        kept = _stratified(train.labels, most, np.random.default_rng(cut.seed))
+        if set(train.labels[kept]) != set(train.labels):
+            raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
+        splits["train"] = train.take(kept)
     return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})
 
 
@@ -137,16 +141,6 @@ def stratified_split(
     if set(labels[first]) != set(labels):
         raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: a class would have none left")
     return np.sort(first), np.sort(second)
-
-
-def _with_fewer(train: Split, most: int, seed: int) -> Split:
-    """At most so many of the images, of which each class keeps its share."""
-    if len(train) <= most:
-        return train
-    kept = _stratified(train.labels, most, np.random.default_rng(seed))
-    if set(train.labels[kept]) != set(train.labels):
-        raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
-    return train.take(kept)
 
 
 def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -86,7 +86,7 @@ def jittered(images: Tensor, factors: Tensor, orders: Tensor, changes: Sequence[
 
 def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
     """Each image times its factor."""
-    return truncated(images.float().mul_(_per_image(factors)))
+    return truncated(images.float().mul_(factors.view(-1, 1, 1, 1)))
 
 
 def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
@@ -186,9 +186,5 @@ _JITTERS: tuple[Change, ...] = (adjust_brightness, adjust_contrast, adjust_satur
 
 
 def _blended(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
-    shares = _per_image(factors)
+    shares = factors.view(-1, 1, 1, 1)
     return truncated(images.float().mul_(shares).add_(others * (1 - shares)))
-
-
-def _per_image(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)

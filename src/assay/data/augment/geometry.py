@@ -73,19 +73,23 @@ def rotate_at_random(images: Tensor, generator: Generator, *, degrees: float) ->
 def rotated(images: Tensor, degrees: Tensor) -> Tensor:
     """Turn each image anticlockwise about its centre by its angle (``[B]``); nearest pixel, zero outside."""
     cos, sin = degrees.deg2rad().cos(), degrees.deg2rad().sin()
-    zero = torch.zeros_like(cos)
-    return moved(images, cos, -sin, zero, sin, cos, zero)
+    return moved(images, cos, -sin, 0.0, sin, cos, 0.0)
 
 
-def moved(images: Tensor, *entries: Tensor) -> Tensor:
+def moved(images: Tensor, *entries: Tensor | float) -> Tensor:
     """Take each pixel from the nearest one at another place; zero where that is outside.
 
     Args:
         images: uint8 ``[B, C, H, W]``.
-        entries: six of float32 ``[B]``: the rows of a 2x3 matrix for each image. The pixel at (x, y) comes from
-            the matrix times (x, y, 1), in pixels from the image's centre, x to the right and y down.
+        entries: the six of a 2x3 matrix, row by row, each a number or float32 ``[B]``. The pixel at (x, y) comes
+            from the matrix times (x, y, 1), in pixels from the image's centre, x to the right and y down.
     """
-    sources = torch.stack(entries, 1).view(-1, 2, 3)
+    # torch.full writes on the device; a tensor made of a number would be copied there, and the CPU would wait.
+    columns = [
+        entry if isinstance(entry, Tensor) else torch.full((len(images),), entry, device=images.device)
+        for entry in entries
+    ]
+    sources = torch.stack(columns, 1).view(-1, 2, 3)
     height, width = images.shape[-2:]
     x = torch.arange(width, device=images.device) - (width - 1) / 2
     y = torch.arange(height, device=images.device) - (height - 1) / 2

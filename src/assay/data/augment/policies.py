@@ -21,26 +21,22 @@ LEVELS = 31  # of magnitude
 
 def shear_x(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift each row by ``magnitude`` times its distance from the top edge."""
-    zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return moved(images, one, magnitudes, magnitudes * images.shape[-2] / 2, zero, one, zero)
+    return moved(images, 1.0, magnitudes, magnitudes * images.shape[-2] / 2, 0.0, 1.0, 0.0)
 
 
 def shear_y(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift each column by ``magnitude`` times its distance from the left edge."""
-    zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return moved(images, one, zero, zero, magnitudes, one, magnitudes * images.shape[-1] / 2)
+    return moved(images, 1.0, 0.0, 0.0, magnitudes, 1.0, magnitudes * images.shape[-1] / 2)
 
 
 def translate_x(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift by whole pixels to the right."""
-    zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return moved(images, one, zero, -magnitudes.trunc(), zero, one, zero)
+    return moved(images, 1.0, 0.0, -magnitudes.trunc(), 0.0, 1.0, 0.0)
 
 
 def translate_y(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Shift by whole pixels down."""
-    zero, one = torch.zeros_like(magnitudes), torch.ones_like(magnitudes)
-    return moved(images, one, zero, zero, zero, one, -magnitudes.trunc())
+    return moved(images, 1.0, 0.0, 0.0, 0.0, 1.0, -magnitudes.trunc())
 
 
 def _around_one(adjust: Change) -> Change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import ONE_THREAD, SHARED, Measured, NamedRecipe
+from assay.recipe.named.named_recipe import CROP_FLIP, LAST_EPOCH, ONE_THREAD, SHARED, STEM_3X3, Measured, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 _DIGITS = Recipe().but(
@@ -22,13 +22,10 @@ _DIGITS = Recipe().but(
 RESNET18_CIFAR = Recipe().but(
     {
         "data.name": "cifar10",
-        "data.held_out": 0.0,  # R3's own protocol: all training images, the last epoch
-        "augment.crop": 4,
-        "augment.flip": 0.5,
+        **LAST_EPOCH,  # R3's own protocol: all training images, the last epoch
+        **CROP_FLIP,
         "model.name": "resnet18",
-        "model.stem_kernel": 3,
-        "model.stem_stride": 1,
-        "model.stem_pool": False,
+        **STEM_3X3,
         "optim.name": "muon",  # chosen against SGD on held-out images, at a quarter of the width
         "optim.lr": 0.005,
         "optim.weight_decay": 0.25,
@@ -37,7 +34,6 @@ RESNET18_CIFAR = Recipe().but(
         "loss.label_smoothing": 0.1,
         "train.epochs": 6,
         "train.batch_size": 256,
-        "train.select": "last",
     }
 )
 

@@ -42,6 +42,10 @@ class NamedRecipe:
     measured: Measured | None = None
 
 
+CROP_FLIP = {"augment.crop": 4, "augment.flip": 0.5}
+STEM_3X3 = {"model.stem_kernel": 3, "model.stem_stride": 1, "model.stem_pool": False}  # for 32x32 pixels
+LAST_EPOCH = {"data.held_out": 0.0, "train.select": "last"}  # the reports' own protocol: no image is held out
+
 ONE_THREAD = "1 thread of 2 cores with AVX-512"
 SHARED = "1 thread, two runs at a time on 2 cores"
 TWO_THREADS = "2 cores with AVX-512, no GPU"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import NamedRecipe
+from assay.recipe.named.named_recipe import LAST_EPOCH, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 COARSE = Recipe().but(
     {
         "data.name": "cifar100-coarse",
-        "data.held_out": 0.0,  # the report's own protocol: all training images, the last epoch
+        **LAST_EPOCH,
         "data.size": 224,  # feature-map enlargement: the last feature maps are 7x7 and not 1x1
         "augment.translate": 4,
         "augment.flip": 0.5,
@@ -19,7 +19,6 @@ COARSE = Recipe().but(
         "schedule.factor": 0.85,
         "schedule.update": "epoch",
         "train.epochs": 40,
-        "train.select": "last",
     }
 )
 FINE = COARSE.but({"data.name": "cifar100"})

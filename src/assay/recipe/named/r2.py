@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import NamedRecipe
+from assay.recipe.named.named_recipe import CROP_FLIP, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 DEFAULT = Recipe().but(
@@ -39,8 +39,7 @@ STRATEGY = {
 
 IMPROVED = DEFAULT.but(
     {
-        "augment.crop": 4,
-        "augment.flip": 0.5,
+        **CROP_FLIP,
         "model.name": "resnet18",
         "model.stem_pool": False,
         "optim.weight_decay": 5e-4,

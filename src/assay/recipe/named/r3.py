@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import SHARED, TWO_THREADS, Measured, NamedRecipe
+from assay.recipe.named.named_recipe import CROP_FLIP, LAST_EPOCH, SHARED, STEM_3X3, TWO_THREADS, Measured, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 SIMPLE = Recipe().but(
     {
         "data.name": "cifar10",
-        "data.held_out": 0.0,  # the report's own protocol: all training images, the last epoch
-        "train.select": "last",
+        **LAST_EPOCH,
         "optim.lr": 0.01,
         "optim.momentum": 0.9,
         "schedule.name": "cosine",
@@ -32,12 +31,9 @@ AUGMENTED = SIMPLE.but(
 RESNET = Recipe().but(
     {
         "data.name": "cifar10",
-        "data.held_out": 0.0,
-        "train.select": "last",
+        **LAST_EPOCH,
         "model.name": "resnet18",
-        "model.stem_kernel": 3,
-        "model.stem_stride": 1,
-        "model.stem_pool": False,
+        **STEM_3X3,
         "optim.lr": 0.1,
         "optim.momentum": 0.9,
         "train.epochs": 30,
@@ -45,8 +41,7 @@ RESNET = Recipe().but(
 )
 TUNED = RESNET.but(
     {
-        "augment.crop": 4,
-        "augment.flip": 0.5,
+        **CROP_FLIP,
         "optim.weight_decay": 5e-4,
         "schedule.name": "multistep",  # 0.1, then 0.01, then 0.001
         "schedule.milestones": [15.0, 25.0],
@@ -56,10 +51,8 @@ TUNED = RESNET.but(
 VGG_PRETRAINING = Recipe().but(
     {
         "data.name": "cifar100",
-        "data.held_out": 0.0,
-        "train.select": "last",
-        "augment.crop": 4,
-        "augment.flip": 0.5,
+        **LAST_EPOCH,
+        **CROP_FLIP,
         "model.name": "vgg16",
         "model.batch_norm": True,
         "optim.name": "muon",

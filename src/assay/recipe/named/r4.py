@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.recipe.named.named_recipe import NamedRecipe
+from assay.recipe.named.named_recipe import LAST_EPOCH, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 BASELINE = Recipe().but(
     {
         "data.name": "folder:imagenet",
-        "data.held_out": 0.0,  # ImageNet brings its validation images, and the last epoch is kept
+        **LAST_EPOCH,  # ImageNet brings its validation images, and the last epoch is kept
         "data.test": 0.0,
         "data.size": 224,
         "data.crop_pct": 0.875,  # at validation: the shorter side to 256, then the central 224
@@ -36,7 +36,6 @@ BASELINE = Recipe().but(
         "schedule.milestones": [30.0, 60.0, 90.0],
         "train.epochs": 120,
         "train.batch_size": 256,
-        "train.select": "last",
     }
 )
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import NamedRecipe
+from assay.recipe.named.named_recipe import CROP_FLIP, STEM_3X3, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 COSINE = Recipe().but(
     {
         "data.name": "cifar10",
-        "augment.crop": 4,
-        "augment.flip": 0.5,
+        **CROP_FLIP,
         "augment.rotation": 15.0,
         "model.name": "resnet18",
-        "model.stem_kernel": 3,
-        "model.stem_stride": 1,
-        "model.stem_pool": False,
+        **STEM_3X3,
         "model.shortcut": "conv",
         "optim.lr": 0.1,
         "optim.momentum": 0.9,
