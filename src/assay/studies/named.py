@@ -9,16 +9,8 @@ from assay.studies.from_yaml import read_study
 from assay.studies.reports import r1, r2_network, r2_norm, r2_together, r2_training, r3, r4, r5
 from assay.studies.study import Study
 
-STUDIES: dict[str, Study] = {
-    **r1.STUDIES,
-    **r2_network.STUDIES,
-    **r2_training.STUDIES,
-    **r2_together.STUDIES,
-    **r2_norm.STUDIES,
-    **r3.STUDIES,
-    **r4.STUDIES,
-    **r5.STUDIES,
-}
+_REPORTS = (r1, r2_network, r2_training, r2_together, r2_norm, r3, r4, r5)  # in the order of `assay study list`
+STUDIES: dict[str, Study] = {study.name: study for report in _REPORTS for study in report.STUDIES}
 
 
 def find_study(name: str | Path) -> Study:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.recipe.named.r2 import NORMS, VGG
-from assay.studies.proxy import Proxy
-from assay.studies.study import Row, Study
+from assay.studies.reports.r2_setting import table
+from assay.studies.study import Row
 
 RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002)
 PROTOCOL = "highest test accuracy over the 20 epochs (no held-out split); one run, no seed"
-QUICK = Proxy(epochs=10, images=25_000, width=0.25)
 DEEP = {"model.name": "vgg19"}
 DROPOUT = {"model.dropout": 0.5}
 PROBED = {"probe.every": 20}
@@ -32,57 +31,45 @@ def _rows(
     )
 
 
-ACCURACY = Study(
-    "bn-accuracy",
-    "How much better is VGG-A with batch norm?",
-    VGG,
-    (
+STUDIES = (
+    table(
+        "bn-accuracy",
+        "How much better is VGG-A with batch norm?",
         Row("VGG-A", {}, 77.07, note="training accuracy near 100"),
         Row("VGG-A, norms", NORMS, 82.84, note="training accuracy near 100"),
+        base=VGG,
+        control="VGG-A",
+        protocol=PROTOCOL,
+        source="section 3.2",
     ),
-    control="VGG-A",
-    source="report R2, section 3.2",
-    protocol=PROTOCOL,
-    quick=QUICK,
-)
-
-VGG19 = Study(
-    "bn-vgg19",
-    "At which learning rates does a deep VGG learn, with batch norm and without?",
-    VGG,
-    (
+    table(
+        "bn-vgg19",
+        "At which learning rates does a deep VGG learn, with batch norm and without?",
         *_rows("VGG-19", DEEP, (75.66, 10.00, 10.00, 10.00, 10.00)),
         *_rows("VGG-19 with norms", {**DEEP, **NORMS}, (73.27, 79.51, 84.12, 82.47, 85.00), control="VGG-19"),
+        base=VGG,
+        pairs="VGG-19 without norms at the same learning rate",
+        protocol=PROTOCOL,
+        source="section 3.3.1",
     ),
-    pairs="VGG-19 without norms at the same learning rate",
-    source="report R2, section 3.3.1",
-    protocol=PROTOCOL,
-    quick=QUICK,
-)
-
-AGAINST_DROPOUT = Study(
-    "bn-dropout",
-    "Is dropout in the head as good as batch norm?",
-    VGG,
-    (
+    table(
+        "bn-dropout",
+        "Is dropout in the head as good as batch norm?",
         *_rows("VGG-A with dropout", DROPOUT, (75.10, 76.93, 77.14, 75.08, 69.83)),
         *_rows("VGG-A with norms", NORMS, (73.55, 77.35, 81.82, 82.96, 81.55), control="VGG-A with dropout"),
+        base=VGG,
+        pairs="VGG-A with dropout at the same learning rate",
+        protocol=PROTOCOL,
+        source="section 3.3.1; it does not give the dropout's rate",
     ),
-    pairs="VGG-A with dropout at the same learning rate",
-    source="report R2, section 3.3.1; it does not give the dropout's rate",
-    protocol=PROTOCOL,
-    quick=QUICK,
+    table(
+        "bn-smoothness",
+        "Does batch norm make the loss's surface smoother?",
+        *_rows("VGG-A", {}),
+        *_rows("VGG-A with norms", NORMS, control="VGG-A"),
+        base=VGG.but(PROBED),
+        pairs="VGG-A without norms at the same learning rate",
+        protocol=PROTOCOL,
+        source="sections 3.3.1 to 3.3.3: figures without numbers, so its claims are orderings",
+    ),
 )
-
-SMOOTHNESS = Study(
-    "bn-smoothness",
-    "Does batch norm make the loss's surface smoother?",
-    VGG.but(PROBED),
-    (*_rows("VGG-A", {}), *_rows("VGG-A with norms", NORMS, control="VGG-A")),
-    pairs="VGG-A without norms at the same learning rate",
-    source="report R2, sections 3.3.1 to 3.3.3: figures without numbers, so its claims are orderings",
-    protocol=PROTOCOL,
-    quick=QUICK,
-)
-
-STUDIES = {study.name: study for study in (ACCURACY, VGG19, AGAINST_DROPOUT, SMOOTHNESS)}

@@ -6,17 +6,17 @@ from assay.recipe.named.r5 import COSINE
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
-RESNET_COSINE = Study(
-    "resnet-cosine",
-    "How much better does the network know its training images than new ones?",
-    COSINE.but({"test.train": True}),
-    (
-        Row("test images", {}, 93.0, note="10,000 images"),
-        Row("training images", {}, 99.0, note="50,000 images; a model of 40 MB", split="train"),
+STUDIES = (
+    Study(
+        "resnet-cosine",
+        "How much better does the network know its training images than new ones?",
+        COSINE.but({"test.train": True}),
+        (
+            Row("test images", {}, 93.0, note="10,000 images"),
+            Row("training images", {}, 99.0, note="50,000 images; a model of 40 MB", split="train"),
+        ),
+        source="report R5",
+        protocol="not stated; whole percents",
+        quick=Proxy(epochs=7, images=25_000, width=0.25),
     ),
-    source="report R5",
-    protocol="not stated; whole percents",
-    quick=Proxy(epochs=7, images=25_000, width=0.25),
 )
-
-STUDIES = {RESNET_COSINE.name: RESNET_COSINE}
