@@ -91,7 +91,7 @@ def test_a_row_fails_alone(
     store = Store(tmp_path / "runs")
     results = conduct(with_row(plan, Row("bad", changes)), store, StudyObserver(), counting[0])
     assert [len(row.results) for row in results.rows] == [2, 2, 0]
-    assert [reason in failure.reason for failure in results.rows[2].failures] == [True, True]
+    assert [reason in failure for failure in results.rows[2].failures.values()] == [True, True]
 
 
 def test_failed_runs_are_tried_again_and_diverged_ones_are_not(plan: Plan, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_failed_runs_are_tried_again_and_diverged_ones_are_not(plan: Plan, tmp_p
             yield job, outcome
 
     first = conduct(plan, store, StudyObserver(), execute)
-    assert [failure.reason for row in first.rows for failure in row.failures] == ["out of memory"] * 4
+    assert [reason for row in first.rows for reason in row.failures.values()] == ["out of memory"] * 4
     conduct(plan, store, StudyObserver(), execute)
     assert asked == [job.key for job in plan.order()] * 2
 
@@ -172,7 +172,7 @@ def test_a_damaged_record_is_a_failure_and_is_done_again(
     (folder / file).write_text(content)
     damaged = collect(plan, store).rows[1]
     assert [result.seed for result in damaged.results] == [0]
-    assert str(folder / file) in damaged.failures[0].reason
+    assert str(folder / file) in damaged.failures[1]
     again = conduct(plan, store, StudyObserver(), counting[0])
     assert counting[1][4:] == ["0.01 1"]
     assert again.rows[1].results[1].accuracy == first.rows[1].results[1].accuracy
@@ -184,4 +184,4 @@ def test_a_diverged_record_without_its_epoch_is_told(plan: Plan, tmp_path: Path)
     folder = store.folder(plan.jobs["fast"][1])
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text('{"status": "diverged"}')
-    assert "diverged" in collect(plan, store).rows[1].failures[0].reason
+    assert "diverged" in collect(plan, store).rows[1].failures[1]

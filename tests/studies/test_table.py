@@ -10,7 +10,7 @@ from scipy import stats
 from assay.base.statistics import seeds_to_resolve
 from assay.recipe.recipe import Recipe
 from assay.studies.forms.words import footnotes, header, in_short
-from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row, Study
 from assay.studies.table import Line, Table, make_table, verdict
 
@@ -25,8 +25,8 @@ def runs(*accuracies: float, **more) -> tuple[Result, ...]:
     )
 
 
-def row(name: str, published: float | None, results=(), failures=(), **more) -> RowResults:
-    return RowResults(Row(name, published=published, **more), Recipe(), tuple(results), tuple(failures))
+def row(name: str, published: float | None, results=(), failures=None, **more) -> RowResults:
+    return RowResults(Row(name, published=published, **more), Recipe(), tuple(results), failures or {})
 
 
 def table_of(*rows: RowResults, wanted: float = 1.0, **setting) -> Table:
@@ -117,7 +117,7 @@ def test_verdicts_by_themselves() -> None:
 
 def test_holm_counts_the_rows_that_were_compared() -> None:
     near = runs(71.3, 72.0, 73.0)  # +1.3, +1, +1: p 0.0081 by itself
-    alone = table_of(CONTROL, row("b", None, near), row("failed", None, (), [Failure(0, "x")] * 3))
+    alone = table_of(CONTROL, row("b", None, near), row("failed", None, (), dict.fromkeys(range(3), "x")))
     assert (alone.compared, verdicts(alone)[1]) == (1, "better")
     many = table_of(CONTROL, *(row(f"b{number}", None, near) for number in range(7)))
     assert many.compared == 7
@@ -133,13 +133,13 @@ def test_without_a_control_nothing_is_compared() -> None:
 
 
 def test_failed_and_to_come() -> None:
-    failures = [Failure(0, "loss is nan"), Failure(1, "out of memory"), Failure(2, "loss is nan")]
+    failures = {0: "loss is nan", 1: "out of memory", 2: "loss is nan"}
     table = table_of(
         CONTROL,
         row("f", 1.0, (), failures),
-        row("g", 1.0, (), failures[:1]),
+        row("g", 1.0, (), {0: failures[0]}),
         row("c", 1.0),
-        row("h", 1.0, runs(60.0), failures[1:]),
+        row("h", 1.0, runs(60.0), {seed: failures[seed] for seed in (1, 2)}),
     )
     assert verdicts(table) == ["control", "failed", "to come", "to come", "not compared"]
     failed = table.lines[1]
@@ -150,7 +150,7 @@ def test_failed_and_to_come() -> None:
 
 
 def test_a_control_that_failed_leaves_nothing_to_compare_with() -> None:
-    table = table_of(row("a", 78.0, (), [Failure(seed, "x") for seed in range(3)]), row("b", 70.0, runs(60.0, 61.0)))
+    table = table_of(row("a", 78.0, (), dict.fromkeys(range(3), "x")), row("b", 70.0, runs(60.0, 61.0)))
     assert verdicts(table) == ["control", "not compared"]
     assert any(note.startswith("Not compared") for note in footnotes(table))
 

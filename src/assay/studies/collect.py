@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.base.json_files import JsonObject as Epoch
-from assay.base.json_files import read_json
+from assay.base.json_files import JsonObject, read_json
 from assay.run.folder import RunFolder
 from assay.run.record import RunRecord, read_scores
 from assay.run.selection import score
 from assay.studies.execution.store import Job, Store
 from assay.studies.plan import Plan
-from assay.studies.results import Failure, Result, RowResults, StudyResults
+from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row
 
 
@@ -41,15 +40,15 @@ def _machine(folder: Path) -> str:
 
 
 def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:
-    results, failures = [], []
+    results, failures = [], {}
     for seed, job in sorted(jobs.items()):
         outcome = store.outcome(job)
         if outcome and outcome.status == "finished":
             results.append(_result(seed, row, store.folder(job)))
         elif outcome:
-            failures.append(Failure(seed, outcome.reason))
+            failures[seed] = outcome.reason
     recipe = next(iter(jobs.values())).recipe
-    return RowResults(row, recipe, tuple(results), tuple(failures))
+    return RowResults(row, recipe, tuple(results), failures)
 
 
 def _result(seed: int, row: Row, folder: Path) -> Result:
@@ -69,9 +68,9 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
     )
 
 
-def measured(summary: Epoch, split: str) -> Epoch:
+def measured(summary: JsonObject, split: str) -> JsonObject:
     """Return the split's figures, or those of the held-out one: ImageNet has validation images but no test split."""
-    figures: Epoch = summary[split] if split in summary else summary["held_out"]
+    figures: JsonObject = summary[split] if split in summary else summary["held_out"]
     return figures
 
 
@@ -82,15 +81,10 @@ def _by_selection(record: RunRecord) -> dict[str, float]:
     if record.recipe.train.select != "test" or record.recipe.test.views != "none":
         return own
     ways = ["last", *(["held-out"] if "held_out_accuracy" in record.metrics[0] else [])]
-    return own | {way: 100 * float(_best(record, way)["test_accuracy"]) for way in ways}
-
-
-def _best(record: RunRecord, way: str) -> Epoch:
-    """Return the epoch that this selection would have kept."""
-
-    def with_numbers(epoch: Epoch) -> Epoch:
-        """JSON has no infinity, so the log holds null for a loss that was not finite."""
-        lost = {name: math.inf for name, value in epoch.items() if name.endswith("_loss") and value is None}
-        return {**epoch, **lost}
-
-    return max(record.metrics, key=lambda epoch: score(with_numbers(epoch), way))
+    # JSON has no infinity, so the log holds null for a loss that was not finite.
+    epochs = [
+        {name: math.inf if value is None and name.endswith("_loss") else value for name, value in epoch.items()}
+        for epoch in record.metrics
+    ]
+    best = {way: max(epochs, key=lambda epoch: score(epoch, way)) for way in ways}
+    return own | {way: 100 * float(epoch["test_accuracy"]) for way, epoch in best.items()}

@@ -71,15 +71,6 @@ def check_rows(plan: Plan, store: Store) -> None:
 def conduct(plan: Plan, store: Store, observer: StudyObserver, execute: Execute = run_here) -> StudyResults:
     """Do the missing runs of a study. Failed ones are tried again; diverged ones are not, as they would diverge again.
 
-    Args:
-        plan: the study's runs.
-        store: holds finished runs and takes new ones.
-        observer: follows the progress.
-        execute: does the runs.
-
-    Returns:
-        The results of all runs, and the reasons of those that failed.
-
     Raises:
         InterruptedStudyError: SIGINT or SIGTERM arrived.
     """

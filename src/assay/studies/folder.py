@@ -41,12 +41,7 @@ def store_of(out: Path) -> Store:
 
 
 def write_plan(plan: Plan, folder: Path, source: str) -> None:
-    """Write the whole study, and the keys under which its runs are stored.
-
-    Args:
-        plan: the study's runs.
-        folder: the study's folder; made if it does not exist.
-        source: the study's name, or its YAML file.
+    """Write the whole study, its source (a name or a YAML file), and the keys under which its runs are stored.
 
     Raises:
         ValueError: the folder belongs to a study from another file of the same name.
@@ -82,12 +77,9 @@ def source_of(folder: Path) -> tuple[str, str]:
 
 
 def publish(table: Table, advice: str, folder: Path) -> None:
-    """Write table, figures and advice into the study's folder, each file atomically.
+    """Write table, figures and advice (Markdown) into the study's folder, each file atomically.
 
-    Args:
-        table: the study's table.
-        advice: in Markdown; where it is empty there are no results, and old figures and advice are deleted.
-        folder: the study's folder.
+    Empty advice means that there are no results; then old figures and advice are deleted.
     """
     replace_file(folder / "table.md", as_markdown(table))
     replace_file(folder / "table.tex", as_latex(table))

@@ -46,7 +46,6 @@ from assay.studies.study import Row, Study
 
 Fields = dict[str, Any]
 Factors = dict[str, list[Any]]
-Design = Callable[[Factors, Fields], Iterator[Row]]
 
 _MOST_ROWS = 1000
 _KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "control", "quick", "published")
@@ -91,18 +90,16 @@ def _base(values: Fields, folder: Path) -> Recipe:
     if not base:
         raise ValueError("base is missing: a named recipe, a recipe's YAML file, a run folder, or sections")
     with _prefixed("base"):
-        recipe = Recipe.from_dict(base) if isinstance(base, dict) else _find_base(base, folder)
+        if isinstance(base, dict):
+            recipe = Recipe.from_dict(base)
+        elif isinstance(base, str):
+            beside = folder / Path(base).expanduser()
+            is_path = base not in RECIPES and (beside.is_dir() or beside.suffix in (".yaml", ".yml"))
+            recipe = find_recipe(beside if is_path else base)[1]
+        else:
+            raise ValueError(f"expected a recipe's name, file or sections, not {base!r}")
     with _prefixed("changes"):
         return recipe.but(_fields(values.get("changes")))
-
-
-def _find_base(name: Any, folder: Path) -> Recipe:
-    """Return a named recipe, or that of a path from the study's file on."""
-    if not isinstance(name, str):
-        raise ValueError(f"expected a recipe's name, file or sections, not {name!r}")
-    beside = folder / Path(name).expanduser()
-    is_path = name not in RECIPES and (beside.is_dir() or beside.suffix in (".yaml", ".yml"))
-    return find_recipe(beside if is_path else name)[1]
 
 
 def _design(values: Fields) -> str:
@@ -135,7 +132,8 @@ def _designed(values: Fields) -> tuple[list[Row], str]:
         control = {name: levels[0] for name, levels in factors.items()} | _fields(given)
     first = Row(_name(control, factors), control)
     # A grid can have billions of rows: take just enough to see that they are too many, also without the control.
-    rows = itertools.islice(DESIGNS[values.get("design", "grid")](factors, control), _MOST_ROWS + 2)
+    changes = itertools.islice(DESIGNS[values.get("design", "grid")](factors), _MOST_ROWS + 2)
+    rows = [Row(_name(changed, factors), {**control, **changed}) for changed in changes]
     return [first, *(row for row in rows if row.changes != control)], first.name
 
 
@@ -152,19 +150,13 @@ def _levels(name: str, levels: Any) -> list[Any]:
     return values
 
 
-def _grid(factors: Factors, _control: Fields) -> Iterator[Row]:
-    """Every combination of the factors' values."""
-    combined = (dict(zip(factors, values, strict=True)) for values in itertools.product(*factors.values()))
-    return (Row(_name(fields, factors), fields) for fields in combined)
-
-
-def _one_at_a_time(factors: Factors, control: Fields) -> Iterator[Row]:
-    """Each value of each factor, with the other factors as in the control; a row is named after its one value."""
-    changes = ({name: value} for name, values in factors.items() for value in values)
-    return (Row(_name(changed, factors), {**control, **changed}) for changed in changes)
-
-
-DESIGNS: dict[str, Design] = {"grid": _grid, "one-at-a-time": _one_at_a_time}
+DESIGNS: dict[str, Callable[[Factors], Iterator[Fields]]] = {
+    "grid": lambda factors: (
+        dict(zip(factors, values, strict=True)) for values in itertools.product(*factors.values())
+    ),
+    "one-at-a-time": lambda factors: ({name: value} for name, values in factors.items() for value in values),
+}
+"""For each design the changes of its rows to the control, after which the rows are named."""
 
 
 def _name(fields: Fields, factors: Iterable[str]) -> str:

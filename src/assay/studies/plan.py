@@ -27,7 +27,6 @@ class Plan:
     """The runs of a study.
 
     Attributes:
-        study: the study.
         setting: the conditions, which every table states.
         jobs: for each row's name, the job of each seed.
     """

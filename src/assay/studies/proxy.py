@@ -60,7 +60,9 @@ class Proxy:
         changes: dict[str, Any] = {"train.epochs": epochs, **_shrunk(recipe, epochs / recipe.train.epochs)}
         if self.images is not None:
             changes["data.train_images"] = min(self.images, recipe.data.train_images or self.images)
-        if self.width != 1 and _has_width(recipe.model.name):
+        constructor = MODELS.get(recipe.model.name)
+        has_width = constructor is not None and "width" in inspect.signature(constructor).parameters
+        if self.width != 1 and has_width:
             changes["model.width"] = self.width * (recipe.model.width or 1.0)
         swapped = {name: new[recipe.get(name)] for name, new in self.swaps.items() if recipe.get(name) in new}
         return recipe.but({**changes, **swapped, **self.changes})
@@ -95,8 +97,3 @@ def _shrunk(recipe: Recipe, ratio: float) -> dict[str, Any]:
         "transfer.unfreeze_every": recipe.transfer.unfreeze_every,
     }
     return changes | {name: max(1, round(ratio * value)) for name, value in whole_epochs.items() if value is not None}
-
-
-def _has_width(model: str) -> bool:
-    constructor = MODELS.get(model)
-    return constructor is not None and "width" in inspect.signature(constructor).parameters

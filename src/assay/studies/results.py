@@ -50,28 +50,18 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A run without a result, and the reason, in a line."""
-
-    seed: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class RowResults:
     """A row with its finished runs, ordered by seed, and its failed ones; the others have not ended yet.
 
     Attributes:
-        row: the row.
         recipe: of its runs, apart from the seed.
-        results: the finished runs.
-        failures: the failed ones.
+        failures: why each failed run failed, in a line, by seed.
     """
 
     row: Row
     recipe: Recipe
     results: tuple[Result, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -84,10 +74,7 @@ class Setting:
     """The conditions of a study, which every table and figure of it states.
 
     Attributes:
-        study: its name.
-        purpose: its question, in a line.
-        source: where the figures were published.
-        protocol: how the source chose its figures.
+        study, purpose, source, protocol: as in ``Study``.
         budget: ``full`` or ``quick``.
         budget_in_words: what the budget means; empty for ``full``.
         selection: how the epoch is chosen here: ``held-out``, ``last`` or ``test``.

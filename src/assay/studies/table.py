@@ -18,7 +18,6 @@ class Line:
     """The statistics of a row; accuracies in percent, differences in percentage points, nan where nothing is measured.
 
     Attributes:
-        row: the row.
         published_difference: the row's published accuracy minus its control's.
         estimate: mean and 95 % confidence interval of the accuracy, over the seeds.
         held_out: the mean accuracy if the epoch had been chosen on the held-out split; None where it was, or where
@@ -90,9 +89,7 @@ class Table:
 def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
     """Compute every row's estimate, and compare it with its control as far as the runs allow.
 
-    Args:
-        results: the runs; any of them may have failed or not have ended.
-        wanted: a difference in percentage points, above 0, for which to compute the number of seeds that resolve it.
+    ``wanted`` is a difference in percentage points, above 0: the table says how many seeds would resolve it.
     """
     pairs = [(rows, _control_of(rows, results)) for rows in results.rows]
     others = sum(control is not None and _comparable(rows, control) for rows, control in pairs)
@@ -101,22 +98,13 @@ def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
     corrected = holm([line.p for line in lines])
     return Table(
         results.setting,
-        tuple(
-            _judged(replace(line, p=p, seeds_needed=_seeds_needed(line, wanted, others)))
-            for line, p in zip(lines, corrected, strict=True)
-        ),
+        tuple(_judged(line, p, wanted, others) for line, p in zip(lines, corrected, strict=True)),
         wanted,
     )
 
 
 def verdict(difference: float, p: float, published: float | None) -> str:
-    """Judge a tested difference, by its direction against the published one.
-
-    Args:
-        difference: the measured difference, in percentage points.
-        p: its corrected p-value.
-        published: the published difference, in percentage points; None or 0 claims no direction.
-    """
+    """Judge a tested difference by its corrected p-value and its direction; None or 0 published claims no direction."""
     if p >= LEVEL:
         return "not distinguishable"
     if not published:
@@ -162,7 +150,7 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
         accuracies=accuracies,
         step=_step(results),
         guessing=tuple(result.seed for result in results if not result.has_learned),
-        failures=tuple(f"seed {failure.seed}: {failure.reason}" for failure in rows.failures),
+        failures=tuple(f"seed {seed}: {reason}" for seed, reason in rows.failures.items()),
         seeds_needed=None,
     )
 
@@ -176,10 +164,15 @@ def _standing(rows: RowResults, control: RowResults | None, planned: int) -> str
     return "" if control is None else "not compared"
 
 
-def _judged(line: Line) -> Line:
-    if line.difference is None or math.isnan(line.p):
+def _judged(line: Line, p: float, wanted: float, comparisons: int) -> Line:
+    """Return the line with its corrected p-value, and with all that follows from it or from the observed spread."""
+    about = line.difference
+    if about is None:
         return line
-    return replace(line, verdict=verdict(line.difference.mean, line.p, line.published_difference))
+    # One seed has no spread, so nothing can be said about the seeds that would be needed.
+    seeds = seeds_to_resolve(about.std, wanted, comparisons, level=LEVEL) if about.n > 1 else None
+    judged = line.verdict if math.isnan(p) else verdict(about.mean, p, line.published_difference)
+    return replace(line, p=p, verdict=judged, seeds_needed=seeds)
 
 
 def _difference(results: Sequence[Result], control: Sequence[Result]) -> Difference | None:
@@ -223,12 +216,6 @@ def _held_out(results: Sequence[Result]) -> float | None:
     values = [result.by_selection.get("held-out") for result in results]
     known = [value for value in values if value is not None]
     return _mean(known) if known and len(known) == len(values) else None
-
-
-def _seeds_needed(line: Line, wanted: float, comparisons: int) -> int | None:
-    if line.difference is None or line.difference.n < 2:
-        return None
-    return seeds_to_resolve(line.difference.std, wanted, comparisons, level=LEVEL)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from assay.run.build import learning_rate
 from assay.studies.advice.advise import Advice, advise
 from assay.studies.advice.words import as_text
 from assay.studies.named import STUDIES
-from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.training.losses import build_loss
 
 Simulate = Callable[..., StudyResults]
@@ -85,7 +85,7 @@ def test_the_same_results_give_the_same_advice(simulate: Simulate) -> None:
 
 def test_only_rows_with_results_on_the_test_split_count(simulate: Simulate) -> None:
     results = simulate(TRICKS, additive, noise=0.1)
-    failed = replace(results.rows[3], results=(), failures=(Failure(0, "diverged"),))
+    failed = replace(results.rows[3], results=(), failures={0: "diverged"})
     on_train = replace(results.rows[1], row=replace(results.rows[1].row, split="train"))
     advice = advise(replace(results, rows=(results.rows[0], on_train, results.rows[2], failed)))
     assert (advice.rows, advice.runs) == (2, 4)
@@ -96,7 +96,7 @@ def test_only_rows_with_results_on_the_test_split_count(simulate: Simulate) -> N
 
 def test_a_failed_row_is_not_proposed(simulate: Simulate) -> None:
     results = simulate({**TRICKS, "both": {"augment.flip": 0.5, "augment.crop": 4}}, additive, noise=0.1)
-    failed = replace(results.rows[4], results=(), failures=(Failure(0, "diverged"),))
+    failed = replace(results.rows[4], results=(), failures={0: "diverged"})
     advice = advise(replace(results, rows=(*results.rows[:4], failed)), most=99)
     assert failed.recipe not in [proposal.recipe for proposal in advice.proposals]
 

@@ -13,7 +13,7 @@ from assay.recipe.recipe import Recipe
 from assay.studies.forms.columns import accuracy, difference, quantity, rate
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 from assay.studies.forms.terminal import as_rich
-from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import Table, make_table
 
@@ -43,16 +43,14 @@ def made_table(name: str = "elu", control: str | None = "relu") -> Table:
     rows = (
         RowResults(Row("relu", published=78.62), Recipe(), results(70.0, 71.0, 72.0)),
         RowResults(Row(name, published=74.07), Recipe(), results(66.1, 66.9, 68.0)),
-        RowResults(
-            Row("tanh", published=74.66), Recipe(), (), tuple(Failure(seed, "loss is nan") for seed in range(3))
-        ),
+        RowResults(Row("tanh", published=74.66), Recipe(), (), dict.fromkeys(range(3), "loss is nan")),
     )
     return make_table(StudyResults(replace(SETTING, control=control), rows))
 
 
 def printed(table: Table, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(as_rich(table))
+    console.print(as_rich(table, width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

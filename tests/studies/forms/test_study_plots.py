@@ -15,7 +15,7 @@ from PIL import Image
 from assay.analysis.figures.style import save_figure
 from assay.recipe.recipe import Recipe
 from assay.studies.forms.plots import plot_cost, plot_forest
-from assay.studies.results import Failure, Result, RowResults, Setting, StudyResults
+from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import Table, make_table
 
@@ -37,7 +37,7 @@ def table_of(*rows: RowResults, **setting) -> Table:
 
 
 def stems(**setting) -> Table:
-    failed = RowResults(Row("fails", published=60.0), Recipe(), (), tuple(Failure(seed, "nan") for seed in range(3)))
+    failed = RowResults(Row("fails", published=60.0), Recipe(), (), dict.fromkeys(range(3), "nan"))
     return table_of(
         row("control row", 78.0, 70.0, 71.0, 72.0),
         row("worse by 4", 74.0, 66.1, 66.9, 68.0, seconds=200.0, flops=10**9),

@@ -97,7 +97,7 @@ def print_result(result: SearchResult, folder: Path) -> None:
     console = Console()
     console.print(Markdown(summary(result)))
     if result.confirmation:
-        console.print(as_rich(make_table(result.confirmation)))
+        console.print(as_rich(make_table(result.confirmation), console.width))
     print(f"\n{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     if result.best:
         print(f"next: assay train {shlex.quote(str(folder / BEST))}")

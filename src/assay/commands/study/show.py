@@ -54,7 +54,7 @@ def print_report(report: StudyReport) -> None:
     from assay.studies.surface.words import as_rich as surface_as_rich
 
     console = Console()
-    console.print(as_rich(report.table))
+    console.print(as_rich(report.table, console.width))
     if report.surface:
         console.print(surface_as_rich(report.surface.claims))
     if report.advice:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from assay.recipe.recipe import Recipe
 from assay.studies.advice.factors import find_factors
 from assay.studies.advice.least_squares import dependent_columns, fit_blocks
 from assay.studies.results import RowResults
 
 Changes = dict[str, Any]
+Column = tuple[Changes, NDArray[np.bool_]]
+"""A column of the design: levels by dotted field, and which rows have them, ``[rows]``."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,6 @@ class MainEffects:
     freedom: int = 0
 
 
-@dataclass(frozen=True)
-class _Indicator:
-    """A column of the design: which rows have these levels, ``[rows]``."""
-
-    changes: Changes
-    rows: NDArray[np.bool_]
-
-
 def main_effects(rows: Sequence[RowResults], reference: RowResults) -> MainEffects:
     """Each level's effect on the accuracy against the reference's level, averaged over the other factors.
 
@@ -71,51 +64,46 @@ def main_effects(rows: Sequence[RowResults], reference: RowResults) -> MainEffec
     fields that change only together, give one effect for each of their joint settings that was run. The residual of
     the intervals contains noise and interactions alike; their quantiles are those of the t distribution (Montgomery,
     Design and Analysis of Experiments, chapters 4 and 10).
-
-    Args:
-        rows: with at least one result each.
-        reference: one of the rows.
+    Every row needs a result; the reference is one of the rows.
     """
-    columns = _joined(_indicators([row.recipe for row in rows], reference.recipe))
+    recipes = [row.recipe for row in rows]
+    columns = _joined(
+        [
+            ({factor.name: level}, np.array([recipe.get(factor.name) == level for recipe in recipes]))
+            for factor in find_factors(recipes, reference.recipe)
+            for level in factor.levels[1:]  # the first is the reference's, whose effect is 0
+        ]
+    )
     if not columns:
         return MainEffects()
-    fit = fit_blocks(rows, np.stack([column.rows for column in columns], axis=1).astype(float))
+    fit = fit_blocks(rows, np.stack([present for _, present in columns], axis=1).astype(float))
     quantile = float(t.ppf(0.975, fit.freedom))
     effects: list[Effect] = []
     unknown: list[Changes] = []
-    for number, column in enumerate(columns):
+    for number, (changes, present) in enumerate(columns):
         if not fit.determined[number]:
-            unknown.append(column.changes)
+            unknown.append(changes)
             continue
         points, half = float(fit.coefficients[number]), quantile * float(fit.errors[number])
-        instead_of = {name: reference.recipe.get(name) for name in column.changes}
-        runs = sum(len(row.results) for row, has in zip(rows, column.rows, strict=True) if has)
-        effects.append(Effect(column.changes, instead_of, points, points - half, points + half, runs))
+        instead_of = {name: reference.recipe.get(name) for name in changes}
+        runs = sum(len(row.results) for row, has in zip(rows, present, strict=True) if has)
+        effects.append(Effect(changes, instead_of, points, points - half, points + half, runs))
     return MainEffects(tuple(effects), tuple(unknown), fit.freedom)
 
 
-def _indicators(recipes: Sequence[Recipe], reference: Recipe) -> list[_Indicator]:
-    """One for each level of each factor, except the reference's levels."""
-    return [
-        _Indicator({factor.name: level}, np.array([recipe.get(factor.name) == level for recipe in recipes]))
-        for factor in find_factors(recipes, reference)
-        for level in factor.levels[1:]
-    ]
-
-
-def _joined(columns: list[_Indicator]) -> list[_Indicator]:
+def _joined(columns: list[Column]) -> list[Column]:
     """Linearly independent columns: dependent ones are replaced by one for each of their joint settings.
 
     The loop ends, because disjoint columns are independent, and joining columns that overlap leaves fewer in all.
     """
-    while dependent := dependent_columns([column.rows for column in columns]):
+    while dependent := dependent_columns([present for _, present in columns]):
         members = [columns[number] for number in dependent]
-        patterns = list(zip(*(member.rows.tolist() for member in members), strict=True))  # one for each row
+        patterns = list(zip(*(present.tolist() for _, present in members), strict=True))  # one for each row
         columns = [column for number, column in enumerate(columns) if number not in dependent]
         for pattern in dict.fromkeys(patterns):
             changes: Changes = {}
-            for member, present in zip(members, pattern, strict=True):
-                changes |= member.changes if present else {}
+            for (levels, _), has in zip(members, pattern, strict=True):
+                changes |= levels if has else {}
             if any(pattern):
-                columns.append(_Indicator(changes, np.array([other == pattern for other in patterns])))
-    return sorted(columns, key=lambda column: int(np.argmax(column.rows)))
+                columns.append((changes, np.array([other == pattern for other in patterns])))
+    return sorted(columns, key=lambda column: int(np.argmax(column[1])))

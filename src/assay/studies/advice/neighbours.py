@@ -31,15 +31,8 @@ def neighbours(
     """Return untested recipes near the best ones, without those that no run would accept.
 
     Each takes one step from the best recipe along one factor, or joins the changes of two recipes: of the best and
-    any other, or of two winners.
-
-    Args:
-        best: the best tested recipe.
-        others: the tested recipes.
-        winners: those that beat the reference.
-        reference: the recipe from which changes are counted.
-        factors: in which the tested recipes differ.
-        known: recipes to leave out.
+    any other, or of two winners, which are those that beat the reference. Changes are counted from the reference,
+    and recipes that are ``known`` are left out.
     """
     pairs = [*((best, other) for other in others), *combinations(winners, 2)]
     steps = [(best, {factor.name: level}) for factor in factors for level in factor.around(best.get(factor.name))]
@@ -61,20 +54,15 @@ def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:
     """The changed recipe; None where a run would refuse it."""
     try:
         recipe = base.but(changes)
-        _check(recipe)
+        learning_rate(recipe)
+        # The loss asks only whether there is a teacher, so a placeholder spares building another network.
+        teacher = (lambda images: images) if recipe.loss.teacher else None
+        build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
+        weights = [{"params": [nn.Parameter(torch.zeros(2, 2))]}]
+        build_optimizer(groups=weights, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
     except ValueError:
         return None
     return None if _has_foreign_option(recipe) else recipe
-
-
-def _check(recipe: Recipe) -> None:
-    """Raise ``ValueError`` where the schedule, the loss or the optimizer cannot be built."""
-    learning_rate(recipe)
-    # The loss asks only whether there is a teacher, so a placeholder spares building another network.
-    teacher = (lambda images: images) if recipe.loss.teacher else None
-    build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
-    weights = [{"params": [nn.Parameter(torch.zeros(2, 2))]}]
-    build_optimizer(groups=weights, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
 
 
 def _has_foreign_option(recipe: Recipe) -> bool:

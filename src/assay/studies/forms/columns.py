@@ -82,7 +82,7 @@ def all_columns(table: Table) -> list[Column[Line]]:
         Column("row", lambda line: line.name),
         _number("published", lambda line: line.row.published),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
-        *_held_out(table, "held-out"),
+        *_if_known(table, _number("held-out", lambda line: line.held_out)),
         _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format),
         Column("difference", lambda line: difference(line.difference), _mean_difference),
         _number("p", lambda line: line.p, "{:.2g}".format),
@@ -98,7 +98,9 @@ def conclusions(table: Table, width: int) -> list[Column[Line]]:
     """What can be concluded from each row, in so many characters; an interval stands below its difference."""
     planned = len(table.setting.seeds)
     between = " " if width >= NARROW else "\n"
-    row = Column[Line]("row", lambda line: f"{line.name}{_unfinished(line, planned)}")
+    row = Column[Line](
+        "row", lambda line: f"{line.name} ({line.runs} of {planned} runs)" if 0 < line.runs < planned else line.name
+    )
     verdict = Column[Line]("verdict", lambda line: marked_verdict(line).replace(" ", between))
     if width < NARROWEST:
         return [
@@ -111,7 +113,7 @@ def conclusions(table: Table, width: int) -> list[Column[Line]]:
         row,
         *([_number("publ.", lambda line: line.row.published)] if width >= NARROW else []),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
-        *_held_out(table, "held\nout"),
+        *_if_known(table, _number("held\nout", lambda line: line.held_out)),
         Column("difference", lambda line: difference(line.difference, "\n"), _mean_difference),
         verdict,
     ]
@@ -138,10 +140,6 @@ def _number(
     return Column(title, text, value)
 
 
-def _held_out(table: Table, title: str) -> list[Column[Line]]:
-    return _if_known(table, _number(title, lambda line: line.held_out))
-
-
 def _if_known(table: Table, column: Column[Line]) -> list[Column[Line]]:
     """The column where any line has its number, else none."""
     return [column] if any(column.text(line) != MISSING for line in table.lines) else []
@@ -149,7 +147,3 @@ def _if_known(table: Table, column: Column[Line]) -> list[Column[Line]]:
 
 def _mean_difference(line: Line) -> float | None:
     return None if line.difference is None else line.difference.mean
-
-
-def _unfinished(line: Line, planned: int) -> str:
-    return f" ({line.runs} of {planned} runs)" if 0 < line.runs < planned else ""

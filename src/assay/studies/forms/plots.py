@@ -62,8 +62,9 @@ def plot_forest(table: Table) -> Figure:
             axes.plot(published, place, "D", color=_PUBLISHED, markerfacecolor="none", markersize=6, zorder=3)
     if control is not None:
         axes.axvline(0, color="black", linewidth=0.8, zorder=0)
+    label = "accuracy (%)" if control is None else plain(f"difference to {control} (percentage points)")
     axes.set_yticks(range(len(lines)), [wrapped(line.name, 38) for line in lines])
-    axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=_forest_label(control))
+    axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=label)
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
     right.tick_params(length=0, labelsize=8)
@@ -114,10 +115,6 @@ def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
 
 def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, float | None]:
     return (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
-
-
-def _forest_label(control: str | None) -> str:
-    return "accuracy (%)" if control is None else plain(f"difference to {control} (percentage points)")
 
 
 def _beside(line: Line, control: str | None) -> str:

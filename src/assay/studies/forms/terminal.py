@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -25,35 +24,20 @@ _STYLES = {
 }
 
 
-def as_rich(table: Table) -> RenderableType:
-    """Conclusions, and below them what each row costs; a terminal under 80 characters wide gets fewer columns."""
-    return _OnTerminal(table)
-
-
-@dataclass(frozen=True)
-class _OnTerminal:
-    table: Table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = options.max_width
-        yield _about(self.table)
-        yield _grid(self.table, conclusions(self.table, width))
-        if any(line.runs for line in self.table.lines):
-            yield _grid(self.table, costs()[: 4 if width < NARROWEST else None])
-        notes = footnotes(self.table)
-        if width < NARROW:
-            notes.append("Some columns are left out of this narrow table; as Markdown or CSV it has all.")
-        for note in notes:
-            yield Text(note, style="bright_black")
-
-
-def _about(table: Table) -> Grid:
+def as_rich(table: Table, width: int) -> Group:
+    """Conclusions, and below them what each row costs; a ``width`` under 80 characters gets fewer columns."""
     about = Grid.grid(padding=(0, 1))
     about.add_column()
     about.add_column(overflow="fold")
     for label, words in header(table.setting).items():
         about.add_row(Text(label, style="bright_black"), Text(words))
-    return about
+    parts = [about, _grid(table, conclusions(table, width))]
+    if any(line.runs for line in table.lines):
+        parts.append(_grid(table, costs()[: 4 if width < NARROWEST else None]))
+    notes = footnotes(table)
+    if width < NARROW:
+        notes.append("Some columns are left out of this narrow table; as Markdown or CSV it has all.")
+    return Group(*parts, *(Text(note, style="bright_black") for note in notes))
 
 
 def _grid(table: Table, columns: Sequence[Column[Line]]) -> Grid:

@@ -47,22 +47,25 @@ def smoothness(run: Traces) -> Floats:
 
 def _mean_over_rates(of_run: Callable[[Traces], Floats]) -> Course:
     """The mean over the learning rates of a measure of single runs."""
-    return lambda runs: _over_rates(np.nanmean, [of_run(run) for run in runs])
+    return lambda runs: _over_rates(_mean, [of_run(run) for run in runs])
 
 
 def _loss_band(runs: Sequence[Traces]) -> Floats:
     """The largest minus the smallest training loss over the learning rates, ``[T]``, in nats."""
     losses = [run.losses for run in runs]
-    return _over_rates(np.nanmax, losses) - _over_rates(np.nanmin, losses)
+    return _over_rates(np.fmax.reduce, losses) - _over_rates(np.fmin.reduce, losses)
 
 
 def _loss_range(run: Traces) -> Floats:
     """The largest minus the smallest loss along the gradient at each look, ``[L]``, in nats."""
-    return _quietly(np.nanmax, run.surface, axis=1) - _quietly(np.nanmin, run.surface, axis=1)
+    least: Floats = np.fmin.reduce(run.surface, axis=1)
+    return _largest(run.surface) - least
 
 
 def _largest(changes: Floats) -> Floats:
-    return _quietly(np.nanmax, changes, axis=1)
+    # fmax leaves out nan as nanmax does, but without a warning where all values are nan.
+    largest: Floats = np.fmax.reduce(changes, axis=1)
+    return largest
 
 
 def _largest_ratio(changes: Floats, distances: Floats) -> Floats:
@@ -74,14 +77,15 @@ def _largest_ratio(changes: Floats, distances: Floats) -> Floats:
 def _over_rates(combine: Callable[..., Floats], courses: Sequence[Floats]) -> Floats:
     """Combine courses over the steps that all of them have."""
     shortest = min(len(course) for course in courses)
-    return _quietly(combine, np.stack([course[:shortest] for course in courses]), axis=0)
+    return combine(np.stack([course[:shortest] for course in courses]), axis=0)
 
 
-def _quietly(combine: Callable[..., Floats], values: Floats, axis: int) -> Floats:
-    """Combine values, with nan where all of them are nan, and without numpy's warning of it."""
+def _mean(values: Floats, axis: int) -> Floats:
+    """The mean without nan; nan where all values are."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="(All-NaN|Mean of empty)")
-        return combine(values, axis=axis)
+        warnings.filterwarnings("ignore", message="Mean of empty")
+        mean: Floats = np.nanmean(values, axis=axis)
+        return mean
 
 
 # fmt: off
@@ -97,7 +101,7 @@ MEASURES = (
     Measure("change of the output layer's gradient", "paper", "gradient predictiveness",
             _mean_over_rates(lambda run: _largest(run.output_changes))),
     Measure("largest successive output-layer gradients over rates", "report", "effective beta-smoothness",
-            lambda runs: _over_rates(np.nanmax, [run.output_gradient_changes for run in runs])),
+            lambda runs: _over_rates(np.fmax.reduce, [run.output_gradient_changes for run in runs])),
     Measure("change of the gradient over distance", "paper", "effective beta-smoothness",
             _mean_over_rates(smoothness)),
     Measure("change of the output layer's gradient over distance", "paper", "effective beta-smoothness",
