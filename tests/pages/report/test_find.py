@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.pages.report.find import find_folders
-from assay.pages.report.names import shortest_names
+from assay.pages.report.find import find_folders, shortest_names
 
 
 def make(folder: Path, file: str) -> Path:

@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from assay.pages.server.folder import ServedFolder, UnknownNameError
+from assay.pages.server.folder import ServedFolder, look_up
 from assay.pages.server.overview import Overviews
 
 
@@ -27,13 +28,13 @@ def test_a_run_folder_itself_can_be_served(runs: Path) -> None:
     "name", ["", ".", "..", "../served/digits", "digits/../digits", "/digits", "digits/", "//digits", "group"]
 )
 def test_only_names_of_the_list_are_looked_up(runs: Path, name: str) -> None:
-    with pytest.raises(UnknownNameError, match="no run"):
-        ServedFolder.open(runs).look_up("run", name)
+    with pytest.raises(HTTPException, match=r"404: .*no run"):
+        look_up("run", name, ServedFolder.open(runs).find("run"))
 
 
 def test_the_nearest_name_is_told(runs: Path) -> None:
-    with pytest.raises(UnknownNameError, match="did you mean digits"):
-        ServedFolder.open(runs).look_up("run", "digit")
+    with pytest.raises(HTTPException, match=r"404: .*did you mean digits"):
+        look_up("run", "digit", ServedFolder.open(runs).find("run"))
 
 
 def test_a_linked_folder_is_not_entered(runs: Path, trained: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_study_that_is_served_without_its_runs_is_left_out(runs: Path) -> None
 def test_a_damaged_study_names_no_runs(runs: Path, content: str) -> None:
     study(runs / "stem-quick")
     (runs / "stem-quick" / "study.json").write_text(content)
-    folder = ServedFolder.open(runs).look_up("study", "stem-quick")
+    folder = ServedFolder.open(runs).find("study")["stem-quick"]
     assert Overviews(str).read_study("stem-quick", folder).problem
 
 

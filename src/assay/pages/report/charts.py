@@ -23,10 +23,9 @@ def plain(chart: Any) -> Spec:
     """Return the chart's specification without colours of its own, which the page's styles set."""
     spec: Spec = chart.to_dict()
     spec.pop("$schema", None)  # an address outside, and the page names none
-    font = "system-ui, sans-serif"
     spec["config"] = {
         "background": None,
-        "font": font,
+        "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "axis": {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "domain": False, "ticks": False,
                  "labelPadding": 6, "titlePadding": 8, "gridOpacity": 0.5},
@@ -34,6 +33,6 @@ def plain(chart: Any) -> Spec:
     return spec
 
 
-def rounded(value: float) -> float | None:
-    """Round to five figures, as many as a screen shows; return None for a number that is not finite."""
-    return float(f"{value:.5g}") if math.isfinite(value) else None
+def rounded(value: float | None, scale: float = 1.0) -> float | None:
+    """Return the scaled number with five figures, as many as a screen shows; None if it is missing or not finite."""
+    return None if value is None or not math.isfinite(value) else float(f"{scale * value:.5g}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from assay.classifier.classifier import MODEL_FILE, load
 from assay.classifier.split_request import SplitRequest
 from assay.models.kernels import Kernels, first_kernels
 from assay.pages.report.content import JointErrors, Report, RunPart, StudyPart
-from assay.pages.report.find import find_folders
-from assay.pages.report.names import name_runs
+from assay.pages.report.find import find_folders, name_runs
 from assay.run.record import SCORES_FILE, RunRecord
 from assay.studies.api import show_study
 from assay.studies.folder import store_of
@@ -33,7 +32,7 @@ def collect(
     reader = _RunReader(root, most)
     runs = tuple(reader.read(f"run-{place}", *named) for place, named in enumerate(names.items(), start=1))
     title = title or ", ".join(dict.fromkeys(Path(path).expanduser().resolve().name for path in paths))
-    return Report(title, command, runs, studies, _together(runs, reader.evaluated, most))
+    return Report(title, command, runs, studies, tuple(reader.together(runs)))
 
 
 def _study_part(key: str, folder: Path) -> StudyPart:
@@ -99,6 +98,24 @@ class _RunReader:
             remarks += [f"{remark}." for remark in evaluated.remarks]
         return evaluated
 
+    def together(self, runs: Sequence[RunPart]) -> Iterator[JointErrors]:
+        """Yield what the runs of each set of images get wrong, for sets with two runs or more."""
+        groups: dict[tuple[str, str], list[RunPart]] = {}
+        for run in runs:
+            if run.key in self.evaluated and run.record is not None:
+                groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
+        for group in groups.values():
+            names = tuple(run.name for run in group)
+            if len(names) == 1:
+                continue
+            try:
+                found = of_same_images([self.evaluated[run.key] for run in group])
+            except ValueError as error:  # the set was cut in other ways, so that the images are not the same
+                yield JointErrors(names, None, f"{', '.join(names)}: not compared: {error}.")
+            else:
+                # Flips are between two runs, so only a pair has them.
+                yield JointErrors(names, summarise(found, found[1] if len(found) == 2 else None, self.most))
+
 
 def _remarks_on_end(record: RunRecord) -> list[str]:
     status, done = record.summary.get("status"), len(record.metrics)
@@ -119,22 +136,3 @@ def _kernels(folder: Path, remarks: list[str]) -> Kernels | None:
     except ValueError as error:
         remarks.append(f"No kernels: {error}.")
         return None
-
-
-def _together(runs: Sequence[RunPart], evaluated: Mapping[str, EvaluatedRun], most: int) -> tuple[JointErrors, ...]:
-    """Return what the runs of each set of images get wrong, for sets with two runs or more."""
-    groups: dict[tuple[str, str], list[RunPart]] = {}
-    for run in runs:
-        if run.key in evaluated and run.record is not None:
-            groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
-    return tuple(_joint_errors(group, evaluated, most) for group in groups.values() if len(group) > 1)
-
-
-def _joint_errors(runs: Sequence[RunPart], evaluated: Mapping[str, EvaluatedRun], most: int) -> JointErrors:
-    names = tuple(run.name for run in runs)
-    try:
-        found = of_same_images([evaluated[run.key] for run in runs])
-    except ValueError as error:  # the set was cut in other ways, so that the images are not the same
-        return JointErrors(names, None, f"{', '.join(names)}: not compared: {error}.")
-    # Flips are between two runs, so only a pair has them.
-    return JointErrors(names, summarise(found, found[1] if len(found) == 2 else None, most))

@@ -101,7 +101,7 @@ def _curves_of(run: RunPart, colour: str) -> dict[str, Any]:
     step = math.ceil(len(metrics) / _POINTS) or 1
     kept = sorted({*range(0, len(metrics), step), *range(len(metrics))[-1:], *_best_places(metrics)})
     fields = {
-        name: [_scaled(rows[place].get(name), chart.scale) if place < len(rows) else None for place in kept]
+        name: [rounded(rows[place].get(name), chart.scale) if place < len(rows) else None for place in kept]
         for chart in CHARTS.values()
         for name in chart.fields.values()
         for rows in [timings if name == "images_per_second" else metrics]
@@ -147,7 +147,3 @@ def _specification(drawn: CurveChart, colours: Mapping[str, str]) -> Spec:
         .add_params(zoom, pointed)
     )
     return plain(chart.properties(width="container", height=250))
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else rounded(scale * value)

@@ -14,14 +14,9 @@ from assay.pages.report.content import RunPart
 
 def calibration_rows(calibration: Calibration) -> list[dict[str, float | int]]:
     """Return a row for each range of confidence that has answers; ends, accuracy and confidence are in percent."""
+    fields = ("low", "high", "accuracy", "confidence")
     return [
-        {
-            "low": rounded(100 * one.low) or 0,
-            "high": rounded(100 * one.high) or 0,
-            "accuracy": rounded(100 * one.accuracy) or 0,
-            "confidence": rounded(100 * one.confidence) or 0,
-            "images": one.images,
-        }
+        {**{field: rounded(getattr(one, field), 100) or 0 for field in fields}, "images": one.images}
         for one in calibration.bins
         if one.images
     ]

@@ -1,13 +1,14 @@
-"""The runs and the studies at the paths that a page is made of."""
+"""The runs and the studies at the paths that a page is made of, and the names that the page gives to them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.run.folder import RunFolder
-from assay.studies.folder import PLAN_FILE
+from assay.studies.folder import PLAN_FILE, read_plan, store_of
 
 _DEEPEST = 2  # levels below a path: a folder of studies holds their runs as runs/KEY
 
@@ -31,19 +32,17 @@ def find_folders(paths: Sequence[str | Path]) -> FoundFolders:
     """
     if not paths:
         raise ValueError("name a run folder, a study folder, or a folder that holds several of them")
-    places = [folder for path in paths for folder in _find_in(Path(path).expanduser())]
+    places: list[Path] = []
+    for path in (Path(path).expanduser() for path in paths):
+        if not path.is_dir():
+            raise ValueError(f"{path}: no such folder; expected a run, a study, or a folder that holds several of them")
+        found = list(_walk(path, _DEEPEST))
+        if not found:
+            raise ValueError(f"{path}: holds neither a run (recipe.yaml) nor a study ({PLAN_FILE})")
+        places += found
     # A run may be named itself and lie in a folder that is named too, or be reached by a link.
     unique = tuple({place.resolve(): place for place in places}.values())
     return FoundFolders(tuple(filter(_is_run, unique)), tuple(filter(_is_study, unique)))
-
-
-def _find_in(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise ValueError(f"{path}: no such folder; expected a run, a study, or a folder that holds several of them")
-    found = list(_walk(path, _DEEPEST))
-    if not found:
-        raise ValueError(f"{path}: holds neither a run (recipe.yaml) nor a study ({PLAN_FILE})")
-    return found
 
 
 def _walk(path: Path, depth: int) -> Iterator[Path]:
@@ -61,3 +60,41 @@ def _is_run(path: Path) -> bool:
 
 def _is_study(path: Path) -> bool:
     return (path / PLAN_FILE).is_file()
+
+
+def name_runs(found: FoundFolders) -> dict[Path, str]:
+    """Return each run's folder with a name, those of the studies included.
+
+    A run of a study is called by its row and seed; one that several rows or studies share has all its names.
+    Any other run has the end of its path, as long as it takes to tell it from the others.
+    """
+    names: dict[Path, list[str]] = {}
+    for study in found.studies:
+        for folder, name in _runs_of(study):
+            names.setdefault(folder, []).append(f"{study.name}: {name}" if len(found.studies) > 1 else name)
+    alone = [path for path in found.runs if path.resolve() not in names]
+    return {**shortest_names(alone), **{folder: " = ".join(several) for folder, several in names.items()}}
+
+
+def _runs_of(study: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the folder of each run that a study has begun, with its row and seed."""
+    try:
+        plan = read_plan(study)
+    except ValueError:  # the study's own part of the page says why
+        return
+    store = store_of(study.parent)
+    for row, jobs in plan.jobs.items():
+        for seed, job in jobs.items():
+            folder = store.folder(job).resolve()
+            if _is_run(folder):  # begun already
+                yield folder, f"{row}, seed {seed}"
+
+
+def shortest_names(folders: Sequence[Path]) -> dict[Path, str]:
+    """Return the last part of each path, or as many parts as it takes to tell the path from the others."""
+    parts = {folder: folder.resolve().parts[1:] for folder in folders}
+    names = {folder: folder.resolve().name for folder in folders}
+    for length in range(2, max(map(len, parts.values()), default=0) + 1):
+        counts = Counter(names.values())
+        names |= {folder: "/".join(parts[folder][-length:]) for folder in folders if counts[names[folder]] > 1}
+    return names

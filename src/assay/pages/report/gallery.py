@@ -21,7 +21,7 @@ class Item:
         predicted: the answer.
         confidence: its probability in percent, as text.
         label: the right class.
-        said: all of it in one line, for readers who do not see the picture.
+        alt: all of it in one line, for readers who do not see the picture.
     """
 
     address: str
@@ -29,17 +29,25 @@ class Item:
     predicted: str
     confidence: str
     label: str
-    said: str
+    alt: str
 
 
-def mistakes(errors: Errors) -> list[Item]:
-    """Return the first run's mistakes; none where the data could not be opened."""
-    return _of_mistakes(errors.mistakes, errors.dataset)
-
-
-def always_wrong(errors: Errors) -> list[Item]:
-    """Return the images that every run gets wrong, with the most frequent answer."""
-    return _of_mistakes(errors.always_wrong, errors.dataset)
+def of_mistakes(made: Sequence[Mistake], dataset: Dataset | None) -> list[Item]:
+    """Return the mistakes of a run or of several; none where the data could not be opened."""
+    if dataset is None:
+        return []
+    pictures = read_pictures(dataset, [mistake.index for mistake in made])
+    return [
+        Item(
+            thumbnail(picture),
+            mistake.name,
+            mistake.predicted,
+            _percent(mistake.confidence),
+            mistake.label,
+            f"{mistake.name}: answered {mistake.predicted} ({_percent(mistake.confidence)}), it is {mistake.label}",
+        )
+        for mistake, picture in zip(made, pictures, strict=True)
+    ]
 
 
 def flips(errors: Errors, names: Sequence[str]) -> list[Item]:
@@ -47,39 +55,18 @@ def flips(errors: Errors, names: Sequence[str]) -> list[Item]:
     if errors.flips is None or errors.dataset is None:
         return []
     images = errors.flips.images
-    addresses = _addresses(errors.dataset, [flip.index for flip in images])
+    pictures = read_pictures(errors.dataset, [flip.index for flip in images])
     return [
         Item(
-            address,
+            thumbnail(picture),
             flip.name,
             f"{names[0]}: {flip.predicted}",
             f"{_percent(flip.confidence)}; {names[1]}: {flip.other_predicted} {_percent(flip.other_confidence)}",
             flip.label,
             f"{flip.name}: {names[0]} answers {flip.predicted}, {names[1]} {flip.other_predicted}; it is {flip.label}",
         )
-        for flip, address in zip(images, addresses, strict=True)
+        for flip, picture in zip(images, pictures, strict=True)
     ]
-
-
-def _of_mistakes(made: Sequence[Mistake], dataset: Dataset | None) -> list[Item]:
-    if dataset is None:
-        return []
-    addresses = _addresses(dataset, [mistake.index for mistake in made])
-    return [
-        Item(
-            address,
-            mistake.name,
-            mistake.predicted,
-            _percent(mistake.confidence),
-            mistake.label,
-            f"{mistake.name}: answered {mistake.predicted} ({_percent(mistake.confidence)}), it is {mistake.label}",
-        )
-        for mistake, address in zip(made, addresses, strict=True)
-    ]
-
-
-def _addresses(dataset: Dataset, rows: list[int]) -> list[str]:
-    return [thumbnail(picture) for picture in read_pictures(dataset, rows)]
 
 
 def _percent(of_one: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from assay.pages.report import curves, error_charts, error_grids, gallery, origin, pictures, run_grids, study
-from assay.pages.report.content import Report
+from assay.pages.report.content import Report, RunPart
 from assay.version import VERSION
 
 LARGEST_TABLE = 20
@@ -30,7 +31,7 @@ def render(report: Report, template: str | Template = "page.html", **more: Any) 
     """
     values = {
         "report": report,
-        "curves": curve_data(report),
+        "curves": curve_data(report.runs),
         "specs": _specs(report),
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "optimistic": any(run.record is not None and run_grids.warning_of(run.record) for run in report.runs),
@@ -40,7 +41,7 @@ def render(report: Report, template: str | Template = "page.html", **more: Any) 
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def curve_data(report: Report) -> dict[str, Any]:
+def curve_data(parts: Sequence[RunPart]) -> dict[str, Any]:
     """Return what the charts of curves draw, as static/charts.js takes it: the charts, and the runs' numbers.
 
     ``sampled`` says in words which epochs are there; it is empty if all are.
@@ -49,7 +50,7 @@ def curve_data(report: Report) -> dict[str, Any]:
         name: {"title": chart.title, "unit": chart.unit, "fields": dict(chart.fields)}
         for name, chart in curves.CHARTS.items()
     }
-    runs = curves.curves(report.runs)
+    runs = curves.curves(parts)
     return {"charts": charts, "runs": runs, "sampled": curves.sampled(runs)}
 
 

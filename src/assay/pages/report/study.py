@@ -21,13 +21,7 @@ __all__ = ["NOTES", "figures", "footnotes", "from_listing", "header", "sections"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure.
-
-    Attributes:
-        address: the image, as a data address.
-        caption: its subject, in a line.
-        seen: its content in words, for a reader who cannot see it.
-    """
+    """A figure: its ``data:`` address, a caption of one line, and in words what a reader sees who can see it."""
 
     address: str
     caption: str

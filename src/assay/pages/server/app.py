@@ -20,8 +20,8 @@ from starlette.types import ASGIApp
 from assay.base.user_errors import explain
 from assay.classifier.classifier import MODEL_FILE
 from assay.pages.server import pages
-from assay.pages.server.folder import ServedFolder, UnknownNameError, look_up
-from assay.pages.server.models import Models, RefusedImageError
+from assay.pages.server.folder import ServedFolder, look_up
+from assay.pages.server.models import Models
 from assay.pages.server.overview import Overviews
 from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
 
@@ -53,7 +53,7 @@ def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "aut
         Mount("/static", StaticFiles(packages=[("assay.pages.report", "static"), ("assay.pages.server", "static")])),
     ]
     # Exception itself, so that an error of the server is one line too, and without a place on this machine.
-    foreseen = (HTTPException, UnknownNameError, ClientDisconnect, ValueError, OSError, Exception)
+    foreseen = (HTTPException, ClientDisconnect, ValueError, OSError, Exception)
     return Guard(Starlette(routes=routes, exception_handlers=dict.fromkeys(foreseen, site.refuse)), host)
 
 
@@ -69,7 +69,7 @@ class Site:
         """Return the page of all runs and studies."""
         runs = self.overviews.read_all(self.folder.find("run"))
         studies = [self.overviews.read_study(name, folder) for name, folder in self.folder.find("study").items()]
-        return HTMLResponse(pages.list_page(self.folder.root.name, runs, studies))
+        return HTMLResponse(pages.site_page("list", folder=self.folder.root.name, runs=runs, studies=studies))
 
     def run_page(self, request: Request) -> Response:
         """Return the page of a run."""
@@ -82,7 +82,9 @@ class Site:
     def study_page(self, request: Request) -> Response:
         """Return the page of a study."""
         name = request.path_params["name"]
-        return _as_page(pages.report_page({name: self.folder.look_up("study", name)}, name, self.folder.hide))
+        return _as_page(
+            pages.report_page({name: look_up("study", name, self.folder.find("study"))}, name, self.folder.hide)
+        )
 
     def show_curves(self, request: Request) -> Response:
         """Return the curves of the runs ``?run=a&run=b``, which of them train, and their progress in words."""
@@ -92,7 +94,7 @@ class Site:
     def predict_page(self, request: Request) -> Response:
         """Return the page on which a model is chosen and an image dropped."""
         chosen = request.query_params.get("model", "")
-        return HTMLResponse(pages.predict_page(list(self._models()), chosen, LARGEST_UPLOAD))
+        return HTMLResponse(pages.site_page("predict", models=list(self._models()), chosen=chosen, most=LARGEST_UPLOAD))
 
     def list_runs(self, _request: Request) -> Response:
         """Return the overviews of all runs."""
@@ -112,9 +114,13 @@ class Site:
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """Return an error as one line: as JSON to the pages' scripts, as text to a reader."""
-        status, text = _status_and_text(error)
-        line = self.folder.hide(text)
-        headers = getattr(error, "headers", None)
+        if isinstance(error, HTTPException):
+            status, text = error.status_code, error.detail
+        elif isinstance(error, ClientDisconnect):
+            status, text = 400, "the upload was broken off"
+        else:
+            status, text = 500, explain(error) or "an error of the server; what it printed says more"
+        line, headers = self.folder.hide(text), getattr(error, "headers", None)
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": line}, status, headers)
         return PlainTextResponse(f"{line}\n", status, headers)
@@ -160,15 +166,3 @@ def _names_in(request: Request) -> list[str]:
 
 def _as_page(text: str) -> Response:
     return HTMLResponse(text, headers={"content-security-policy": pages.report_policy()})
-
-
-def _status_and_text(error: Exception) -> tuple[int, str]:
-    if isinstance(error, HTTPException):
-        return error.status_code, error.detail
-    if isinstance(error, RefusedImageError):
-        return error.status, str(error)
-    if isinstance(error, UnknownNameError):
-        return 404, str(error)
-    if isinstance(error, ClientDisconnect):
-        return 400, "the upload was broken off"
-    return 500, explain(error) or "an error of the server; what it printed says more"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from starlette.exceptions import HTTPException
+
 from assay.base.json_files import read_json
 from assay.base.registry import nearest
 from assay.studies.folder import PLAN_FILE, store_of
@@ -17,10 +19,6 @@ Kind = Literal["run", "study"]
 _MOST_NAMED = 20  # names in an error's text
 _MOST_ECHOED = 200  # letters of an unknown name in an error's text
 _KEY = re.compile(r"[0-9a-f]{16}")  # the only names of runs that a study can have
-
-
-class UnknownNameError(LookupError):
-    """Nothing in the folder has the name."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,14 @@ class ServedFolder:
 
     def find(self, kind: Kind) -> dict[str, Path]:
         """Return the folders of all runs or all studies, sorted by name, which is the path inside the served folder."""
-        return dict(sorted((self._name(folder), folder) for found, folder in self._walk() if found == kind))
-
-    def look_up(self, kind: Kind, name: str) -> Path:
-        """Return the folder of the run or study with that name; raise ``UnknownNameError`` if there is none."""
-        return look_up(kind, name, self.find(kind))
+        return dict(
+            # The served folder may itself be a run or a study; its path inside itself would be ".".
+            sorted(
+                (self.root.name if folder == self.root else folder.relative_to(self.root).as_posix(), folder)
+                for found, folder in self._walk()
+                if found == kind
+            )
+        )
 
     def hide(self, text: str) -> str:
         """Return a message as one line that does not tell where on this machine the folder is."""
@@ -69,9 +70,6 @@ class ServedFolder:
                 if self._holds_all(folder) and self._holds_runs_of(folder):
                     yield "study", folder
 
-    def _name(self, folder: Path) -> str:
-        return self.root.name if folder == self.root else folder.relative_to(self.root).as_posix()
-
     def _holds_all(self, folder: Path) -> bool:
         """Return whether all links below lead to places inside the served folder."""
         paths = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
@@ -79,7 +77,11 @@ class ServedFolder:
 
     def _holds_runs_of(self, study: Path) -> bool:
         """Return whether the runs that a study names lie inside too; the study's file could name any path."""
-        store, keys = store_of(study.parent).root, _keys(study)
+        store = store_of(study.parent).root
+        try:
+            keys = [str(key) for row in read_json(study / PLAN_FILE)["rows"] for key in row["runs"].values()]
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            keys = []  # the file is damaged, so no run of it will be read
         if not all(_KEY.fullmatch(key) for key in keys):
             return False
         runs = [store / key for key in keys]
@@ -97,21 +99,13 @@ class ServedFolder:
         return Path(real).is_relative_to(self.root)
 
 
-def _keys(study: Path) -> list[str]:
-    """Return the keys of a study's runs; none if its file is damaged, because then no run of it is read."""
-    try:
-        return [str(key) for row in read_json(study / PLAN_FILE)["rows"] for key in row["runs"].values()]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return []
-
-
 def look_up(kind: str, name: str, found: Mapping[str, Path]) -> Path:
-    """Return ``found[name]``, or raise ``UnknownNameError`` with the nearest name."""
+    """Return ``found[name]``, or raise status 404 with the nearest name."""
     if name not in found:
         echoed = name if len(name) <= _MOST_ECHOED else f"{name[:_MOST_ECHOED]}…"
         is_short = 0 < len(found) <= _MOST_NAMED
         hint = nearest(echoed, found) if is_short else f"the list of runs names the {len(found)} there are"
-        raise UnknownNameError(f"no {kind} {echoed!r} here: {hint}")
+        raise HTTPException(404, f"no {kind} {echoed!r} here: {hint}")
     return found[name]
 
 

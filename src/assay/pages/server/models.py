@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from starlette.exceptions import HTTPException
 from torch import Tensor
 
 from assay.analysis.inspection.activation_map import class_activation_maps
@@ -28,20 +29,12 @@ from assay.data.pictures import to_image
 from assay.data.views import VIEWS
 from assay.pages.report.pictures import image_address
 
-TOP = 5
+_TOP = 5  # classes of an answer
 _KEPT = 4  # models in memory
 _FORMATS = frozenset(
     {"AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP"}
 )
 _OPACITY = 0.6  # of a map over the image
-
-
-class RefusedImageError(ValueError):
-    """An upload is not an image that is taken; ``status`` is the HTTP status of the answer."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -62,15 +55,10 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; pictures are ``data:`` addresses of PNG files."""
-        classes: list[Mapping[str, Any]] = [
-            {"name": name, "probability": probability, "map": _overlay(heat)}
-            for name, probability, heat in zip(
-                self.prediction.classes, self.prediction.probabilities, [*self.maps, *[None] * TOP], strict=False
-            )
-        ]
+        found = zip_longest(self.prediction.classes, self.prediction.probabilities, self.maps)  # there may be no maps
         return {
             "name": self.prediction.name,
-            "classes": classes,
+            "classes": [{"name": name, "probability": share, "map": _overlay(heat)} for name, share, heat in found],
             "layer": self.layer,
             "side": self.picture.shape[0],
             "picture": image_address(to_image(self.picture)),
@@ -94,7 +82,7 @@ class Models:
             name: of the image.
 
         Raises:
-            RefusedImageError: the image has no known format or too many pixels, or is broken.
+            HTTPException: the image has no known format or too many pixels, or is broken.
             ValueError: the model file is damaged.
         """
         with self._lock, quiet():
@@ -105,7 +93,7 @@ class Models:
             try:
                 return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
             except BadImageError as error:
-                raise RefusedImageError(str(error), 400) from None
+                raise HTTPException(400, str(error)) from None
 
     def _load(self, folder: Path, _changed: int, _size: int) -> Classifier:
         return ready(load(folder / MODEL_FILE), self._device)
@@ -116,14 +104,14 @@ def _check(content: bytes, name: str) -> None:
     try:
         with open_image(io.BytesIO(content), name) as image:
             if image.format not in _FORMATS:
-                raise RefusedImageError(f"{name}: {image.format} files are not taken", 415)
+                raise HTTPException(415, f"{name}: {image.format} files are not taken")
     except BadImageError as error:
-        raise RefusedImageError(str(error), 413 if error.reason.startswith("too large") else 415) from None
+        raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
 
 
 def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:
     views = choose("views", classifier.metrics.get("views", "none"), VIEWS)
-    (prediction,) = predict_images(classifier, image, top=TOP, device=device, workers=0, skip_bad=False, views=views)
+    (prediction,) = predict_images(classifier, image, top=_TOP, device=device, workers=0, skip_bad=False, views=views)
     pixels = classifier.preprocessing.decode(image.open(0), image.names[0])
     seen = answer(classifier, [Stored(torch.tensor(pixels[None]), tuple(image.names), (None,))], device)
     layers = stages(trace(classifier.network, seen.inputs))

@@ -67,21 +67,6 @@ class StudyOverview:
 
 
 @dataclass(frozen=True)
-class _Cached:
-    """What is remembered of a run's record.
-
-    Attributes:
-        stamps: of the files that were read.
-        view: without name and time; its status is ``running`` if the run has no end.
-        patience: seconds without a change after which a run without an end counts as stopped.
-    """
-
-    stamps: Stamps
-    view: Overview
-    patience: float
-
-
-@dataclass(frozen=True)
 class Overviews:
     """Reads overviews. Browsers ask for all of them every few seconds, so a record is read only after a change.
 
@@ -90,19 +75,25 @@ class Overviews:
     """
 
     hide: Callable[[str], str]
-    _known: dict[Path, _Cached] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[Path, tuple[Stamps, Overview, float]] = field(default_factory=dict, init=False, repr=False)
+    """Of each run the stamps of the files that were read, its view, and its patience."""
 
     def read(self, name: str, folder: Path) -> Overview:
         """Return the overview of the run in that folder, which may be damaged."""
         stamps = tuple(_stamp(folder / file) for file in _FILES)
         changed = max(time_ns for time_ns, _ in stamps) / 1e9
+        # One look-up: another thread may forget the run meanwhile.
+        known, view, patience = self._known.get(folder, (None, Overview("", "running"), 0.0))
         try:
-            known = self._cached(folder, stamps)
+            if known != stamps:
+                record = RunRecord.read(folder)
+                view, patience = _view(record), _patience(record)
+                self._known[folder] = stamps, view, patience
         # A damaged record may hold anything, and must not hide the other runs.
         except (ValueError, OSError, LookupError, TypeError, AttributeError, RecursionError) as error:
             return Overview(name, "damaged", changed=changed, problem=self.hide(str(error) or type(error).__name__))
-        view = replace(known.view, name=name, changed=changed)
-        is_quiet = time.time() - changed > known.patience
+        view = replace(view, name=name, changed=changed)
+        is_quiet = time.time() - changed > patience
         return replace(view, status="stopped") if view.status == "running" and is_quiet else view
 
     def read_all(self, folders: Mapping[str, Path]) -> list[Overview]:
@@ -123,13 +114,6 @@ class Overviews:
         rows, setting = len(plan.study.rows), plan.setting
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
 
-    def _cached(self, folder: Path, stamps: Stamps) -> _Cached:
-        known = self._known.get(folder)
-        if known is None or known.stamps != stamps:
-            record = RunRecord.read(folder)
-            known = self._known[folder] = _Cached(stamps, _view(record), _patience(record))
-        return known
-
 
 def _stamp(file: Path) -> tuple[int, int]:
     """Return when the file was changed, in nanoseconds since 1970, and its size in bytes; zeros if it is not there."""
@@ -141,6 +125,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _view(record: RunRecord) -> Overview:
+    """Return the overview without name and time; its status is ``running`` if the run has no end."""
     accuracy, split = _accuracy(record)
     train, end = record.recipe.train, record.summary.get("status")
     return Overview(
@@ -158,6 +143,7 @@ def _view(record: RunRecord) -> Overview:
 
 
 def _patience(record: RunRecord) -> float:
+    """Return after how many seconds without a change a run without an end counts as stopped."""
     first = 60 * record.recipe.train.checkpoint_minutes
     seconds = float(record.timings[-1].get("seconds") or 0) if record.timings else first
     return _QUIET_SECONDS + 2 * seconds

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
@@ -19,22 +19,15 @@ from assay.pages.report.collect import collect
 from assay.pages.report.content import Report, RunPart, StudyPart
 from assay.pages.report.page import asset, curve_data, render, runtime
 from assay.pages.report.page import environment as report_environment
-from assay.pages.server.overview import Overview, StudyOverview
 from assay.run.record import RunRecord
-from assay.studies.api import StudyReport
 
 Part = TypeVar("Part", RunPart, StudyPart, Errors)
 _PACKAGE = "assay.pages.server"
 
 
-def list_page(folder: str, runs: Sequence[Overview], studies: Sequence[StudyOverview]) -> str:
-    """Return the page that lists the folder's runs and studies."""
-    return _environment().get_template("list.html").render(here="list", folder=folder, runs=runs, studies=studies)
-
-
-def predict_page(models: Sequence[str], chosen: str, most: int) -> str:
-    """Return the page for an image of at most ``most`` bytes, with the models to choose from."""
-    return _environment().get_template("predict.html").render(here="predict", models=models, chosen=chosen, most=most)
+def site_page(name: Literal["list", "predict"], **values: Any) -> str:
+    """Return the page that lists the folder's runs and studies, or the one on which a model is tried."""
+    return _environment().get_template(f"{name}.html").render(here=name, **values)
 
 
 @cache
@@ -43,7 +36,11 @@ def _environment() -> Environment:
     report = report_environment()
     loaders = [PackageLoader(_PACKAGE), *([report.loader] if report.loader else [])]
     environment = report.overlay(loader=ChoiceLoader(loaders))
-    environment.filters = {**environment.filters, "when": _when}
+    # New dictionaries, because an overlay shares those of the report's environment.
+    environment.filters = {
+        **environment.filters,
+        "when": lambda seconds: f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}",
+    }
     environment.globals = {**environment.globals, "site_asset": partial(asset, package=_PACKAGE)}
     return environment
 
@@ -78,19 +75,14 @@ def standing(training: Mapping[str, str]) -> dict[str, Any]:
 
 def curves(folders: Mapping[str, Path]) -> dict[str, Any]:
     """Return what the charts of the runs' page draw now."""
-    runs = [
-        RunPart(f"run-{place}", name, folder, _record(folder))
-        for place, (name, folder) in enumerate(folders.items(), start=1)
-    ]
-    return curve_data(Report("", "", tuple(runs), ()))
-
-
-def _record(folder: Path) -> RunRecord | None:
-    """Return the record, or None if it is damaged, so that the other curves are still drawn."""
-    try:
-        return RunRecord.read(folder)
-    except (ValueError, OSError):
-        return None
+    runs = []
+    for place, (name, folder) in enumerate(folders.items(), start=1):
+        try:
+            record = RunRecord.read(folder)
+        except (ValueError, OSError):
+            record = None  # damaged; the other curves are still drawn
+        runs.append(RunPart(f"run-{place}", name, folder, record))
+    return curve_data(runs)
 
 
 @cache
@@ -113,23 +105,16 @@ def _as_served(report: Report, folders: Mapping[str, Path], hide: Callable[[str]
         replace(one, remark=hide(one.remark), errors=one.errors and _hidden(one.errors, hide))
         for one in report.together
     ]
-    studies = [
-        replace(_hidden(study, hide), report=study.report and _report_as_served(study.report, hide))
-        for study in report.studies
-    ]
+    studies = []
+    for study in report.studies:
+        made = study.report
+        if made:
+            lines = tuple(replace(line, failures=tuple(map(hide, line.failures))) for line in made.table.lines)
+            made = replace(made, table=replace(made.table, lines=lines))
+        studies.append(replace(_hidden(study, hide), report=made))
     return replace(report, runs=tuple(runs), studies=tuple(studies), together=tuple(together))
-
-
-def _report_as_served(study: StudyReport, hide: Callable[[str], str]) -> StudyReport:
-    lines = tuple(replace(line, failures=tuple(map(hide, line.failures))) for line in study.table.lines)
-    return replace(study, table=replace(study.table, lines=lines))
 
 
 def _hidden(part: Part, hide: Callable[[str], str]) -> Part:
     """Return the part with remarks that do not tell where the served folder lies."""
     return replace(part, remarks=tuple(map(hide, part.remarks)))
-
-
-def _when(seconds: float) -> str:
-    """Return a time in seconds since 1970 on this machine's clock."""
-    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"

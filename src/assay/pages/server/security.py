@@ -63,16 +63,13 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
-        app = self.app if refusal is None else refusal
-        await app(scope, receive, send_with_headers)
-
-    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        app: ASGIApp = self.app
         if not self._is_own(headers.get("host", "")):
-            return PlainTextResponse("this server does not answer to that name", 400)
-        if method not in ("GET", "HEAD") and not _is_same_origin(headers):
-            return PlainTextResponse("only this server's own pages may send something to it", 403)
-        return None
+            app = PlainTextResponse("this server does not answer to that name", 400)
+        elif scope["method"] not in ("GET", "HEAD") and not _is_same_origin(headers):
+            app = PlainTextResponse("only this server's own pages may send something to it", 403)
+        await app(scope, receive, send_with_headers)
 
     def _is_own(self, given: str) -> bool:
         match = _HOST.fullmatch(given)

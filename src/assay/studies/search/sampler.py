@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 from optuna import Study
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 from assay.studies.search.reservations import INSTEAD_OF
 
 
-class SeededByTrial(BaseSampler):
-    """A new tree-structured Parzen estimator for each trial, seeded by the search's seed and the trial's place.
+class SeededByTrial(TPESampler):
+    """A tree-structured Parzen estimator that begins anew with each trial, seeded by the search's seed and its place.
 
     A search that was stopped so draws the same values as one that was not, and processes that share a search draw
     different ones. All fields are drawn together. Trials that still run count as bad ones ("constant liar"), so that
@@ -29,35 +28,19 @@ class SeededByTrial(BaseSampler):
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._own = _parzen(seed)
+        self._begin(seed)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Make the trial's own sampler."""
+        """Begin anew, with the trial's own seed."""
         # A trial that was put back is there twice, and takes one place.
         repeated = sum(INSTEAD_OF in one.user_attrs for one in study.get_trials(deepcopy=False)[: trial.number])
         place = trial.number - repeated
-        self._own = _parzen(int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0]))
-        self._own.before_trial(study, trial)
+        self._begin(int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0]))
+        super().before_trial(study, trial)
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the fields that are drawn together."""
-        return self._own.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draw the fields that are drawn together."""
-        return self._own.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Draw one field alone, as at the beginning of a search."""
-        return self._own.sample_independent(study, trial, param_name, param_distribution)
-
-
-def _parzen(seed: int) -> TPESampler:
-    options: Mapping[str, Any] = {"multivariate": True, "constant_liar": True}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna 4 calls both options experimental
-        return TPESampler(seed=seed, **options)
+    def _begin(self, seed: int) -> None:
+        """Forget everything: a new estimator has no random state and no search space of earlier trials."""
+        options: Mapping[str, Any] = {"multivariate": True, "constant_liar": True}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna 4 calls both options experimental
+            super().__init__(seed=seed, **options)
