@@ -32,7 +32,7 @@ def parse_yaml(text: str) -> Any:
 def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
     if id(node) in seen or not isinstance(node, yaml.CollectionNode):
         return
-    seen.add(id(node))
+    seen.add(id(node))  # an alias can make a node contain itself
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):

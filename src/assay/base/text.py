@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def one_line(text: str) -> str:
     """Return the text as one printable line: control characters become spaces, undecodable bytes escapes."""
+    # The names of files may hold bytes that are not UTF-8; Python keeps each as a lone surrogate.
     visible = text.encode(errors="backslashreplace").decode()
     return "".join(letter if letter.isprintable() else " " for letter in visible)
 

@@ -10,6 +10,7 @@ def explain(error: Exception) -> str | None:
         return " ".join(f"{error.filename}: {error.strerror}".split()) if error.filename and error.strerror else text
     if isinstance(error, ValueError) or "home directory" in text:  # pathlib's complaint about ~nobody
         return text
+    # By its name, because torch, whose error it is, takes seconds to import.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text:
         return f"out of memory ({text or 'the system refused'}); try a smaller train.batch_size or data.size"
     return None

@@ -154,6 +154,7 @@ class Evaluation:
     @property
     def loss(self) -> float:
         """Mean cross-entropy in nats."""
+        # In float64, because a sum over many images loses digits in float32.
         return F.cross_entropy(self.scores.double(), self.labels).item()
 
     @cached_property
@@ -213,7 +214,7 @@ class Evaluation:
         results = []
         for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
             counts = self.confusion[number].clone()
-            images, counts[number] = int(counts.sum()), 0
+            images, counts[number] = int(counts.sum()), 0  # without the correct ones, the largest count is a mistake
             often = int(counts.argmax())
             times = int(counts[often])
             results.append(ClassResult(name, images, accuracy, self.classes[often] if times else "", times))
@@ -222,5 +223,6 @@ class Evaluation:
     def mistakes(self) -> list[int]:
         """Return the rows of the misclassified images, the most confident first."""
         wrong = torch.nonzero(~self.correct).flatten()
+        # Stable: equally confident ones stay in the order of the images on every machine.
         order = self.confidence[wrong].argsort(descending=True, stable=True)
         return [int(row) for row in wrong[order]]

@@ -85,6 +85,7 @@ def predict_images(
     """
     count, size = len(images.names), batch_size(classifier.preprocessing.size)
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    # Starting processes takes longer than decoding a single batch.
     busy = workers if len(chunks) > 1 else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))

@@ -91,6 +91,7 @@ class SplitRequest:
         dataset = to_dataset(cut_splits(decoded, cut).splits[self.split], how, storage)
         if not len(dataset):
             raise ValueError(f"{name}: there are no {self.split} images")
+        # A split that the set brings along holds no training images, whatever comes or goes.
         if self.split not in source.splits or self.split == "train":
             _check_cut(dataset, self.split, usual)
         return Labelled(dataset, tuple(bad))
@@ -112,6 +113,7 @@ class SplitRequest:
 
 def digest(names: Sequence[str]) -> str:
     """Hash the names of images, in their order, to 16 hexadecimal digits."""
+    # Names hold no NUL, so different lists never join to the same text.
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()[:16]
 
 

@@ -41,13 +41,9 @@ def _xavier(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _torch(layer: nn.Module) -> None:
-    """Keep the weights that torch's constructor drew."""
-
-
-# Each is applied to every layer of a model (`nn.Module.apply`); none touches the norms, whose
-# weight 1 and bias 0 are torch's own start.
-INITS: dict[str, Init] = {"he": _he, "xavier": _xavier, "torch": _torch}
+# Each is applied to every layer of a model (`nn.Module.apply`). "torch" keeps the weights that the constructors
+# drew; none touches the norms, whose weight 1 and bias 0 are torch's own start.
+INITS: dict[str, Init] = {"he": _he, "xavier": _xavier, "torch": lambda _layer: None}
 
 
 class GlobalAverage(nn.Module):

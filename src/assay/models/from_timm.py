@@ -23,11 +23,7 @@ def names() -> list[str]:
 
 
 def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """Build a model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
-
-    Raises:
-        TypeError: the model has no such option.
-    """
+    """Build a model; see `library.Library`."""
     import timm
 
     given = {{"dropout": "drop_rate"}[key]: value for key, value in options.items()}  # timm's own word for it
@@ -47,11 +43,7 @@ def input_form(name: str) -> InputForm:
 
 
 def weights(name: str, value: str) -> Pretrained:
-    """Return the weights of that tag (``in1k``, ``a1_in1k``...) or the default ones, cached or downloaded.
-
-    Raises:
-        ValueError: there are no such weights, or they cannot be downloaded.
-    """
+    """Return the weights of that tag (``in1k``, ``a1_in1k``...) or the default ones; see `library.Library`."""
     import timm
 
     tags = {full.partition(".")[2]: full for full in timm.list_pretrained(name) + timm.list_pretrained(f"{name}.*")}

@@ -20,13 +20,10 @@ def names() -> list[str]:
 
 
 def make(name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """Build a model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
+    """Build a model; see `library.Library`.
 
     Inception networks come without their auxiliary heads. For one channel the first convolution's weights are
     summed over its three, which gives what a gray image in each of them would give.
-
-    Raises:
-        TypeError: the model has no such option.
     """
     from torchvision import models
 
@@ -46,11 +43,7 @@ def input_form(name: str) -> InputForm:
 
 
 def weights(name: str, value: str) -> Pretrained:
-    """Return the weights of that name (``IMAGENET1K_V1``...) or the default ones, from torch's hub cache or downloaded.
-
-    Raises:
-        ValueError: there are no such weights, or they cannot be downloaded.
-    """
+    """Return the weights of that name (``IMAGENET1K_V1``...) or the default ones; see `library.Library`."""
     table = _choices(name)
     chosen = table["DEFAULT"] if is_default(value) else choose(f"weights of torchvision:{name}", value, table)
     origin = f"torchvision's {name} {chosen.name}"

@@ -26,13 +26,19 @@ class Library(Protocol):
         """Return the names of all models."""
 
     def make(self, name: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-        """Build an initialised model; raise ``TypeError`` if it does not have one of the options (``dropout``)."""
+        """Build a model with its own initialisation: images ``[B, channels, size, size]`` to scores ``[B, classes]``.
+
+        Raises ``TypeError`` if the model does not have one of the options (``dropout``).
+        """
 
     def input_form(self, name: str) -> InputForm:
         """Return the input that the model's default weights were trained on."""
 
     def weights(self, name: str, value: str) -> Pretrained:
-        """Return the model's weights that are called ``value``."""
+        """Return the model's weights that are called ``value``, or the default ones, cached or downloaded.
+
+        Raises ``ValueError`` if there are no such weights, or they cannot be downloaded.
+        """
 
 
 LIBRARIES: dict[str, Library] = {"torchvision": from_torchvision, "timm": from_timm}
@@ -66,20 +72,10 @@ def input_size(name: str) -> int | None:
 def build_library_model(
     name: str, *, classes: int, channels: int = 3, image_size: int = 32, dropout: float | None = None
 ) -> nn.Module:
-    """Build a model of torchvision or timm with its own initialisation, from torch's global generator.
+    """Build ``library:model`` as `assay.models.build_model` does; ``channels`` must be 1 or 3.
 
-    It is first built without memory, on the meta device, to see whether it takes images of that size.
-
-    Args:
-        name: ``library:model``.
-        classes: number of logits, at least 1.
-        channels: of the images, 1 or 3. Where the library builds for 3 only, the first convolution's
-            weights are summed over the channels for 1.
-        image_size: height and width of the images, in pixels.
-        dropout: rate in [0, 1) before the final layer, where the model has such an option.
-
-    Raises:
-        ValueError: there is no such model or option, or it does not take images of that size.
+    It is first built without memory, on the meta device, to see whether it takes images of that size. The only
+    option is ``dropout``, a rate in [0, 1) before the final layer, where the model has it.
     """
     library, own = split_name(name)
     if channels not in (1, 3):
@@ -138,6 +134,8 @@ def _refusal(name: str, size: int, reason: str, best: int | None, tried: Callabl
 
     if best is None or not fits(best):
         return f"{name} does not take images of {size} pixels ({reason})"
+    # Bisection assumes that every size above a good one is good. Some networks take only multiples of a number:
+    # their size is not called the smallest if the next one fails.
     smallest = bisect_left(range(best), True, lo=size, key=fits) if size < best else best
     if size < best and fits(smallest + 1):
         return f"{name} needs images of at least {smallest} pixels, not {size}; set data.size {best}"

@@ -86,6 +86,7 @@ def _evaluated(
     section = AugmentSection() if name == "train" else recipe.augment  # training images are evaluated as they are
     normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
     images, changes = _augmented(data.splits[name], section, data.preprocessing, name)
+    # Augmented evaluation images are drawn anew from the seed each time, so that epochs see the same ones.
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
     return EvaluationBatches(images, batch_size(data.preprocessing.size), normalize, augmentations=changes, seed=seed)

@@ -43,6 +43,7 @@ def finish(
     Unless epochs are selected by it, the test split is evaluated here for the first and only time.
     """
     path = folder.path / MODEL_FILE
+    # From the file: the network in memory is that of the last epoch, which need not be the selected one.
     classifier = ready(load(path), components.device)
     views = VIEWS[recipe.test.views]
     evaluations = {

@@ -15,7 +15,7 @@ SELECTION = {
 def score(row: JsonObject, select: str) -> tuple[float, ...]:
     """Return what the selected epoch has the most of: accuracy, and among equals the negative loss."""
     if select == "last":
-        return (row["epoch"],)
+        return (row["epoch"],)  # which rises, so that every epoch is better than those before
     split = select.replace("-", "_")
     return (row[f"{split}_accuracy"], -row[f"{split}_loss"])
 

@@ -16,7 +16,7 @@ from assay.training.losses import Teacher
 
 
 def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device: torch.device) -> Teacher:
-    """Load the teacher that a recipe names.
+    """Load the teacher that a recipe names, as a function from the student's normalised images to its scores.
 
     Args:
         name: a run folder or a model file, with the student's classes in the same order; or ``torchvision:NAME`` or
@@ -34,18 +34,11 @@ def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device
         raise ValueError(f"loss.teacher: {name} knows other classes: {len(classifier.classes)} of them, not these")
     if classifier.preprocessing.channels != how.channels:
         raise ValueError(f"loss.teacher: {name} sees images of {classifier.preprocessing.channels} channels")
-    return as_teacher(ready(classifier, device), how, device)
-
-
-def as_teacher(classifier: Classifier, student: Preprocessing, device: torch.device) -> Teacher:
-    """Make a function from the student's normalised images to the teacher's scores.
-
-    The images are turned back into pixels, then into the teacher's size and normalisation.
-    """
-    network = classifier.network.eval().requires_grad_(False)
-    # The student's images are cropped already, so the teacher does not crop them again.
+    network = ready(classifier, device).network.eval().requires_grad_(False)
+    # The student's images are turned back into pixels, then into the teacher's size and normalisation. They are
+    # cropped already, so the teacher does not crop them again.
     normalize = Normalize(replace(classifier.preprocessing, crop_pct=None), device, torch.channels_last)
-    mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (student.mean, student.std))
+    mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (how.mean, how.std))
 
     @torch.no_grad()
     def teach(images: Tensor) -> Tensor:

@@ -9,11 +9,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 def average_of(network: nn.Module, decay: float | None) -> AveragedModel | None:
     """Make torch's moving average of the network's parameters and buffers, or None without a decay.
 
-    After each step ``average = decay x average + (1 - decay) x weight``; it begins as the weights after the first.
-
-    Args:
-        network: the network that is trained.
-        decay: in (0, 1), or None for no average.
+    After each step ``average = decay x average + (1 - decay) x weight``, with a decay in (0, 1); it begins as the
+    weights after the first.
     """
     if decay is None:
         return None

@@ -17,7 +17,7 @@ State = dict[str, Any]
 
 def save_checkpoint(path: Path, state: State) -> None:
     """Write tensors and plain values, atomically. Raises ``OSError``."""
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # torch would write into the file itself, which a kill leaves half done
     torch.save(state, buffer)
     replace_file(path, buffer.getvalue())
 

@@ -54,6 +54,7 @@ def distill(
     def combined(scores: Tensor, targets: Tensor, images: Tensor) -> Tensor:
         with torch.no_grad():
             softened = (teacher(images).float() / temperature).softmax(dim=1)
+        # In float32: half precision would lose the small probabilities of the wrong classes, which are the lesson.
         soft = F.cross_entropy(scores.float() / temperature, softened)
         return loss_fn(scores, targets, images) + teacher_weight * temperature**2 * soft
 

@@ -19,7 +19,7 @@ class Position:
     Attributes:
         epoch: epochs done.
         step: steps done of the current epoch.
-        loss: sum of the losses of those steps, float64.
+        loss: sum of the losses of those steps, float64 (float32 on mps).
         correct: number of correct predictions in them, int64.
         best: the selected epoch's score, and ``best_epoch`` its number, from 1.
         metrics_size: bytes of ``metrics.jsonl``; ``timings_size`` of ``timings.jsonl``.

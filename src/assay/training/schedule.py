@@ -69,7 +69,7 @@ def cosine_restarts(_epochs: float, *, period: float = 10.0, multiply: int = 1, 
     """
 
     def factor(epoch: float) -> float:
-        began, length = 0.0, period
+        began, length = 0.0, period  # counted anew at each call: a schedule has no memory, so a run can resume
         while epoch >= began + length - 1e-9:
             began, length = began + length, length * multiply
         return _between(1.0, final, max(0.0, epoch - began) / length)

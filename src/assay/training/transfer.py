@@ -15,12 +15,8 @@ Groups = Sequence[Sequence[str]]
 Learning = Callable[[int, int], int]
 """``(epoch, groups)`` to how many of the groups learn, counted from the head; epochs count from 0"""
 
-NORMS = (
-    nn.modules.batchnorm._BatchNorm,
-    nn.modules.instancenorm._InstanceNorm,
-    nn.GroupNorm,
-    nn.LayerNorm,
-)
+# Batch and instance norms have a class for each number of dimensions; only their private base is common to all.
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def everything() -> Learning:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.base.json_files import JsonObject, LineLog
+from assay.base.json_files import LineLog
 from assay.run.observer import Batch, Observer
-from assay.run.probing.surface import STEP_SIZES, look_along_gradient, output_parameters
+from assay.run.probing.surface import STEP_SIZES, Surface, look_along_gradient, output_parameters
 from assay.training.checkpoint import State
 from assay.training.loop import Step
 from assay.training.losses import LossFunction
@@ -57,7 +57,7 @@ class SurfaceProbe(Observer):
         for name, log in self._logs.items():
             log.cut(before["sizes"][name])
         self._previous: Tensor | None = before["previous"]
-        self._looks: list[tuple[int, Tensor]] = []
+        self._looks: list[tuple[int, Surface]] = []
         self._steps: list[Tensor] = []
         self._done = 0
 
@@ -67,8 +67,7 @@ class SurfaceProbe(Observer):
         for number, (images, targets) in enumerate(batches, start=done):
             if number % self._every == 0:
                 found = look_along_gradient(self._network, self._loss_fn, images, targets, self._step_sizes)
-                parts = (found.loss[None], found.distances, found.losses, found.changes, found.output_changes)
-                self._looks.append((number, torch.cat(parts)))
+                self._looks.append((number, found))
             yield images, targets
 
     def step(self, step: Step) -> None:
@@ -76,6 +75,7 @@ class SurfaceProbe(Observer):
         gradient = torch.cat([value.grad.flatten() for value in self._output if value.grad is not None])
         # nan, not 0, for the first step: there is no gradient before it. It is null in the file.
         before = gradient.new_full(gradient.shape, torch.nan) if self._previous is None else self._previous
+        # The state of a checkpoint is on the CPU.
         change = torch.linalg.vector_norm(gradient - before.to(gradient.device))
         self._steps.append(torch.stack([step.loss, change]))
         self._previous = gradient
@@ -83,7 +83,10 @@ class SurfaceProbe(Observer):
     def flush(self) -> None:
         """Write the lines of both files."""
         surface, steps = self._logs.values()
-        surface.extend(self._look_to_row(number, found.tolist()) for number, found in self._looks)
+        surface.extend(
+            {"step": number, **{name: value.tolist() for name, value in vars(found).items()}}
+            for number, found in self._looks
+        )
         values = torch.stack(self._steps).tolist() if self._steps else []
         steps.extend(
             {"step": number, "loss": loss, "output_gradient_change": change}
@@ -95,9 +98,3 @@ class SurfaceProbe(Observer):
     def state(self) -> State:
         """Return the last gradient of the output layer, and the sizes of the files."""
         return {"previous": self._previous, "sizes": {name: log.size() for name, log in self._logs.items()}}
-
-    def _look_to_row(self, number: int, values: Sequence[float]) -> JsonObject:
-        size = len(self._step_sizes)
-        names = ("distances", "losses", "changes", "output_changes")
-        parts = {name: values[1 + size * place : 1 + size * (place + 1)] for place, name in enumerate(names)}
-        return {"step": number, "loss": values[0], **parts}
