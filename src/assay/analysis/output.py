@@ -29,13 +29,9 @@ def write_output(
     figures: Mapping[str, Figure],
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> tuple[Path, ...]:
-    """Write each figure in every format and each table as CSV.
+    """Write each figure in every format and each table as CSV, by the names of their files without suffix.
 
-    Args:
-        folder: of the files; made where it is missing.
-        formats: of the figures: ``png``, ``svg``.
-        figures: by the names of their files, without suffix.
-        tables: rows by the names of their files.
+    The folder is made where it is missing.
 
     Returns:
         The files, in the order in which they were written.

@@ -13,13 +13,9 @@ from assay.analysis.errors.runs import EvaluatedRun
 
 
 def poisson_binomial(probabilities: Sequence[float]) -> NDArray[np.float64]:
-    """Return the distribution of how many of n independent events happen, each with a probability of its own.
+    """Return the probabilities that 0, 1... n independent events happen, of which each has a probability of its own.
 
-    Args:
-        probabilities: n of them, in [0, 1].
-
-    Returns:
-        The probability of 0, 1... n events: the coefficients of the product of the polynomials (1 - p) + p x.
+    They are the coefficients of the product of the polynomials (1 - p) + p x.
     """
     counts = np.ones(1)
     for probability in probabilities:
@@ -32,10 +28,7 @@ def count_wrong(runs: Sequence[EvaluatedRun]) -> tuple[WrongInRuns, ...]:
     wrong = np.stack([~run.evaluation.correct.numpy() for run in runs])
     observed = np.bincount(wrong.sum(axis=0), minlength=len(runs) + 1)
     expected = wrong.shape[1] * poisson_binomial(wrong.mean(axis=1).tolist())
-    return tuple(
-        WrongInRuns(number, int(images), float(mean))
-        for number, (images, mean) in enumerate(zip(observed, expected, strict=True))
-    )
+    return tuple(map(WrongInRuns, range(len(runs) + 1), observed.tolist(), expected.tolist()))
 
 
 def find_always_wrong(runs: Sequence[EvaluatedRun]) -> tuple[Mistake, ...]:

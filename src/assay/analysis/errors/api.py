@@ -59,23 +59,16 @@ def find_errors(
             raise ValueError("label_split: the runs have learned the labels of train; choose held-out or test")
     evaluated = evaluate_runs([*runs, *([] if against is None else [against])], request)
     own = evaluated[: len(runs)]
-    found = summarise(own, None if against is None else evaluated[-1], limit)
-    if not label_errors:
-        return found
-    doubted, why = _evaluate_unlearned(runs, own, request, label_split)
-    remarks = [*found.remarks, *why, *(remark for run in doubted for remark in run.remarks)]
-    found = replace(found, label_issues=find_label_issues(doubted), remarks=tuple(dict.fromkeys(remarks)))
+    found = summarise(own, None if against is None else evaluated[-1])
+    if label_errors:
+        doubted, why = _evaluate_unlearned(runs, own, request, label_split)
+        remarks = [*found.remarks, *why, *(remark for run in doubted for remark in run.remarks)]
+        found = replace(found, label_issues=find_label_issues(doubted), remarks=tuple(dict.fromkeys(remarks)))
     return _shorten(found, limit)
 
 
 def summarise(runs: Sequence[EvaluatedRun], other: EvaluatedRun | None = None, limit: int | None = None) -> Errors:
-    """Return what runs get wrong.
-
-    Args:
-        runs: on the same images, as ``evaluate_runs`` returns them.
-        other: another run on these images, to see what flips between the first run and it.
-        limit: as for ``find_errors``.
-    """
+    """Return what runs get wrong on the same images, and what flips between the first of them and another run."""
     first, several = runs[0].evaluation, len(runs) > 1
     errors = Errors(
         runs=tuple(run.run for run in runs),
@@ -101,13 +94,9 @@ def summarise(runs: Sequence[EvaluatedRun], other: EvaluatedRun | None = None, l
 def _evaluate_unlearned(
     runs: Sequence[str | Path], own: Sequence[EvaluatedRun], request: SplitRequest, split: str | None
 ) -> tuple[Sequence[EvaluatedRun], list[str]]:
-    """Evaluate the runs on the images whose labels are doubted, which no run has learned from.
+    """Evaluate the runs on the split whose labels are doubted, unless ``own``, as requested, are on it already.
 
-    Args:
-        runs: the run folders.
-        own: the runs evaluated as ``request`` says, which are returned where it is for the same split.
-        request: for other images.
-        split: of the doubted labels; None is held-out where there are such images, else test, with a remark.
+    Of no split it is held-out where there are such images, else test, with a remark.
     """
     wanted = split or "held-out"
     if wanted == request.split:

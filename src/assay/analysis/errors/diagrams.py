@@ -82,4 +82,5 @@ def _draw_reliability(axes: Axes, run: Calibration, color: str) -> None:
     places, heights = [part.confidence for part in many], [part.accuracy for part in many]
     axes.plot(places, heights, "o-", color=color, markersize=4.5, linewidth=1.2, label=label)
     places, heights = [part.confidence for part in few], [part.accuracy for part in few]
+    # Lines are drawn at zorder 2: a bin that says little must not hide one that says much.
     axes.plot(places, heights, "o", color=color, markersize=4.5, markerfacecolor="white", zorder=1.5)

@@ -42,15 +42,11 @@ def find_label_issues(runs: Sequence[EvaluatedRun]) -> LabelIssues:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="May not flag all label issues")  # in a class of no or one image
         rows = cleanlab_filter()(labels, shares, return_indices_ranked_by="self_confidence", n_jobs=1)
+    columns = labels[rows], shares[rows].argmax(axis=1), shares[rows].max(axis=1), shares[rows, labels[rows]]
     items = tuple(
-        LabelIssue(
-            int(row),
-            first.names[row],
-            first.classes[labels[row]],
-            first.classes[shares[row].argmax()],
-            float(shares[row].max()),
-            float(shares[row, labels[row]]),
+        LabelIssue(row, first.names[row], first.classes[given], first.classes[suggested], confidence, of_given)
+        for row, given, suggested, confidence, of_given in zip(
+            rows.tolist(), *(column.tolist() for column in columns), strict=True
         )
-        for row in rows
     )
     return LabelIssues(runs[0].split, len(labels), len(items), items, first.dataset)

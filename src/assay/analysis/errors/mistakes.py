@@ -25,28 +25,14 @@ def to_mistakes(
     predicted: NDArray[np.int64],
     probabilities: NDArray[np.float64],
 ) -> tuple[Mistake, ...]:
-    """Return a mistake for each of M rows.
-
-    Args:
-        runs: their images are the same.
-        rows: of the images, ``[M]``.
-        predicted: the class that is answered for each, ``[M]``.
-        probabilities: of all K classes, ``[M, K]``.
-    """
-    first = runs[0].evaluation
+    """Return a mistake for each of M rows, with the predicted class ``[M]`` and the probabilities ``[M, K]``."""
+    names, classes = runs[0].evaluation.names, runs[0].evaluation.classes
     runs_wrong = np.sum([~run.evaluation.correct[rows].numpy() for run in runs], axis=0)
-    labels = first.labels[rows].tolist()
+    labels, places = runs[0].evaluation.labels[rows].numpy(), np.arange(len(rows))
+    columns = rows, labels, predicted, probabilities[places, predicted], probabilities[places, labels], runs_wrong
     return tuple(
-        Mistake(
-            int(row),
-            first.names[row],
-            first.classes[label],
-            first.classes[answer],
-            float(shares[answer]),
-            float(shares[label]),
-            int(count),
-        )
-        for row, label, answer, shares, count in zip(rows, labels, predicted, probabilities, runs_wrong, strict=True)
+        Mistake(row, names[row], classes[label], classes[answer], confidence, of_label, count)
+        for row, label, answer, confidence, of_label, count in zip(*(each.tolist() for each in columns), strict=True)
     )
 
 
@@ -55,7 +41,7 @@ def find_confusions(runs: Sequence[EvaluatedRun]) -> tuple[Confusion, ...]:
     classes = runs[0].evaluation.classes
     counts = np.mean([run.evaluation.confusion.numpy() for run in runs], axis=0)
     images = runs[0].evaluation.confusion.sum(dim=1).tolist()
-    np.fill_diagonal(counts, 0)
+    np.fill_diagonal(counts, 0)  # the right answers
     pairs = [
         Confusion(classes[label], classes[answer], float(counts[label, answer]), images[label])
         for label, answer in np.argwhere(counts)
@@ -71,17 +57,12 @@ def find_flips(run: EvaluatedRun, against: EvaluatedRun) -> Flips:
     wrong_confidence = np.where(right, other.confidence.numpy(), first.confidence.numpy())
     rows = np.flatnonzero(right != others_right)
     rows = rows[np.lexsort((-wrong_confidence[rows], ~right[rows]))]  # the last key is the first one sorted by
+    names, classes = first.names, first.classes
+    answers = first.labels, first.predicted, first.confidence, other.predicted, other.confidence, first.correct
     images = tuple(
-        Flip(
-            row,
-            first.names[row],
-            first.classes[int(first.labels[row])],
-            first.classes[int(first.predicted[row])],
-            float(first.confidence[row]),
-            first.classes[int(other.predicted[row])],
-            float(other.confidence[row]),
-            bool(right[row]),
+        Flip(row, names[row], classes[label], classes[answer], confidence, classes[others], others_confidence, gained)
+        for row, label, answer, confidence, others, others_confidence, gained in zip(
+            rows.tolist(), *(column[rows].tolist() for column in answers), strict=True
         )
-        for row in rows.tolist()
     )
     return Flips(run.run, against.run, test.gained, test.lost, test.p, images)

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from assay.analysis.errors.diagrams import plot_calibration, plot_wrong_in_runs
 from assay.analysis.errors.galleries import galleries
 from assay.analysis.errors.results import Errors
@@ -48,17 +46,11 @@ class Output:
             ValueError: the pair is of unknown classes, or never confused. Nothing has been written then.
         """
         figures = {one.name: one.plot(self.limit) for one in galleries(found, self.pair)}
-        return write_output(self.folder, self.formats, figures | _diagrams(found), _tables(found))
-
-
-def _diagrams(found: Errors) -> dict[str, Figure]:
-    """Draw the figures that need no images."""
-    several = len(found.runs) > 1
-    title = f"{f'{len(found.runs)} runs' if several else found.runs[0]}, {found.split}"
-    figures = {"calibration": plot_calibration(found.calibration, f"{title}: calibration")}
-    if several:
-        figures["wrong-in-runs"] = plot_wrong_in_runs(found.wrong_in_runs, f"{title}: how many fail on an image")
-    return figures
+        title = f"{f'{len(found.runs)} runs' if len(found.runs) > 1 else found.runs[0]}, {found.split}"
+        figures["calibration"] = plot_calibration(found.calibration, f"{title}: calibration")
+        if found.wrong_in_runs:
+            figures["wrong-in-runs"] = plot_wrong_in_runs(found.wrong_in_runs, f"{title}: how many fail on an image")
+        return write_output(self.folder, self.formats, figures, _tables(found))
 
 
 def _tables(found: Errors) -> dict[str, list[dict[str, Any]]]:

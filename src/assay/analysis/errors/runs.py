@@ -83,6 +83,7 @@ def _compared(first: EvaluatedRun, other: EvaluatedRun) -> EvaluatedRun:
     if ours.dataset is not None and theirs.dataset is not None:
         if list(theirs.names) != list(ours.names):
             raise ValueError(f"{other.run}: its {first.split} images are not those of {first.run}")
+    # Held-out images are always drawn at random; test images may be the set's own, the same in every cut.
     elif other.origin != first.origin and first.split == "held-out":
         raise ValueError(f"{other.run}: it held out other images than {first.run}, and the data cannot be opened")
     elif other.origin != first.origin:
@@ -99,8 +100,9 @@ def _evaluate_run(run: str | Path, request: SplitRequest, opened: Opened) -> Eva
         return _evaluate_now(run, classifier, request)
     scores, labels = stored
     _check_finite(scores, run, request)
-    augmented = (f"{run}: the images were augmented as in its training, at random",)
-    remarks = augmented if classifier.metrics.get("test_augmented") else ()
+    remarks: tuple[str, ...] = ()
+    if classifier.metrics.get("test_augmented"):
+        remarks = (f"{run}: the images were augmented as in its training, at random",)
     # All that decides which images are opened and how they are decoded.
     form = classifier.preprocessing
     key = json.dumps(

@@ -14,6 +14,7 @@ _MOST_WITH_COUNTS = 20  # classes; the cells of more are too small for numbers
 def plot_confusion(evaluation: Evaluation, title: str = "") -> Figure:
     """Draw the confusion matrix in percent of each label; counts of up to 20 classes are written in."""
     counts = evaluation.confusion.numpy()
+    # A class without images has a row of zeros.
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(evaluation.classes)
     side = min(4 + 0.35 * classes, 14)  # inches

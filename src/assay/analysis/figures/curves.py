@@ -19,12 +19,7 @@ _MOST_WITH_POINTS = 40  # epochs; the points of more run together
 
 
 def plot_curves(metrics: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Draw loss and accuracy of every measured split over the epochs; a point marks each one's best epoch.
-
-    Args:
-        metrics: a record's rows.
-        title: stands above both.
-    """
+    """Draw loss and accuracy of every split in a record's rows over the epochs; a point marks each best epoch."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     figure.suptitle(plain(title))
     loss, accuracy = figure.subplots(1, 2)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from assay.analysis.figures.style import open_frame
 from assay.analysis.figures.text import plain
@@ -14,13 +13,14 @@ from assay.base.palette import BLUE
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _POINTS = 1000
+_WIDTH, _HEIGHT = 64, 6  # letters of the curve in a terminal
 
 Rate = Callable[[float], float]
 """from progress in epochs to the learning rate"""
 
 
 def plot_schedule(rate: Rate, epochs: float, title: str) -> Figure:
-    """The learning rate against the epoch."""
+    """Draw the learning rate against the epoch."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     progress = np.linspace(0, epochs, _POINTS, endpoint=False)
@@ -31,25 +31,17 @@ def plot_schedule(rate: Rate, epochs: float, title: str) -> Figure:
     return figure
 
 
-def draw_schedule(rate: Rate, epochs: float, *, width: int = 64, height: int = 6) -> list[str]:
-    """The same as lines of text: columns of the mean rate, the largest at the top.
-
-    Args:
-        rate: the learning rate at a progress in epochs.
-        epochs: length of the run.
-        width: columns of the curve.
-        height: lines of the curve.
-    """
-    progress = (np.arange(width * 8) + 0.5) * epochs / (width * 8)
-    means = np.array([rate(epoch) for epoch in progress]).reshape(width, 8).mean(axis=1)
-    top = max(float(means.max()), 1e-300)
-    labels = [f"{top:.3g}", *[""] * (height - 2), "0"]
+def draw_schedule(rate: Rate, epochs: float) -> list[str]:
+    """Return the same as lines of text: 64 columns of the mean rate, the largest at the top of 6 lines."""
+    progress = (np.arange(_WIDTH * 8) + 0.5) * epochs / (_WIDTH * 8)
+    means = np.array([rate(epoch) for epoch in progress]).reshape(_WIDTH, 8).mean(axis=1)
+    top = max(float(means.max()), 1e-300)  # the rate may be 0 throughout
+    # A rounding error must not fill one more eighth.
+    eighths = np.ceil(means / top * _HEIGHT * 8 - 1e-9).astype(int)
+    labels = [f"{top:.3g}", *[""] * (_HEIGHT - 2), "0"]
     margin = max(map(len, labels))
-    rows = [f"{label:>{margin}} {row}" for label, row in zip(labels, _columns(means / top, height), strict=True)]
-    return [*rows, f"{'':>{margin}} 0{f'{epochs:g} epochs':>{width - 1}}"]
-
-
-def _columns(heights: NDArray[np.float64], lines: int) -> Sequence[str]:
-    """Bars of the given heights in [0, 1], from the top line to the bottom one."""
-    eighths = np.ceil(heights * lines * 8 - 1e-9).astype(int)
-    return ["".join(_EIGHTHS[max(0, min(8, value - 8 * line))] for value in eighths) for line in reversed(range(lines))]
+    lines = []
+    for label, line in zip(labels, reversed(range(_HEIGHT)), strict=True):
+        bars = "".join(_EIGHTHS[filled] for filled in np.clip(eighths - 8 * line, 0, 8))
+        lines.append(f"{label:>{margin}} {bars}")
+    return [*lines, f"{'':>{margin}} 0{f'{epochs:g} epochs':>{_WIDTH - 1}}"]

@@ -91,7 +91,7 @@ def inspect(
     models = _models(model, against, device)
     title, classifier = next(iter(models.items()))
     find_layers(classifier.network, layers)
-    kernels = first_kernels(classifier.network)
+    kernels = first_kernels(classifier.network)  # refuses a network without any before the slow part
     stored = [from_files(images, classifier)] if images else []
     left_out: tuple[BadImageError, ...] = ()
     many = stored
@@ -136,7 +136,8 @@ def _plot_looks(
         figures["activation-maps"] = plots.plot_activation_maps(
             examples, classes, resolutions[-1], for_answers, for_labels, f"{title}: class activation maps"
         )
-    in_fields = [call.name for call in calls if call.name in layers and max(call.positions, default=0)] or resolutions
+    # A layer that gives no maps, such as a linear one, has no position and so no field.
+    in_fields = [call.name for call in calls if call.name in layers and call.positions] or resolutions
     if in_fields:
         fields = receptive_fields(network, many, list(dict.fromkeys(in_fields)))
         figures["receptive-fields"] = plots.plot_receptive_fields(fields, len(many), f"{title}: receptive fields")

@@ -64,11 +64,7 @@ def from_files(paths: Sequence[str | Path], classifier: Classifier) -> Stored:
 
 
 def from_evaluation(evaluation: Evaluation, mistakes: int) -> Stored:
-    """Return the most confident mistakes, at most ``mistakes`` of them, then the first right answer if there is any.
-
-    Raises:
-        ValueError: no picture is left.
-    """
+    """Return at most ``mistakes`` mistakes, the most confident first, then the first right answer if there is any."""
     right = torch.nonzero(evaluation.correct).flatten()[:1].tolist()
     rows = [*evaluation.mistakes()[:mistakes], *right]
     if not rows:
@@ -79,9 +75,7 @@ def from_evaluation(evaluation: Evaluation, mistakes: int) -> Stored:
 def take(evaluation: Evaluation, rows: Sequence[int]) -> Stored:
     """Return the pictures of those rows, of which there is at least one."""
     pixels = torch.from_numpy(evaluation.pictures(rows)).permute(0, 3, 1, 2).contiguous()
-    return Stored(
-        pixels, tuple(evaluation.names[row] for row in rows), tuple(int(evaluation.labels[row]) for row in rows)
-    )
+    return Stored(pixels, tuple(evaluation.names[row] for row in rows), tuple(evaluation.labels[list(rows)].tolist()))
 
 
 @torch.no_grad()

@@ -65,6 +65,7 @@ def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: 
             "row's first channel."
         )
     caption = f"What {layer} gives for the picture at the left, as the network sees it: {said}"
+    # 1.9 inches hold a picture with its three lines of words.
     figure = captioned(11.5, count * max(1.9, 0.3 + (1.4 if vector else tall)), title, caption)
     grid = figure.subplots(count, 2, squeeze=False, width_ratios=[1, 5.5])
     for number, (left, right) in enumerate(grid):
@@ -85,6 +86,7 @@ def plot_features(examples: Examples, classes: Sequence[str], layer: str, maps: 
 def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], title: str) -> Figure:
     """Draw the distribution of each layer's weights, of one or two models in the same axes; at most 24 layers."""
     layers = all_layers(models)
+    # A set, because several of the places are equal where there are few layers.
     chosen = [layers[place] for place in sorted(set(np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)))]
     figure, grid = panels(len(chosen), 4, (3.1, 2.3), title, _weights_caption(models, layers, len(chosen)))
     for axes in grid[:, 0]:

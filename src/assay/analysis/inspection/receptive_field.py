@@ -59,11 +59,10 @@ def receptive_fields(network: nn.Module, images: Tensor, layers: Sequence[str]) 
         ValueError: no such layer, or one that gives no maps.
     """
     parts = [_central_gradients(network, part, layers) for part in torch.split(images, _AT_A_TIME)]
-    boxes = theoretical_boxes(network, images[:1], layers)
     fields = []
-    for layer in layers:
+    for layer, box in theoretical_boxes(network, images[:1], layers).items():
         total = torch.stack([part[layer].abs().sum((0, 1)) for part in parts]).sum(0).cpu().double().numpy()
-        fields.append(ReceptiveField(layer, total / (total.max() or 1), boxes[layer]))
+        fields.append(ReceptiveField(layer, total / (total.max() or 1), box))
     return fields
 
 
@@ -97,6 +96,7 @@ def _central_gradients(network: nn.Module, images: Tensor, layers: Sequence[str]
     for name in layers:
         if name not in middles:
             raise ValueError(f"layer {name!r} does not give maps [C, H, W], and so has no receptive field")
+    # All layers share one forward pass, whose graph the next layer needs again.
     return {name: torch.autograd.grad(middles[name], inputs, retain_graph=True)[0] for name in layers}
 
 
@@ -109,7 +109,7 @@ def _linear_twin(network: nn.Module) -> nn.Module:
             # LeCun's scale keeps gradients from vanishing in deep networks, where an exact 0 means no effect.
             weight.normal_(std=weight[0].numel() ** -0.5, generator=generator)
         else:
-            weight.fill_(1.0)
+            weight.fill_(1.0)  # a block's scale that starts near 0 would hide the block
     for module in twin.modules():
         if hasattr(module, "inplace"):
             module.__dict__["inplace"] = False  # or it would change the input that replaces its output

@@ -30,7 +30,7 @@ class Call:
 
 def find_layers(network: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
     """Return the modules of those dotted names; raise ``ValueError`` with the nearest name for an unknown one."""
-    modules = {name: module for name, module in network.named_modules() if name}
+    modules = {name: module for name, module in network.named_modules() if name}  # the network itself has no name
     return {name: choose("layer", name, modules) for name in names}
 
 

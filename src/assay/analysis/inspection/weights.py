@@ -53,14 +53,12 @@ def distributions(models: Mapping[str, Weights]) -> list[Distribution]:
     """Return a row for each layer of each model; rows of the same layer follow one another."""
     rows = []
     for layer in all_layers(models):
-        for model in models:
-            if layer in models[model]:
-                weights = models[model][layer].astype(np.float64)
+        for model, layers in models.items():
+            if layer in layers:
+                wide = layers[layer].astype(np.float64)
                 # The threshold is compared in float32, in which the weights are stored.
-                near_zero = float((np.abs(models[model][layer]) < NEAR_ZERO).mean())
-                rows.append(
-                    Distribution(layer, model, weights.size, float(weights.mean()), float(weights.std()), near_zero)
-                )
+                near_zero = float((np.abs(layers[layer]) < NEAR_ZERO).mean())
+                rows.append(Distribution(layer, model, wide.size, float(wide.mean()), float(wide.std()), near_zero))
     return rows
 
 
