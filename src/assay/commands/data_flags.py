@@ -26,6 +26,12 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
 
 
+def add_views(parser: argparse.ArgumentParser) -> None:
+    """``--views``."""
+    text = "test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)"
+    parser.add_argument("--views", metavar="VIEWS", help=text)
+
+
 def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
     """``--on-bad-image``; ``of`` says which images are meant if a command reads several kinds."""
     text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"

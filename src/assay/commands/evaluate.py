@@ -7,7 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.data_flags import (
+    add_data,
+    add_device,
+    add_on_bad_image,
+    add_views,
+    report_left_out,
+    split_request,
+)
 from assay.commands.printing import plain_console
 
 if TYPE_CHECKING:
@@ -19,11 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="run folder or model.safetensors file")
     add_data(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
-    parser.add_argument(
-        "--views",
-        metavar="VIEWS",
-        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
-    )
+    add_views(parser)
     add_device(parser)
     parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
     add_on_bad_image(parser)

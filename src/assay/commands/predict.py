@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from assay.commands.data_flags import add_device, report_left_out
+from assay.commands.data_flags import add_device, add_views, report_left_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet (default: CSV to the screen)"
     )
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes to name for each image (default: 1)")
-    parser.add_argument(
-        "--views",
-        metavar="VIEWS",
-        help="test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)",
-    )
+    add_views(parser)
     add_device(parser)
     parser.add_argument(
         "--on-bad-image", default="error", metavar="error|skip", help="stop, or leave it out and exit 1"

@@ -41,6 +41,8 @@ _BLOCK = 2048  # a block of 2048 x 2048 distances stays in the processor's cache
 _ROUNDING = 0.01  # in the distances
 
 Group = tuple["Place", ...]
+Pictures = Sequence[Sequence["Place"]]
+"""for each distinct picture, the images that show it"""
 Likeness = Mapping[int, Mapping[int, float]]
 """of each picture that has near duplicates, these and their correlation"""
 
@@ -97,12 +99,8 @@ def distinct(
     return list(shown.values()), alike
 
 
-def exact_groups(pictures: Sequence[Sequence[Place]]) -> list[Group]:
-    """The images of equal pixels within each split, two or more in a group.
-
-    Args:
-        pictures: for each distinct picture, the images that show it.
-    """
+def exact_groups(pictures: Pictures) -> list[Group]:
+    """The images of equal pixels within each split, two or more in a group."""
     by_split = [
         tuple(place for place in places if place.split == split)
         for places in pictures
@@ -112,12 +110,12 @@ def exact_groups(pictures: Sequence[Sequence[Place]]) -> list[Group]:
     return [group for group in by_split if len(group) > 1]
 
 
-def conflicts(pictures: Sequence[Sequence[Place]]) -> list[Group]:
+def conflicts(pictures: Pictures) -> list[Group]:
     """The images, of any splits, of equal pixels but not of one class."""
     return [tuple(places) for places in pictures if len({place.label for place in places}) > 1]
 
 
-def near_groups(pictures: Sequence[Sequence[Place]], alike: Likeness) -> list[Group]:
+def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
     """Near duplicates within each split, one image of each distinct picture.
 
     A group is connected by its pairs: its first and last image may be less alike than a pair is.
@@ -133,14 +131,8 @@ def near_groups(pictures: Sequence[Sequence[Place]], alike: Likeness) -> list[Gr
     return [group for group in groups if len(group) > 1]
 
 
-def leaks(pictures: Sequence[Sequence[Place]], alike: Likeness, splits: Sequence[str]) -> list[Leak]:
-    """For each image and each earlier split that holds a copy of it: the likest one.
-
-    Args:
-        pictures: for each distinct picture, the images that show it.
-        alike: the near duplicates among the pictures.
-        splits: in their order.
-    """
+def leaks(pictures: Pictures, alike: Likeness, splits: Sequence[str]) -> list[Leak]:
+    """For each image and each split before its own (in the order of ``splits``) that holds a copy of it: the likest."""
     found = []
     for number, places in enumerate(pictures):
         if len(places) == 1 and number not in alike:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from assay.classifier.evaluation import batch_size
-from assay.data.augment.build import build_augmentations
+from assay.data.augment.build import build_augmentations, build_transform
 from assay.data.augment.draw import Augmentation
 from assay.data.augment.mix import build_mixes
-from assay.data.augment.streamed import build_transform
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Data, load_data

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torchvision.transforms import v2
 
-from assay.data.augment.build import build_augmentations
+from assay.data.augment.build import build_augmentations, build_transform
 from assay.data.augment.colour import add_pca_noise, grey_at_random, jitter_colours
 from assay.data.augment.draw import Draw
 from assay.data.augment.erase import cut_out, erase_at_random
@@ -25,7 +25,6 @@ from assay.data.augment.geometry import (
     rotate_at_random,
 )
 from assay.data.augment.policies import rand_augment, trivial_augment
-from assay.data.augment.streamed import build_transform
 from assay.data.augment.strengths import Strengths
 from assay.data.preprocess import Preprocessing
 

@@ -35,12 +35,10 @@ def erase_at_random(images: Tensor, generator: Generator, *, probability: float,
 
 def draw_erasures(count: int, height: int, width: int, generator: Generator, *, probability: float) -> Boxes:
     """The boxes of ``erase_at_random``; empty where the image stays whole."""
-
-    def fits(heights: Tensor, widths: Tensor) -> Tensor:
-        return (heights < height) & (widths < width)
-
     chosen = torch.rand(count, generator=generator, device=generator.device) < probability
-    heights, widths, found = draw_sides(count, height * width, generator, area=AREA, aspect=ASPECT, fits=fits)
+    heights, widths, found = draw_sides(
+        count, height * width, generator, area=AREA, aspect=ASPECT, fits=lambda h, w: (h < height) & (w < width)
+    )
     heights, widths = heights * (chosen & found), widths * (chosen & found)
     top, left = whole_up_to(height - heights, generator), whole_up_to(width - widths, generator)
     return Boxes(top, left, heights, widths)

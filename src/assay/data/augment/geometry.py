@@ -117,12 +117,13 @@ def resized_crop_at_random(images: Tensor, generator: Generator, *, smallest: fl
 
 def draw_crops(count: int, height: int, width: int, generator: Generator, *, smallest: float) -> Boxes:
     """The boxes of ``resized_crop_at_random``; where none of ten fits, the largest central one of a valid aspect."""
-
-    def fits(heights: Tensor, widths: Tensor) -> Tensor:
-        return (heights > 0) & (heights <= height) & (widths > 0) & (widths <= width)
-
     heights, widths, found = draw_sides(
-        count, height * width, generator, area=(smallest, 1.0), aspect=ASPECT, fits=fits
+        count,
+        height * width,
+        generator,
+        area=(smallest, 1.0),
+        aspect=ASPECT,
+        fits=lambda h, w: (h > 0) & (h <= height) & (w > 0) & (w <= width),
     )
     heights = heights.where(found, min(height, round(width / ASPECT[0])))
     widths = widths.where(found, min(width, round(height * ASPECT[1])))

@@ -75,13 +75,9 @@ def draw_box_weights(height: int, width: int, generator: Generator, *, alpha: fl
 
 
 def box_weights(height: int, width: int, share: Tensor, centre: Tensor) -> Tensor:
-    """0 in the box that leaves ``share`` of the image, 1 elsewhere, float32 ``[height, width]``.
+    """0 in the box that leaves ``share`` (0..1, no dimensions) of the image, 1 elsewhere, float32 ``[height, width]``.
 
-    Args:
-        height: of the image, in pixels.
-        width: likewise.
-        share: in 0..1, no dimensions.
-        centre: (y, x) in 0..1; the pixel in which it lies is the box's centre.
+    The pixel in which ``centre`` lies, (y, x) in 0..1, is the box's centre.
     """
     half = 0.5 * (1 - share).sqrt()
     inside = [
