@@ -1,5 +1,7 @@
 """The measures against scikit-learn's, a formula, and cases worked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,11 @@ def test_a_case_worked_by_hand() -> None:
         "probability": pytest.approx(np.exp(2) / (np.exp(2) + 1), rel=1e-6),
     }
     assert evaluation.class_results()[0] == ClassResult("class 0", 2, 0.5, "class 1", 1)
+
+
+def test_equally_accurate_classes_keep_their_order() -> None:
+    equal = replace(make(torch.eye(2), [0, 1], 2), classes=("zebra", "ant"))
+    assert [one.name for one in equal.class_results()] == ["zebra", "ant"]
 
 
 def test_a_class_without_images_has_no_accuracy() -> None:

@@ -11,12 +11,9 @@ def one_line(text: str) -> str:
 
 
 def shorten(text: str, most: int, *, keep_end: bool = False) -> str:
-    """Return the text as one printable line of at most ``most`` characters, cut where it is longer.
+    """Return the text as one printable line of at most ``most`` characters, the ellipsis of a longer one included.
 
-    Args:
-        text: such as the name of a class or an image.
-        most: characters, the ellipsis included.
-        keep_end: cut the beginning off and not the end; the names of files differ at their ends.
+    ``keep_end`` cuts the beginning off and not the end: the names of files differ at their ends.
     """
     line = one_line(text)
     if len(line) <= most:

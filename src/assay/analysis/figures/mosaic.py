@@ -48,13 +48,9 @@ def mosaic(pictures: NDArray[Any], columns: int, *, gap: int, fill: float) -> ND
 
 
 def show_mosaic(axes: Axes, pictures: NDArray[Any], *, per_picture: int = 1, **style: Any) -> None:
-    """Draw a mosaic; beside each of several rows stands the number of its first channel.
+    """Draw a mosaic of pictures ``[N, h, w]``, or of colours in [0, 1] ``[N, h, w, 3]``.
 
-    Args:
-        axes: to draw into.
-        pictures: ``[N, h, w]``, or colours in [0, 1] ``[N, h, w, 3]``.
-        per_picture: how many of them belong to one channel.
-        style: what matplotlib's ``imshow`` takes.
+    Each channel has ``per_picture`` of them; beside each of several rows stands the number of its first channel.
     """
     columns = columns_for(len(pictures) // per_picture) * per_picture
     large = enlarge(pictures)
