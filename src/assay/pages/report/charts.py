@@ -24,7 +24,7 @@ def plain(chart: Any) -> Spec:
     spec: Spec = chart.to_dict()
     spec.pop("$schema", None)  # an address outside, and the page names none
     spec["config"] = {
-        "background": None,
+        "background": None,  # the page's own, which may be dark
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "axis": {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "domain": False, "ticks": False,

@@ -98,9 +98,10 @@ def _curves_of(run: RunPart, colour: str) -> dict[str, Any]:
     if run.record is None:
         return {**about, "note": "", "epochs": [], "every": 1}
     metrics, timings = run.record.metrics, run.record.timings
-    step = math.ceil(len(metrics) / _POINTS) or 1
+    step = math.ceil(len(metrics) / _POINTS) or 1  # no epochs yet make 0
     kept = sorted({*range(0, len(metrics), step), *range(len(metrics))[-1:], *_best_places(metrics)})
     fields = {
+        # An epoch's times are written after its metrics, and may not be there yet.
         name: [rounded(rows[place].get(name), chart.scale) if place < len(rows) else None for place in kept]
         for chart in CHARTS.values()
         for name in chart.fields.values()

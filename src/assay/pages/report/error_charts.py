@@ -35,7 +35,7 @@ def calibration_spec() -> Spec:
     ]
     whole = alt.Scale(domain=[0, 100])
     bars = base.mark_bar(color=COLOURS[0], opacity=0.75).encode(
-        x=alt.X("low:Q", scale=whole, title="confidence (%)", bin="binned"),
+        x=alt.X("low:Q", scale=whole, title="confidence (%)", bin="binned"),  # the rows have the bins' ends
         x2="high:Q",
         y=alt.Y("accuracy:Q", scale=whole, title="accuracy (%)"),
         tooltip=tooltip,
@@ -63,8 +63,10 @@ def confusion_spec(classes: int) -> Spec:
         alt.Chart(alt.NamedData("rows"))
         .mark_rect(color=COLOURS[0])
         .encode(
+            # Without sorting: the classes keep their order.
             x=alt.X("answered:N", sort=None, title="answered", axis=axis),
             y=alt.Y("label:N", sort=None, title="label", axis=axis),
+            # Even the lightest cell differs from an empty one.
             opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 100], range=[0.06, 1]), legend=None),
             tooltip=[
                 alt.Tooltip("label:N"),

@@ -70,29 +70,23 @@ def name_runs(found: FoundFolders) -> dict[Path, str]:
     """
     names: dict[Path, list[str]] = {}
     for study in found.studies:
-        for folder, name in _runs_of(study):
-            names.setdefault(folder, []).append(f"{study.name}: {name}" if len(found.studies) > 1 else name)
+        try:
+            plan, store = read_plan(study), store_of(study.parent)
+        except ValueError:  # the study's own part of the page says why
+            continue
+        prefix = f"{study.name}: " if len(found.studies) > 1 else ""
+        for row, jobs in plan.jobs.items():
+            for seed, job in jobs.items():
+                folder = store.folder(job).resolve()
+                if _is_run(folder):  # begun already
+                    names.setdefault(folder, []).append(f"{prefix}{row}, seed {seed}")
     alone = [path for path in found.runs if path.resolve() not in names]
     return {**shortest_names(alone), **{folder: " = ".join(several) for folder, several in names.items()}}
 
 
-def _runs_of(study: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the folder of each run that a study has begun, with its row and seed."""
-    try:
-        plan = read_plan(study)
-    except ValueError:  # the study's own part of the page says why
-        return
-    store = store_of(study.parent)
-    for row, jobs in plan.jobs.items():
-        for seed, job in jobs.items():
-            folder = store.folder(job).resolve()
-            if _is_run(folder):  # begun already
-                yield folder, f"{row}, seed {seed}"
-
-
 def shortest_names(folders: Sequence[Path]) -> dict[Path, str]:
     """Return the last part of each path, or as many parts as it takes to tell the path from the others."""
-    parts = {folder: folder.resolve().parts[1:] for folder in folders}
+    parts = {folder: folder.resolve().parts[1:] for folder in folders}  # without the root
     names = {folder: folder.resolve().name for folder in folders}
     for length in range(2, max(map(len, parts.values()), default=0) + 1):
         counts = Counter(names.values())

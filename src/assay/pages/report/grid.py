@@ -58,6 +58,7 @@ def number(value: float | None, form: str = ",.0f", *, scale: int = 1, unit: str
 def percent(share: float | None, warning: str = "", *, bar: bool = False) -> Cell:
     """Return a cell of a share in [0, 1] in percent, with a bar behind it if wanted."""
     cell = number(share, ".2f", scale=100, unit=" %", warning=warning)
+    # A dash carries the warning too.
     return replace(cell, warning=warning, share=share if bar else None)
 
 

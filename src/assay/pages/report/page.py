@@ -13,7 +13,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assay.pages.report import curves, error_charts, error_grids, gallery, origin, pictures, run_grids, study
+from assay.pages.report import curves, error_charts, gallery, origin, pictures, run_grids, study
 from assay.pages.report.content import Report, RunPart
 from assay.version import VERSION
 
@@ -29,10 +29,16 @@ def render(report: Report, template: str | Template = "page.html", **more: Any) 
         template: the name of one of this package's templates, or any that extends ``page.html``.
         more: further values for the template.
     """
+    sizes = {len(run.evaluation.classes) for run in report.runs if run.evaluation is not None}
+    specs = {
+        **curves.curve_specs(report.runs),
+        "calibration": error_charts.calibration_spec(),
+        **{f"confusion-{size}": error_charts.confusion_spec(size) for size in sizes if size > LARGEST_TABLE},
+    }
     values = {
         "report": report,
         "curves": curve_data(report.runs),
-        "specs": _specs(report),
+        "specs": specs,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "optimistic": any(run.record is not None and run_grids.warning_of(run.record) for run in report.runs),
     }
@@ -58,13 +64,13 @@ def curve_data(parts: Sequence[RunPart]) -> dict[str, Any]:
 def environment() -> Environment:
     """Return the environment of the templates, in which all text that is not marked as HTML is escaped."""
     loader = PackageLoader("assay.pages.report")
+    # A misspelt name in a template is an error, not an empty text.
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["json_script"] = json_script
     made.globals |= {
         "CURVE_CHARTS": curves.CHARTS,
         "curve_in_words": curves.in_words,
         "error_charts": error_charts,
-        "error_grids": error_grids,
         "gallery": gallery,
         "origin": origin,
         "pictures": pictures,
@@ -80,6 +86,7 @@ def environment() -> Environment:
 
 def json_script(values: Any) -> Markup:
     """Return values as JSON for a ``<script>`` element; no text in them can end it or begin a comment."""
+    # A browser's JSON.parse takes no NaN.
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"))
 
@@ -94,11 +101,3 @@ def asset(name: str, package: str = "assay.pages.report") -> Markup:
 def runtime() -> Markup:
     """Return Vega, Vega-Lite and Vega-Embed as one script that loads nothing."""
     return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-
-
-def _specs(report: Report) -> dict[str, Any]:
-    """Return each chart's specification, under the name that the page's figures have for it."""
-    specs: dict[str, Any] = curves.curve_specs(report.runs)
-    specs["calibration"] = error_charts.calibration_spec()
-    sizes = {len(run.evaluation.classes) for run in report.runs if run.evaluation is not None}
-    return specs | {f"confusion-{size}": error_charts.confusion_spec(size) for size in sizes if size > LARGEST_TABLE}

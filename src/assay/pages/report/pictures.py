@@ -58,6 +58,7 @@ def kernel_mosaic(kernels: Kernels) -> tuple[str, str]:
 def svg(figure: Figure) -> str:
     """Return a figure's address."""
     buffer = io.StringIO()
+    # With the missing date: equal figures give equal files.
     with matplotlib.rc_context({"svg.hashsalt": "assay"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _encoded(buffer.getvalue().encode(), "svg+xml")

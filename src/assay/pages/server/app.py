@@ -102,6 +102,7 @@ class Site:
 
     async def predict(self, request: Request) -> Response:
         """Return a model's prediction; the request is a form with ``model``, a run's name, and ``image``, a file."""
+        # While it arrives, for its stated length may be wrong.
         streamed = Request(request.scope, limited(request.receive))
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
@@ -110,6 +111,7 @@ class Site:
             if not isinstance(name, str) or not isinstance(image, UploadFile):
                 raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
             content = await image.read()
+        # Other requests are answered while a model computes.
         return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
 
     async def refuse(self, request: Request, error: Exception) -> Response:

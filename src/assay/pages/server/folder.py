@@ -37,6 +37,7 @@ class ServedFolder:
     @classmethod
     def open(cls, path: Path) -> ServedFolder:
         """Return the folder at a path; raise ``ValueError`` if there is none."""
+        # Path.resolve raises for a circle of links before Python 3.13.
         root = Path(os.path.realpath(path.expanduser()))
         if not root.is_dir():
             raise ValueError(f"{path}: no such folder of runs")
@@ -60,6 +61,7 @@ class ServedFolder:
     def _walk(self) -> Iterator[tuple[Kind, Path]]:
         for place, folders, files in os.walk(self.root):
             folder = Path(place)
+            # os.walk enters only the folders that are left here.
             folders[:] = [name for name in folders if not name.startswith(".") and _has_address(name)]
             if "recipe.yaml" in files:
                 folders.clear()  # folders below a run belong to it

@@ -86,7 +86,12 @@ class Models:
             ValueError: the model file is damaged.
         """
         with self._lock, quiet():
-            _check(content, name)
+            try:  # by the header, because for some formats, such as EPS, Pillow would start a program
+                with open_image(io.BytesIO(content), name) as image:
+                    if image.format not in _FORMATS:
+                        raise HTTPException(415, f"{name}: {image.format} files are not taken")
+            except BadImageError as error:
+                raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
             # Time and size are part of the key, so that a model that was trained again is loaded again.
             status = (folder / MODEL_FILE).stat()
             classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
@@ -97,16 +102,6 @@ class Models:
 
     def _load(self, folder: Path, _changed: int, _size: int) -> Classifier:
         return ready(load(folder / MODEL_FILE), self._device)
-
-
-def _check(content: bytes, name: str) -> None:
-    """Refuse by the header what is no image, and formats such as EPS, for which Pillow would start a program."""
-    try:
-        with open_image(io.BytesIO(content), name) as image:
-            if image.format not in _FORMATS:
-                raise HTTPException(415, f"{name}: {image.format} files are not taken")
-    except BadImageError as error:
-        raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
 
 
 def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:

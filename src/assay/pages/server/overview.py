@@ -109,7 +109,7 @@ class Overviews:
         except (ValueError, OSError, RecursionError) as error:
             return StudyOverview(name, problem=self.hide(str(error) or type(error).__name__))
         store = store_of(folder.parent)
-        jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}
+        jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}  # rows may share runs
         finished = [self.read(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
         rows, setting = len(plan.study.rows), plan.setting
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))

@@ -55,6 +55,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"--port: {port} is not from 0 to 65535")
     try:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # An IPv6 address also has a flow and a scope, but create_server takes a pair.
         return socket.create_server(place[:2], family=family)
     except (OSError, UnicodeError) as error:
         # create_server appends "(while attempting to bind on address ...)", which names host and port again.

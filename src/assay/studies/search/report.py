@@ -79,6 +79,7 @@ def _best(result: SearchResult) -> Iterator[str]:
         [trial.number, f"{trial.accuracy:.2f}", *(value_in_words(trial.values[name]) for name in result.space)]
         for trial in ranked
     ]
+    # Tabulate would write 90.10 as 90.1.
     yield tabulate(rows, ["trial", "held-out %", *result.space], "github", disable_numparse=True)
 
 

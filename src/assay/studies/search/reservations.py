@@ -24,7 +24,7 @@ class Reservation:
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
-        self._renewed = 0.0
+        self._renewed = 0.0  # long ago, so that the first call writes
         self.renew()
 
     def renew(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from assay.recipe.recipe import Recipe
 from assay.studies.results import StudyResults
@@ -70,6 +70,7 @@ class SearchResult:
         The accuracy is optimistic, because the trial was chosen for it.
         """
         finished = [trial for trial in self.trials if trial.accuracy is not None]
+        # All of these have an accuracy, which a type checker cannot see.
         return max(finished, key=lambda trial: trial.accuracy or 0.0, default=None)
 
     @property
@@ -84,22 +85,19 @@ class SearchResult:
 
 def read_result(optuna_study: optuna.Study, search: Search) -> SearchResult:
     """Return what a search's storage holds of it, without importances and confirmation."""
-    trials = optuna_study.get_trials(deepcopy=False)
-    return SearchResult(search.base, search.space, tuple(_read_trial(trial, search.space) for trial in trials))
-
-
-def _read_trial(trial: FrozenTrial, space: Space) -> TrialResult:
-    notes = trial.user_attrs  # written by search/trials.py
-    unfinished = "put back" if trial.state == TrialState.FAIL else trial.state.name.lower()
-    return TrialResult(
-        number=trial.number,
-        values=values_of(space, trial.params),
-        state=notes.get(END, unfinished),
-        accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
-        epochs=notes.get(EPOCHS, len(trial.intermediate_values)),
-        reason=notes.get(REASON, ""),
-        run=notes.get(RUN, ""),
-    )
+    trials = [
+        TrialResult(
+            number=trial.number,
+            values=values_of(search.space, trial.params),
+            state=trial.user_attrs.get(END, "put back" if trial.state == TrialState.FAIL else trial.state.name.lower()),
+            accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+            epochs=trial.user_attrs.get(EPOCHS, len(trial.intermediate_values)),
+            reason=trial.user_attrs.get(REASON, ""),
+            run=trial.user_attrs.get(RUN, ""),
+        )
+        for trial in optuna_study.get_trials(deepcopy=False)
+    ]
+    return SearchResult(search.base, search.space, trials)
 
 
 def add_importances(result: SearchResult, optuna_study: optuna.Study) -> SearchResult:

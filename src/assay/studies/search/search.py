@@ -157,6 +157,7 @@ def _do_trials(optuna_study: optuna.Study, shared: Search, workers: Workers, lin
     """Do trials until there are enough, counting those of other processes."""
     in_vain = 0
     while times := count_missing(optuna_study, shared.budget.trials):
+        # Closed on an error too, which cancels a cluster's other trials.
         with closing(workers.repeat(partial(run_trial, shared), times)) as ends:
             for end in ends:
                 lines.update()

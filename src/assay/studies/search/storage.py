@@ -66,4 +66,4 @@ def exclusive(address: str) -> AbstractContextManager[object]:
     if "://" in file:
         return nullcontext()
     Path(file).parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{file}.turn")
+    return FileLock(f"{file}.turn")  # another file than Optuna's own lock, which is taken within

@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
@@ -102,12 +102,6 @@ class Search:
             why = "this process has another version of assay or torch, or sees another storage of that name"
             raise ValueError(f"{self.storage}: the search is not there: {why}") from None
 
-    def recipe(self, drawn: dict[str, Any]) -> Recipe:
-        """Return the recipe of what was drawn; raise ``ValueError`` if the values cannot be combined."""
-        recipe = self.base.but(values_of(self.space, drawn))
-        learning_rate(recipe)  # raises if the schedule lacks an option that is given
-        return recipe
-
 
 def count_missing(optuna_study: optuna.Study, wanted: int) -> int:
     """Return how many trials are neither done nor running, after putting back those of dead processes."""
@@ -134,6 +128,7 @@ def run_trial(search: Search) -> TrialEnd:
         if end.kind == "stopped":
             put_back(optuna_study, trial.number, end.reason)
         else:
+            # Before it is told, because Optuna lets nobody change a trial that has ended.
             trial.set_user_attr(END, end.kind)
             trial.set_user_attr(REASON, end.reason)
             optuna_study.tell(trial, end.accuracy, _STATES[end.kind])
@@ -147,7 +142,9 @@ def run_trial(search: Search) -> TrialEnd:
 
 def _run(trial: optuna.Trial, reservation: Reservation, search: Search) -> TrialEnd:
     try:
-        job = Job(search.recipe(trial.params))
+        recipe = search.base.but(values_of(search.space, trial.params))
+        learning_rate(recipe)  # raises if the schedule lacks an option that is given
+        job = Job(recipe)
     except ValueError as error:
         return TrialEnd("refused", str(error))
     trial.set_user_attr(RUN, job.key)
