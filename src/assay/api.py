@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from rich.console import Console
@@ -23,9 +23,9 @@ from assay.classifier.classifier import ready
 from assay.classifier.evaluation import Evaluation as Evaluation
 from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
-from assay.classifier.split_request import ON_BAD_IMAGE
 from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
+from assay.data.choices import OnBadImage
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
@@ -174,7 +174,7 @@ def predict(
     Raises:
         ValueError: there is no such model or input, or an image cannot be decoded.
     """
-    choose("on_bad_image", on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
+    choose("on_bad_image", on_bad_image, dict.fromkeys(get_args(OnBadImage)))
     if top < 1:
         raise ValueError(f"top: {top} is not at least 1")
     classifier, where = _ready(model, device)

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser(given)
-    options, unknown = parser.parse_known_args(given)
+    options, unknown = parser.parse_known_args(given)  # so that the message can name the nearest option
     if unknown:
         parser.error(_describe_unknown(unknown[0], _chosen(parser, options)))
     options.given = given  # for commands that state how they were called
@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser(given: Sequence[str]) -> Parser:
     """Return the parser with all commands, but only the flags of the given one, because adding them takes time."""
+    # An abbreviation would break once another option begins like it.
     parser = Parser(prog="assay", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -101,6 +102,7 @@ def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Nam
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        # As a shell reports a process that SIGINT ended: 128 + 2.
         print("assay: interrupted", file=sys.stderr)
         return 130
     except Exception as error:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -14,14 +14,13 @@ from assay.base.registry import choose, nearest
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.data.batches import EvaluationBatches
+from assay.data.choices import OnBadImage
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.preprocess import Normalize
 from assay.data.sources import full_name, load_source
 from assay.data.split import SPLITS, Cut, Source, cut_splits, relabel
 from assay.data.storage import Storage, decode_source, to_dataset
-
-ON_BAD_IMAGE = ("error", "skip")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class SplitRequest:
 
     def __post_init__(self) -> None:
         if self.on_bad_image is not None:
-            choose("on_bad_image", self.on_bad_image, dict.fromkeys(ON_BAD_IMAGE))
+            choose("on_bad_image", self.on_bad_image, dict.fromkeys(get_args(OnBadImage)))
 
     @classmethod
     def of(cls, data: SplitRequest | str | None) -> SplitRequest:

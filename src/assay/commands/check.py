@@ -36,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.base.row_files import check_place
 
     if options.out is not None:
-        check_place(options.out)
+        check_place(options.out)  # before every image is decoded, which takes minutes
     found = check(options.data, root=options.root, label=options.label, near=options.near)
     print_overview(found)
     most = None if options.all else _SHOWN

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from assay.data.images import BadImageError
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """``--data.name``, ``--data.root``, ``--data.label`` and ``--split``."""
+def add_data(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """The flags of ``split_request``; ``of`` says which images may be bad if a command reads several kinds."""
     parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
     parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    add_device(parser)
+    text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
+    parser.add_argument("--on-bad-image", metavar="error|skip", help=text)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +33,6 @@ def add_views(parser: argparse.ArgumentParser) -> None:
     """``--views``."""
     text = "test-time augmentation: none, flip, flip-shift, five-crop or ten-crop (default: the model's own)"
     parser.add_argument("--views", metavar="VIEWS", help=text)
-
-
-def add_on_bad_image(parser: argparse.ArgumentParser, of: str = "") -> None:
-    """``--on-bad-image``; ``of`` says which images are meant if a command reads several kinds."""
-    text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
-    parser.add_argument("--on-bad-image", metavar="error|skip", help=text)
 
 
 def split_request(options: argparse.Namespace) -> SplitRequest:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.base.text import one_line, shorten
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.data_flags import add_data, report_left_out, split_request
 from assay.commands.printing import print_files, print_table
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=40, metavar="N", help="images in a gallery (default: 40)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: errors beside the model)")
     parser.add_argument("--format", default="png,svg", metavar="png,svg", help="of the pictures (default: both)")
-    add_device(parser)
-    add_on_bad_image(parser)
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -7,14 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import (
-    add_data,
-    add_device,
-    add_on_bad_image,
-    add_views,
-    report_left_out,
-    split_request,
-)
+from assay.commands.data_flags import add_data, add_views, report_left_out, split_request
 from assay.commands.printing import plain_console
 
 if TYPE_CHECKING:
@@ -27,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: beside the model)")
     add_views(parser)
-    add_device(parser)
     parser.add_argument("--print-log", action="store_true", help="print [predicted][label][correct] of every image")
-    add_on_bad_image(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -90,6 +81,7 @@ def _default_folder(options: argparse.Namespace) -> Path:
     """Return a folder beside the model, named after the split, and after the data where it is not the model's own."""
     from assay.classifier.classifier import model_path
 
+    # The name may be a path, whose slashes would make folders.
     suffix = "" if options.data is None else "-" + re.sub(r"[^A-Za-z0-9]+", "-", options.data).strip("-")
     views = "" if options.views is None else f"-{options.views}"
     return model_path(options.model).parent / f"evaluation-{options.split}{suffix}{views}"

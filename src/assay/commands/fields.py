@@ -27,10 +27,11 @@ def add_fields(parser: argparse.ArgumentParser) -> None:
             groups[section] = parser.add_argument_group(section)
         description, values, default = describe_field(name)
         shown = "" if default is None else f"; {str(default).lower() if isinstance(default, bool) else default}"
-        text = f"{description} ({values}{shown})".replace("%", "%%")
+        text = f"{description} ({values}{shown})".replace("%", "%%")  # argparse puts values in at a single %
         groups[section].add_argument(f"--{name}", dest=name, metavar="VALUE", default=argparse.SUPPRESS, help=text)
 
 
 def given_fields(options: argparse.Namespace) -> dict[str, Any]:
     """The values of the flags that were given, under their dotted names."""
+    # A flag that is not given has no attribute (SUPPRESS), so the recipe's own value stays.
     return {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}

@@ -23,6 +23,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.analysis.figures.sweep_plot import plot_sweep
     from assay.api import find_lr
 
+    # Now, not after the sweep, which may take minutes.
     if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
     sweep = find_lr(options.recipe, given_fields(options))

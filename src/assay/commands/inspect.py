@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.data_flags import add_data, add_device, add_on_bad_image, report_left_out, split_request
+from assay.commands.data_flags import add_data, report_left_out, split_request
 from assay.commands.printing import plain_console, print_files
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mistakes", type=int, metavar="N", help="misclassified images to look at, 0 to 15 (default: 3)"
     )
-    add_data(parser)
+    add_data(parser, "of the set: ")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of results (default: inspection beside the model)"
     )
     parser.add_argument("--format", default="png,svg", metavar="png,svg", help="of the pictures (default: both)")
-    add_device(parser)
-    add_on_bad_image(parser, "of the set: ")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.base.row_files import check_format, to_csv, write_rows
 
     if options.out is not None:
-        check_format(options.out)
+        check_format(options.out)  # before the model is loaded and the images are decoded
     predictions = predict(
         options.model,
         options.inputs,

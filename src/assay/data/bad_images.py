@@ -41,6 +41,6 @@ def leave_out(
 
 def without(split: Split, bad: Sequence[BadImageError]) -> Split:
     """The split without the named images."""
-    names = {error.name for error in bad}
+    names = {error.name for error in bad}  # names, because row numbers change with each cut of a split
     keep = [row for row, name in enumerate(split.images.names) if name not in names]
     return split.take(np.array(keep, dtype=np.int64))

@@ -68,9 +68,10 @@ class TrainBatches:
             of the classes instead, float32 ``[B, K]``.
         """
         device = self.dataset.labels.device
+        # Drawn on the CPU, so that the order is the same on every device.
         order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_derived_seed(self._seed, number)))
         steps = range(start, len(self))
-        rows = torch.split(order.to(device), self._batch_size)[start : len(self)]
+        rows = torch.split(order.to(device), self._batch_size)[start : len(self)]  # without the incomplete last one
         seeds = (_derived_seed(self._seed, number, step, _TRANSFORM) for step in steps)
         for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
             self._generator.manual_seed(_derived_seed(self._seed, number, step))
@@ -131,4 +132,4 @@ def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw
 def _derived_seed(seed: int, *place: int) -> int:
     """One seed from several numbers, such that close numbers, or fewer of them, give unrelated seeds."""
     high, low = np.random.SeedSequence(seed, spawn_key=place).generate_state(2, np.uint32)
-    return (int(high) << 31) ^ int(low)
+    return (int(high) << 31) ^ int(low)  # 63 bits, so that it is no negative number as int64

@@ -40,6 +40,7 @@ def cached(key: str | None, compute: Callable[[], Arrays], keep: Callable[[Array
     if keep(arrays):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # At once: other runs may read or write the same file at the same time.
             replace_file(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         except OSError:
             pass  # a cache that cannot be written costs time, not correctness

@@ -81,7 +81,7 @@ def map_in_workers(
         return
     yield from DataLoader(
         _Mapped(function),
-        sampler=list(requests),
+        sampler=list(requests),  # each request goes to a worker as it is, in place of a row number
         batch_size=None,
         collate_fn=_unchanged,
         num_workers=workers,

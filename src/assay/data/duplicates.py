@@ -35,8 +35,8 @@ NEAR = 0.95
 
 _CELLS = 16  # on each side of a thumbnail
 _FAINT = 2.0  # root mean square of the edges, of 255 levels, below which they are mostly rounding
-_COMPONENTS = 64
-_SAMPLE = 1024
+_COMPONENTS = 64  # of 1440 edges: few enough to compare all pairs, enough to leave few pairs that only seem close
+_SAMPLE = 1024  # pictures, at most about so many, that the components are computed from
 _BLOCK = 2048  # a block of 2048 x 2048 distances stays in the processor's cache
 _ROUNDING = 0.01  # in the distances
 
@@ -206,4 +206,5 @@ def _close(cells: Tensor, near: float) -> Iterator[Tensor]:
         for left in range(top, len(short), _BLOCK):
             distances = torch.cdist(short[top : top + _BLOCK], short[left : left + _BLOCK])
             pairs = torch.nonzero(distances < limit) + torch.tensor([top, left])
+            # Each pair once, and no picture with itself.
             yield from torch.split(pairs[pairs[:, 0] < pairs[:, 1]], _BLOCK)

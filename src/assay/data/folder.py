@@ -52,6 +52,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
+    # Sorted, because file systems list in orders of their own and the order of the images decides the training.
     return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
 
 

@@ -26,7 +26,7 @@ EXTENSIONS = frozenset(
 )
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # "I" has 32 bits, but some Pillows open 16-bit files so
 
 
 class BadImageError(ValueError):
@@ -191,6 +191,7 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == mode and "transparency" not in image.info:
         return image
     if image.mode in _SIXTEEN_BITS:
+        # 65535 / 257 is 255; Pillow itself would cut off at 255.
         return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8)).convert(mode)
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined range; save it with 8 or 16 bits")

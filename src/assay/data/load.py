@@ -73,6 +73,7 @@ def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:
     if wanted.size is None and smallest != largest:
         raise ValueError(f"data.size: the images' sides range from {smallest} to {largest} pixels; choose one size")
     size = wanted.size or int(smallest)
+    # Small squares take less memory; the device enlarges them.
     stored = int(smallest) if smallest == largest and smallest <= size else size
     channels = wanted.channels or (1 if all(part.gray[part.readable].all() for part in surveys) else 3)
     mean, std = wanted.mean or (), wanted.std or ()

@@ -148,9 +148,9 @@ def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]
         raise ValueError(
             f"column {column} holds {kind}, not one label for each image; choose another with --data.label"
         )
-    values = sorted(set(train[column].to_pylist()) - {None})
+    values = sorted(set(train[column].to_pylist()) - {None})  # an empty cell is no class; _labels names its row
     if pa.types.is_integer(kind):
-        if values and values[-1] >= 100_000:
+        if values and values[-1] >= 100_000:  # identifiers or times, which would make as many outputs of the network
             raise ValueError(f"column {column} holds numbers up to {values[-1]}: those are not class numbers")
         return tuple(str(number) for number in range(max(values) + 1))
     return tuple(str(value) for value in values)

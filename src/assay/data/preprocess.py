@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import torch
@@ -13,9 +13,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from assay.base.registry import choose
+from assay.data.choices import Interpolation
 from assay.data.images import to_pixels
 
-INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+INTERPOLATIONS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def digits(_root: Path) -> Source:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # its grey levels are 0 to 16
     order_in_class = np.zeros(len(pixels), dtype=np.int64)
     for digit in range(10):
         members = np.flatnonzero(bunch.target == digit)

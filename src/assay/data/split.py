@@ -134,7 +134,10 @@ def stratified_split(
 
     try:
         first, second = train_test_split(
-            np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed % 2**32
+            np.arange(len(labels)),
+            test_size=fraction,
+            stratify=labels,
+            random_state=seed % 2**32,  # numpy's largest seed
         )
     except ValueError as error:
         raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: {error}") from None

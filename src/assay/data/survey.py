@@ -58,7 +58,7 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
         "heights": np.array(heights, dtype=np.int64),
         "gray": np.array(gray, dtype=np.uint8),
         "passing": np.array(passing, dtype=np.uint8),
-        "reasons": np.frombuffer(json.dumps(reasons).encode(), dtype=np.uint8),
+        "reasons": np.frombuffer(json.dumps(reasons).encode(), dtype=np.uint8),  # the cache keeps arrays only
     }
 
 

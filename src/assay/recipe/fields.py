@@ -51,7 +51,7 @@ def field_schema(name: str) -> list[dict[str, Any]]:
 
 def parse_value(text: str) -> Any:
     """A command line's text as a value: a number (1e-3 too), true, false, null, a [list], or the text itself."""
-    if re.fullmatch(r"[+-]?\d+", text):
+    if re.fullmatch(r"[+-]?\d+", text):  # before float, so that a whole number stays one
         return int(text)
     words = {"true": True, "false": False, "null": None, "none": None}
     if text.lower() in words:

@@ -79,7 +79,7 @@ class Recipe(Sections):
             if not isinstance(fields, Mapping):
                 raise ValueError(f"section {section}: expected a mapping of fields, not {fields!r}")
             if section not in section_types():
-                check_field(f"{section}.")
+                check_field(f"{section}.")  # fails, with the nearest section
             for field in fields:
                 check_field(f"{section}.{field}")
         try:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from assay.base.strict_model import Count, Fraction, Positive, StrictModel
 from assay.data.augment.strengths import Strengths
+from assay.data.choices import Interpolation, OnBadImage
 
 Factor = Annotated[float, Field(ge=0, le=1)]
 Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
@@ -32,7 +33,7 @@ class DataSection(StrictModel):
     """side of the square image that the network sees, in pixels (default: the weights', else the images' own)"""
     crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
     """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""
-    interpolation: Literal["bilinear", "bicubic"] | None = None
+    interpolation: Interpolation | None = None
     """how images are scaled (default: the weights' own, else bilinear)"""
     held_out: Fraction = 0.1
     """fraction of the train split kept aside, stratified by class, to watch and select by"""
@@ -46,7 +47,7 @@ class DataSection(StrictModel):
     """largest decoded split held in memory, in GiB; larger ones stream from disk"""
     workers: Annotated[int, Field(ge=0, le=256)] | None = None
     """processes that decode a streamed set (default: one per core, at most 8)"""
-    on_bad_image: Literal["error", "skip"] = "error"
+    on_bad_image: OnBadImage = "error"
     """stop at an image that cannot be decoded, or leave it out and name it"""
 
 

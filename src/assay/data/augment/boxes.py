@@ -61,5 +61,5 @@ def draw_sides(
     ratios = uniform(math.log(aspect[0]), math.log(aspect[1]), ATTEMPTS, count, generator=generator).exp()
     heights, widths = (areas * ratios).sqrt().round().long(), (areas / ratios).sqrt().round().long()
     accepted = fits(heights, widths)
-    first = accepted.int().argmax(0, keepdim=True)
+    first = accepted.int().argmax(0, keepdim=True)  # argmax gives the first of equal values; without any, box 0
     return heights.gather(0, first)[0], widths.gather(0, first)[0], accepted.any(0)

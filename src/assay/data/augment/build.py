@@ -110,7 +110,7 @@ def _image_changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]
         (its.jitter, lambda: v2.ColorJitter(**its.jitter)),
         (its.pca_noise, lambda: _for_one(add_pca_noise, std=its.pca_noise)),
         (its.grayscale, lambda: v2.RandomGrayscale(its.grayscale)),
-        (its.erase, lambda: v2.RandomErasing(its.erase)),
+        (its.erase, lambda: v2.RandomErasing(its.erase)),  # before any normalisation: its 0 is black here
         (its.cutout, lambda: _for_one(cut_out, side=its.cutout)),
     ]
     return [make() for strength, make in table if strength]

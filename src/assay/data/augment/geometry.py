@@ -55,7 +55,7 @@ def flip_alternately(images: Tensor, draw: Draw) -> Tensor:
 
 def coins(rows: Tensor) -> Tensor:
     """A fixed pseudo-random 0 or 1 for each row number (int64): one bit of a multiplicative hash."""
-    mixed = (rows + 1) * 0x1E3779B97F4A7C15
+    mixed = (rows + 1) * 0x1E3779B97F4A7C15  # SplitMix64's constants without the top bit, which int64 has for the sign
     mixed = (mixed ^ (mixed >> 32)) * 0x3F58476D1CE4E5B9
     return (mixed >> 40) & 1
 
