@@ -75,4 +75,5 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
+    # Python would write NaN and Infinity, which are no JSON: other programs refuse the whole file.
     return None if isinstance(value, float) and not math.isfinite(value) else value

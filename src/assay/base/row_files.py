@@ -21,7 +21,7 @@ def to_csv(rows: Rows) -> bytes:
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue().encode(errors="backslashreplace")
+    return buffer.getvalue().encode(errors="backslashreplace")  # names of files may hold bytes that are not UTF-8
 
 
 def to_json_lines(rows: Rows) -> bytes:

@@ -42,5 +42,6 @@ class StopRequest:
     @property
     def _outer(self) -> StopRequest | None:
         """The one whose place this one has taken."""
+        # Its handler is a bound method, which knows the object that it belongs to.
         owner = getattr(self._before.get(signal.SIGINT), "__self__", None)
         return owner if isinstance(owner, StopRequest) else None

@@ -182,13 +182,14 @@ class Evaluation:
         )
         return float(error)
 
+    def figures(self) -> dict[str, Any]:
+        """Return the measures that a run's summary holds."""
+        return {"images": len(self.labels), "accuracy": self.accuracy, "top5": self.top5, "loss": self.loss}
+
     def summary(self) -> dict[str, Any]:
         """Return all measures as plain values."""
         return {
-            "images": len(self.labels),
-            "accuracy": self.accuracy,
-            "top5": self.top5,
-            "loss": self.loss,
+            **self.figures(),
             "calibration_error": self.calibration_error,
             "per_class_accuracy": self.per_class_accuracy,
             "confusion": self.confusion.tolist(),

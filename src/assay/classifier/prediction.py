@@ -93,7 +93,12 @@ def predict_images(
         good = _GoodImages(decoded, size, skip_bad=skip_bad)
         scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
-    return Predictions(tuple(_rank(scores, names, classifier.classes, top)), tuple(good.bad.values()))
+    best = scores.softmax(dim=1).topk(min(top, len(classifier.classes)), dim=1)
+    rows = (
+        Prediction(name, tuple(classifier.classes[index] for index in indices), tuple(probabilities))
+        for name, indices, probabilities in zip(names, best.indices.tolist(), best.values.tolist(), strict=True)
+    )
+    return Predictions(tuple(rows), tuple(good.bad.values()))
 
 
 class _GoodImages:
@@ -121,11 +126,3 @@ class _GoodImages:
                 waiting = waiting[self._size :]
         if waiting is not None and len(waiting):
             yield torch.from_numpy(waiting)
-
-
-def _rank(scores: Tensor, names: Sequence[str], classes: Sequence[str], top: int) -> list[Prediction]:
-    best = scores.softmax(dim=1).topk(min(top, len(classes)), dim=1)
-    return [
-        Prediction(name, tuple(classes[index] for index in indices), tuple(probabilities))
-        for name, indices, probabilities in zip(names, best.indices.tolist(), best.values.tolist(), strict=True)
-    ]

@@ -8,16 +8,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_flops(network: nn.Module, channels: int, size: int, device: torch.device) -> int:
-    """Count the floating-point operations of one image's forward pass; a multiply-add counts as two.
+    """Count the floating-point operations of one image's forward pass, ``[channels, size, size]``, on the device.
 
-    As in torch's counter, only convolutions and matrix products count; norms, activations and pooling are a few
-    percent more. Papers often count a multiply-add once, as He et al. 2018 does.
-
-    Args:
-        network: in evaluation mode.
-        channels: of the image.
-        size: its side in pixels.
-        device: where the network is.
+    A multiply-add counts as two; papers often count it once, as He et al. 2018 does. As in torch's counter, only
+    convolutions and matrix products count; norms, activations and pooling are a few percent more. The network must
+    be in evaluation mode.
     """
     image = torch.zeros(1, channels, size, size, device=device)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -54,6 +54,7 @@ def first_kernels(network: nn.Module) -> Kernels:
 
 
 def _scaled(filters: NDArray[np.float32]) -> NDArray[np.float32]:
+    # A diverged run leaves infinities; one of them would make all other weights of its filter look like 0.
     finite = np.nan_to_num(filters, posinf=0, neginf=0)
     largest = np.abs(finite).max(axis=(1, 2, 3), keepdims=True)
     return (finite / np.where(largest > 0, largest, 1)).astype(np.float32)

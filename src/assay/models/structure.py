@@ -26,6 +26,7 @@ def heads_of(network: nn.Module) -> tuple[str, ...]:
 
     A head is the whole module beside the body: a VGG's three linear layers, a ConvNeXt's norm and linear layer.
     """
+    # A network may be wrapped in modules that hold nothing else: its body and head are the first that stand together.
     root, path = network, ""
     while len(children := [pair for pair in root.named_children() if any(True for _ in pair[1].parameters())]) == 1:
         path, root = f"{path}{children[0][0]}.", children[0][1]
@@ -68,6 +69,7 @@ def is_within(name: str, modules: Iterable[str]) -> bool:
 def _units(module: nn.Module, path: str = "") -> Iterator[str]:
     """Yield the names of the blocks, and of the layers outside blocks."""
     for name, child in module.named_children():
+        # timm's stages and torchvision's encoders have classes of their own, which only their names tell.
         if isinstance(child, _CONTAINERS) or type(child).__name__.endswith(("Stage", "Encoder")):
             yield from _units(child, f"{path}{name}.")
         else:

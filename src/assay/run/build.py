@@ -29,7 +29,7 @@ from assay.training.losses import LossFunction, build_loss
 from assay.training.optim import build_optimizer, parameter_groups
 from assay.training.precision import Precision
 from assay.training.schedule import Schedule, attach, build_schedule
-from assay.training.transfer import Groups, build_learning, freeze_for, rate_factors
+from assay.training.transfer import LayerGroups, build_learning, freeze_for, rate_factors
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _input_of_run(state: State) -> Wanted:
     return Wanted(**{name: state["preprocessing"][name] for name in fields})
 
 
-def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[int], None]:
+def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups) -> Callable[[int], None]:
     """The function that sets which layers learn in an epoch, given its number from 0."""
     chosen = recipe.transfer
     if (chosen.freeze != "none" or chosen.freeze_norms) and not recipe.model.pretrained:
@@ -189,7 +189,9 @@ def _freezing(recipe: Recipe, network: nn.Module, groups: Groups) -> Callable[[i
     return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
 
 
-def _update(recipe: Recipe, network: nn.Module, groups: Groups, steps_per_epoch: int, device: torch.device) -> Update:
+def _update(
+    recipe: Recipe, network: nn.Module, groups: LayerGroups, steps_per_epoch: int, device: torch.device
+) -> Update:
     """The optimizer of the network's parameters, with its schedule, precision and average."""
     chosen, rate = recipe.optim, _top_rate(recipe)
     factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))

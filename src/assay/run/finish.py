@@ -51,21 +51,12 @@ def finish(
         for name, batches in components.splits.items()
     }
     replace_file(folder.scores, as_scores(evaluations))
-    measured = {
-        name: {
-            "images": len(evaluation.labels),
-            "accuracy": evaluation.accuracy,
-            "top5": evaluation.top5,
-            "loss": evaluation.loss,
-        }
-        for name, evaluation in evaluations.items()
-    }
     metrics = {
         "epoch": position.best_epoch,
         "views": recipe.test.views,
         "test_augmented": recipe.augment.where != "train",
         "selection": SELECTION[recipe.train.select],
-        **measured,
+        **{name: evaluation.figures() for name, evaluation in evaluations.items()},
     }
     replace(classifier, metrics=metrics).save(path)
     timings, form = folder.timings.rows(), classifier.preprocessing

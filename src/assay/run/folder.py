@@ -51,6 +51,7 @@ class RunFolder:
         """Raise ``ValueError`` if the folder holds a run or anything else already."""
         if self.recipe.exists():
             raise ValueError(f"{self.path} holds a run already; go on with --resume, or choose another --out")
+        # Hidden files do not count: the lock is one.
         if self.path.is_file() or (self.path.is_dir() and any(self.path.glob("[!.]*"))):
             raise ValueError(f"{self.path} is there already and is not a run folder; choose another --out")
 

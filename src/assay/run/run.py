@@ -218,6 +218,7 @@ def _evaluate_epoch(run: Run) -> tuple[JsonObject, JsonObject, dict[str, Evaluat
     row = {
         "epoch": number,
         "step": number * steps,
+        # Of the last step: the scheduler has moved on to the next epoch's first.
         "lr": learning_rate(recipe)(position.epoch + (steps - 1) / steps),
         "train_loss": position.loss.item() / steps,
         "train_accuracy": position.correct.item() / images,

@@ -43,7 +43,7 @@ class LARS(PerWeightOptimizer):
         """Take one weight's step."""
         direction = gradient.add(weight, alpha=group["weight_decay"])
         if weight.ndim > 1:
-            # As a tensor, for a number would have to wait for the device.
+            # As tensors and by `where`: a number or an `if` would wait for the device.
             length, slope = weight.norm(), gradient.norm()
             rate = group["trust"] * length / (slope + group["weight_decay"] * length + group["eps"])
             direction.mul_(torch.where((length > 0) & (slope > 0), rate, 1.0))

@@ -33,10 +33,9 @@ def sgd(
     Raises:
         ValueError: Nesterov's form or dampening without momentum, or both.
     """
-    if dampening and not momentum:
-        raise ValueError("optim.dampening needs optim.momentum above 0")
-    if nesterov and not momentum:
-        raise ValueError("optim.nesterov needs optim.momentum above 0")
+    for option, value in {"dampening": dampening, "nesterov": nesterov}.items():
+        if value and not momentum:
+            raise ValueError(f"optim.{option} needs optim.momentum above 0")
     if nesterov and dampening:
         raise ValueError("optim.nesterov has no dampening: leave out optim.dampening")
     optimizer = torch.optim.SGD(

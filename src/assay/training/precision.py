@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
-from torch.amp import GradScaler, autocast
+from torch.amp import GradScaler
 
 from assay.base.registry import choose
 
@@ -34,9 +33,6 @@ class Precision:
         scaler = GradScaler(device.type, init_scale=_FIRST_SCALE, enabled=dtype == torch.float16)
         return cls(device, dtype, scaler)
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> torch.autocast:
         """The context in which the network computes; for float32 it changes nothing."""
-        context: AbstractContextManager[None] = autocast(
-            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
-        )
-        return context
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)

@@ -9,7 +9,7 @@ from torch import nn
 
 from assay.base.registry import construct
 
-Groups = Sequence[Sequence[str]]
+LayerGroups = Sequence[Sequence[str]]
 """names of parameters, from the first layers to the head, which is the last group"""
 
 Learning = Callable[[int, int], int]
@@ -50,14 +50,14 @@ def build_learning(freeze: str, **options: Any) -> Learning:
     return construct("transfer.freeze", freeze, FREEZES, **options)
 
 
-def rate_factors(groups: Groups, *, layer_decay: float = 1.0, head_lr: float = 1.0) -> dict[str, float]:
+def rate_factors(groups: LayerGroups, *, layer_decay: float = 1.0, head_lr: float = 1.0) -> dict[str, float]:
     """Return the factor on the learning rate of each parameter, by name.
 
     Discriminative fine-tuning (Howard & Ruder 2018, section 3.1): the factor falls from group to
     group towards the input.
 
     Args:
-        groups: see `Groups`.
+        groups: see `LayerGroups`.
         layer_decay: the factor of a group over that of the group behind it, in (0, 1].
         head_lr: factor of the head alone, above 0; the body's factors count from 1 nonetheless.
     """
@@ -65,7 +65,7 @@ def rate_factors(groups: Groups, *, layer_decay: float = 1.0, head_lr: float = 1
     return {name: factor for group, factor in zip(groups, factors, strict=True) for name in group}
 
 
-def freeze_for(network: nn.Module, groups: Groups, epoch: int, learning: Learning, *, frozen_norms: bool) -> None:
+def freeze_for(network: nn.Module, groups: LayerGroups, epoch: int, learning: Learning, *, frozen_norms: bool) -> None:
     """Set ``requires_grad`` of the groups' parameters for an epoch.
 
     The result depends only on the arguments, so a resumed run needs no memory of earlier epochs. Frozen parameters
@@ -73,7 +73,7 @@ def freeze_for(network: nn.Module, groups: Groups, epoch: int, learning: Learnin
 
     Args:
         network: has the parameters that the groups name; others are not touched.
-        groups: see `Groups`.
+        groups: see `LayerGroups`.
         epoch: counted from 0.
         learning: how many of the groups learn.
         frozen_norms: freeze the norms of the body too, in all epochs.

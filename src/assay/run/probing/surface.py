@@ -83,6 +83,7 @@ def look_along_gradient(
             losses.append(moved)
             changes.append(_norm(difference.values()))
             output_changes.append(_norm(difference[name] for name in output))
+    # Tensors up to here and no numbers: reading one would wait for the device.
     distances = length * torch.tensor(step_sizes, dtype=length.dtype, device=length.device)
     return Surface(loss, distances, torch.stack(losses), torch.stack(changes), torch.stack(output_changes))
 

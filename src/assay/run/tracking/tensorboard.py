@@ -88,10 +88,10 @@ class TensorBoard(Observer):
     def _look_inside(self) -> None:
         """Write histograms of weights and gradients, and the kernels, after the epoch's last step."""
         parameters = dict(self._network.named_parameters())
-        gradients = {name: weight.grad for name, weight in parameters.items() if weight.grad is not None}
+        # Of both at once: each call waits for the device.
         found = histograms(
             {f"weights/{name}": weight for name, weight in parameters.items()}
-            | {f"gradients/{name}": gradient for name, gradient in gradients.items()}
+            | {f"gradients/{name}": weight.grad for name, weight in parameters.items() if weight.grad is not None}
         )
         for kind in ("weights", "gradients"):
             self._write_histograms(kind, {tag: one for tag, one in found.items() if tag.startswith(f"{kind}/")})
