@@ -64,10 +64,8 @@ def plot_wrong_in_runs(rows: Sequence[WrongInRuns], title: str) -> Figure:
         height = max(row.if_independent, 0.5)  # the foot of the logarithmic axis
         axes.plot([row.runs - 0.45, row.runs + 0.45], [height] * 2, color="black", linewidth=2)
     axes.plot([], [], color="black", linewidth=2, label="if the runs' errors were independent")
-    axes.set(
-        yscale="log", ylim=(0.5, 3 * max(row.images for row in rows)), xlabel="runs that are wrong, and how many images"
-    )
-    axes.set_ylabel("images")
+    axes.set(yscale="log", ylim=(0.5, 3 * max(row.images for row in rows)))
+    axes.set(xlabel="runs that are wrong, and how many images", ylabel="images")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
     open_frame(axes, grid=False)
     axes.legend(frameon=False, fontsize=8)

@@ -105,9 +105,8 @@ def _evaluate_run(run: str | Path, request: SplitRequest, opened: Opened) -> Eva
         remarks = (f"{run}: the images were augmented as in its training, at random",)
     # All that decides which images are opened and how they are decoded.
     form = classifier.preprocessing
-    key = json.dumps(
-        [request.split, classifier.data, classifier.classes, form.channels, form.stored, form.interpolation]
-    )
+    decoding = form.channels, form.stored, form.interpolation
+    key = json.dumps([request.split, classifier.data, classifier.classes, *decoding])
     data = opened[key] = opened.get(key) or _try_to_open(classifier, request)
     if isinstance(data, str):
         names = [f"{request.split}/{row:05d}" for row in range(len(labels))]

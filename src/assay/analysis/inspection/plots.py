@@ -88,7 +88,14 @@ def plot_weights(models: Mapping[str, Weights], rows: Sequence[Distribution], ti
     layers = all_layers(models)
     # A set, because several of the places are equal where there are few layers.
     chosen = [layers[place] for place in sorted(set(np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)))]
-    figure, grid = panels(len(chosen), 4, (3.1, 2.3), title, _weights_caption(models, layers, len(chosen)))
+    alone = [layer for layer in layers if any(layer not in weights for weights in models.values())]
+    missing = f" {len(alone)} of them are in one of the models only." if alone else ""
+    caption = (
+        f"The weights of {len(chosen)} of {len(layers)} convolutions and linear layers: percent of a layer's weights "
+        f"in each of 61 bins, on a logarithmic axis; the bins are the same for all models of a panel, and leave out "
+        f"the outermost 0.1 %. Near 0 means a magnitude below {NEAR_ZERO:g}.{missing}"
+    )
+    figure, grid = panels(len(chosen), 4, (3.1, 2.3), title, caption)
     for axes in grid[:, 0]:
         axes.set_ylabel("% of the weights", fontsize=8)
     for axes, layer in zip(grid.flat, chosen, strict=False):
@@ -204,13 +211,3 @@ def _draw_weights(axes: Axes, layer: str, models: Mapping[str, Weights], rows: M
             axes.stairs(heights[model], edges, color=color, linewidth=1)
             words = f"std {rows[model].std:.3g}, {rows[model].near_zero:.0%} near 0"
             axes.text(x, 1.02, words, transform=axes.transAxes, ha=side, va="bottom", fontsize=7, color=color)
-
-
-def _weights_caption(models: Mapping[str, Weights], layers: Sequence[str], shown: int) -> str:
-    alone = [layer for layer in layers if any(layer not in weights for weights in models.values())]
-    missing = f" {len(alone)} of them are in one of the models only." if alone else ""
-    return (
-        f"The weights of {shown} of {len(layers)} convolutions and linear layers: percent of a layer's weights in each "
-        f"of 61 bins, on a logarithmic axis; the bins are the same for all models of a panel, and leave out the "
-        f"outermost 0.1 %. Near 0 means a magnitude below {NEAR_ZERO:g}.{missing}"
-    )
