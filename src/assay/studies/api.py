@@ -101,7 +101,7 @@ def run_study(
     )
     folder = folder_of(plan, Path(out).expanduser())
     store = store_of(folder.parent)
-    check_rows(plan, store)
+    check_rows(plan, store)  # before anything is written: a study that cannot run leaves no folder
     write_plan(plan, folder, _source(study))
     observer = LiveView(Console()) if progress else StudyObserver()
     try:
@@ -142,6 +142,7 @@ def _check_wanted(wanted: float) -> None:
 
 def _source(study: str | Path) -> str:
     """Return a built-in study's name, or the absolute path of a study's file."""
+    # Absolute, so that the study is found again from another working directory.
     return str(study) if str(study) in STUDIES else str(Path(study).expanduser().absolute())
 
 

@@ -47,7 +47,7 @@ def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:
             results.append(_result(seed, row, store.folder(job)))
         elif outcome:
             failures[seed] = outcome.reason
-    recipe = next(iter(jobs.values())).recipe
+    recipe = next(iter(jobs.values())).recipe  # the recipes of a row's jobs differ in the seed alone
     return RowResults(row, recipe, tuple(results), failures)
 
 

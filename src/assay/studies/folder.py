@@ -28,7 +28,7 @@ _OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
 def folder_of(plan: Plan, out: Path) -> Path:
     """Return ``OUT/NAME-BUDGET``, with the selection if it is not the study's own, and a hash of altered fields."""
     setting, own = plan.setting, plan.study.base.train.select
-    parts = [setting.study, setting.budget.replace(", ", "-")]
+    parts = [setting.study, setting.budget.replace(", ", "-")]  # such as "quick, altered"
     parts += [setting.selection] if setting.selection != own else []
     if setting.changes and "altered" in setting.budget:  # other changes must not overwrite each other's tables
         parts.append(hashlib.sha256(setting.changes.encode()).hexdigest()[:6])

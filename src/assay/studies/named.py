@@ -6,10 +6,10 @@ from pathlib import Path
 
 from assay.base.registry import choose
 from assay.studies.from_yaml import read_study
-from assay.studies.reports import r1, r2_network, r2_norm, r2_together, r2_training, r3, r4, r5
+from assay.studies.reports import r1, r2, r2_norm, r3, r4, r5
 from assay.studies.study import Study
 
-_REPORTS = (r1, r2_network, r2_training, r2_together, r2_norm, r3, r4, r5)  # in the order of `assay study list`
+_REPORTS = (r1, r2, r2_norm, r3, r4, r5)  # in the order of `assay study list`
 STUDIES: dict[str, Study] = {study.name: study for report in _REPORTS for study in report.STUDIES}
 
 

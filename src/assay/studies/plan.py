@@ -55,11 +55,9 @@ def plan_study(
 
     Args:
         study: what to run.
-        budget: ``full`` is the published setting, ``quick`` the study's own proxy of it; by default
-            ``quick`` if the study has one.
+        budget: ``full`` (as published) or ``quick`` (the study's own proxy); by default quick if there is one.
         seeds: of the runs of each row, at most 1000; two rows' runs of one seed are a pair.
-        selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the
-            study's base says.
+        selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the base says.
         changes: fields to change in every row, under dotted names.
         command: a command that runs the study again; stated with the results.
 
@@ -154,12 +152,14 @@ class _Settle:
         return self._selected(self._at_budget(self.study.recipe(row)))
 
     def jobs(self, row: Row, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Job]:
+        # A preparatory run chooses its epoch as its own recipe says: no figure of the table is its accuracy.
         firsts = {name: Job(self._at_budget(first)) for name, first in row.after.items()}
         return {seed: Job(recipe.but({"train.seed": seed}), firsts) for seed in seeds}
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
         if self.proxy is None:
             return recipe.but(self.changes)
+        # The proxy has the changed epochs already, and gives each row its share of them.
         others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
         return self.proxy.apply(recipe, self.study.base.train.epochs).but(others)
 

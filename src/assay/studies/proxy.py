@@ -47,11 +47,7 @@ class Proxy:
             raise ValueError(f"width must be a number above 0, got {self.width!r}")
 
     def apply(self, recipe: Recipe, base_epochs: int) -> Recipe:
-        """Return a recipe at this setting.
-
-        Args:
-            recipe: a recipe at the published setting.
-            base_epochs: epochs of the study's base at the published setting.
+        """Return a published recipe at this setting; ``base_epochs`` are those of the study's published base.
 
         Raises:
             ValueError: a field leaves its range.
@@ -63,7 +59,7 @@ class Proxy:
         constructor = MODELS.get(recipe.model.name)
         has_width = constructor is not None and "width" in inspect.signature(constructor).parameters
         if self.width != 1 and has_width:
-            changes["model.width"] = self.width * (recipe.model.width or 1.0)
+            changes["model.width"] = self.width * (recipe.model.width or 1.0)  # None stands for the model's own, 1
         swapped = {name: new[recipe.get(name)] for name, new in self.swaps.items() if recipe.get(name) in new}
         return recipe.but({**changes, **swapped, **self.changes})
 

@@ -71,7 +71,6 @@ class Table:
     """The statistics of a study, from which its printed tables and its figures are made.
 
     Attributes:
-        setting: the conditions of the study.
         lines: in the order of the study's rows.
         wanted: the difference to which ``Line.seeds_needed`` refers, in percentage points.
     """

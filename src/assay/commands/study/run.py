@@ -54,6 +54,6 @@ def execute(options: argparse.Namespace) -> int:
         )
     except InterruptedStudyError as stopped:
         print(f"{stopped}: {command}", file=sys.stderr)
-        return 130
+        return 130  # 128 + SIGINT, as a shell reports it
     print_report(report)
     return 1 if report.failures else 0

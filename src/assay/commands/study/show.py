@@ -59,5 +59,6 @@ def print_report(report: StudyReport) -> None:
         console.print(surface_as_rich(report.surface.claims))
     if report.advice:
         console.print(Markdown(report.advice))
+    # The plan is for assay itself, not for a reader.
     files = ", ".join(sorted(path.name for path in report.folder.iterdir() if path.name != "study.json"))
     console.print(f"\n{report.folder}: {files}", highlight=False, soft_wrap=True, markup=False)

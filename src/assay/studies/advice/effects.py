@@ -106,4 +106,5 @@ def _joined(columns: list[Column]) -> list[Column]:
                 changes |= levels if has else {}
             if any(pattern):
                 columns.append((changes, np.array([other == pattern for other in patterns])))
+    # argmax of booleans is the first row with these levels.
     return sorted(columns, key=lambda column: int(np.argmax(column[1])))

@@ -44,6 +44,7 @@ class Factor:
         """
         if not self.is_numeric:
             return [float(level == other) for other in self.levels[1:]]
+        # A factor has two different levels, so high is above low.
         low, high = self._position(min(self.levels)), self._position(max(self.levels))
         return [(self._position(level) - low) / (high - low)]
 

@@ -121,11 +121,7 @@ def fit_surrogate(rows: Sequence[RowResults], factors: Sequence[Factor]) -> Surr
     Matérn 5/2 kernels (Rasmussen & Williams 2006, eq. 4.17). Height and lengths maximise the likelihood (eq. 5.8)
     within bounds that keep a few rows from being explained as unrelated to each other, or as all alike. The noise of
     a row's mean is the residual variance of rows and seeds over the number of its runs; where no row has several
-    seeds, the likelihood estimates it too.
-
-    Args:
-        rows: three or more, with at least one result each.
-        factors: in which they differ; at least one.
+    seeds, the likelihood estimates it too. It takes three rows or more, each with a result, and a factor or more.
     """
     means = np.array([row.mean for row in rows])
     spread = float(means.std()) or 1.0  # equal means: nothing to scale, and 0 would be divided by

@@ -51,6 +51,7 @@ def accuracy(about: Estimate, between: str = " ") -> str:
 
 def difference(about: Difference | None, between: str | None = " ") -> str:
     """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where ``between`` is None."""
+    # "z" writes a difference that rounds to zero as 0.00, never as -0.00.
     if about is None:
         return MISSING
     limits = "" if between is None or math.isnan(about.low) else f"{between}[{about.low:z.2f}, {about.high:z.2f}]"

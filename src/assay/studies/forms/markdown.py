@@ -12,6 +12,7 @@ from assay.studies.forms.columns import Listing
 from assay.studies.forms.words import header
 from assay.studies.results import Setting
 
+# Only what begins markup: "_" within a word, "]" without a target and "&" without a name are text everywhere.
 _MARKUP = re.compile(r"[\\|*`<~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=#?\w+;)")
 
 

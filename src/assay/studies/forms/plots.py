@@ -64,6 +64,7 @@ def plot_forest(table: Table) -> Figure:
         axes.axvline(0, color="black", linewidth=0.8, zorder=0)
     label = "accuracy (%)" if control is None else plain(f"difference to {control} (percentage points)")
     axes.set_yticks(range(len(lines)), [wrapped(line.name, 38) for line in lines])
+    # From the bottom up: the first row is at the top.
     axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=label)
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
@@ -160,7 +161,7 @@ def _scale(axes: Axes, costs: Sequence[float]) -> None:
 
 def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], lines: Sequence[Line]) -> None:
     """Write each row's name beside its point, at the nearest free place."""
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # without a canvas a text has no size
     figure.draw_without_rendering()  # the layout fixes where data lie in pixels
     scale = figure.dpi / 72
     taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]

@@ -43,6 +43,7 @@ def as_rich(table: Table, width: int) -> Group:
 def _grid(table: Table, columns: Sequence[Column[Line]]) -> Grid:
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
+        # Folded, because rich would shorten what is too long with an ellipsis.
         justify: Literal["left", "right"] = "right" if column.value else "left"
         grid.add_column(column.title, justify=justify, no_wrap=column.title != "row", overflow="fold")
     for line in table.lines:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.recipe.named.r2 import NORMS, VGG
-from assay.studies.reports.r2_setting import table
+from assay.studies.reports.r2 import table
 from assay.studies.study import Row
 
 RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002)

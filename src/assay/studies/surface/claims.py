@@ -49,7 +49,7 @@ class Claim:
     @property
     def verdict(self) -> str:
         """``far smaller`` (the whole interval below half), ``smaller``, ``opposite`` or ``cannot be told``."""
-        if not self.p < LEVEL:
+        if not self.p < LEVEL:  # and not p >= LEVEL: with a single seed p is nan
             return "cannot be told"
         if self.ratio > 1:
             return "opposite"
@@ -77,44 +77,39 @@ def _corrected(claims: Sequence[Claim]) -> list[Claim]:
 
 
 def _against(measure: Measure, network: Network, reference: Network) -> Claim:
-    values, references = {}, {}
+    pairs = {}
     for seed in sorted(network.runs.keys() & reference.runs.keys()):
         ours, theirs = shared_runs(network, reference, seed, learned=measure.form == "paper")
         if ours:
-            courses = [measure.course(runs) for runs in (ours, theirs)]
-            shortest = min(map(len, courses))  # a run may have stopped early: compare the same steps of both
-            values[seed], references[seed] = (_mean(course[:shortest], measure.part) for course in courses)
+            one, other = measure.course(ours), measure.course(theirs)
+            shortest = min(len(one), len(other))  # a run may have stopped early: compare the same steps of both
+            pairs[seed] = _mean(one[:shortest], measure.part), _mean(other[:shortest], measure.part)
     part = f" ({measure.part})" if measure.part != "all of it" else ""
-    return _claim(measure, measure.claim, f"{network.name} / {reference.name}{part}", values, references)
+    return _claim(measure, measure.claim, f"{network.name} / {reference.name}{part}", pairs)
 
 
 def _falls(measure: Measure, network: Network) -> Claim:
-    values, references = {}, {}
+    pairs = {}
     for seed in sorted(network.runs):
         runs, _ = shared_runs(network, network, seed, learned=measure.form == "paper")
         if runs:
             course = measure.course(runs)
-            values[seed], references[seed] = _mean(course, "second half"), _mean(course, "first half")
-    return _claim(measure, "falls in training", f"{network.name}: second half / first half", values, references)
+            pairs[seed] = _mean(course, "second half"), _mean(course, "first half")
+    return _claim(measure, "falls in training", f"{network.name}: second half / first half", pairs)
 
 
-def _claim(
-    measure: Measure, claim: str, compared: str, values: Mapping[int, float], references: Mapping[int, float]
-) -> Claim:
-    """Test the ratio over the seeds at which both sides are positive and finite."""
-    logs, reference_logs = _logs(values), _logs(references)
-    seeds = sorted(logs.keys() & reference_logs.keys())
+def _claim(measure: Measure, claim: str, compared: str, pairs: Mapping[int, tuple[float, float]]) -> Claim:
+    """Test the ratio of both sides, given by seed, over the seeds at which both are positive and finite."""
+    known = {seed: pair for seed, pair in pairs.items() if all(0 < side < math.inf for side in pair)}
+    # The logarithm of a ratio is a difference, which a paired t-test takes, and no limit of the ratio is below 0.
+    logs, reference_logs = ({seed: math.log(pair[side]) for seed, pair in known.items()} for side in (0, 1))
     about = paired_difference(logs, reference_logs)
     with np.errstate(over="ignore"):  # the interval of two seeds can be wide enough to overflow to infinity
         ratio, low, high = (float(np.exp(value)) for value in (about.mean, about.low, about.high))
-    value, reference = (float(np.mean([side[seed] for seed in seeds] or [math.nan])) for side in (values, references))
+    value, reference = (float(np.mean([pair[side] for pair in known.values()] or [math.nan])) for side in (0, 1))
     return Claim(
         claim, measure.name, measure.form, compared, value, reference, ratio, low, high, about.p, seeds=about.n
     )
-
-
-def _logs(values: Mapping[int, float]) -> dict[int, float]:
-    return {seed: math.log(value) for seed, value in values.items() if value > 0 and math.isfinite(value)}
 
 
 def _mean(course: Floats, part: str) -> float:

@@ -8,6 +8,7 @@ from itertools import cycle
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from assay.analysis.figures.style import captioned, open_frame
 from assay.analysis.figures.text import plain
@@ -135,8 +136,6 @@ def _mean_edges(edges: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats,
 
 
 def _legend(figure: Figure, networks: Sequence[Network]) -> None:
-    from matplotlib.patches import Patch
-
     entries = [
         Patch(color=color, alpha=0.5, label=plain(net.name))
         for net, color in zip(networks, cycle(_COLORS), strict=False)
