@@ -13,16 +13,7 @@ from assay.pages.report.pictures import thumbnail
 
 @dataclass(frozen=True)
 class Item:
-    """A picture of a gallery.
-
-    Attributes:
-        address: of the picture, ``data:``.
-        name: of the image.
-        predicted: the answer.
-        confidence: its probability in percent, as text.
-        label: the right class.
-        alt: all of it in one line, for readers who do not see the picture.
-    """
+    """A picture at a ``data:`` address and the texts below it, the confidence in percent; ``alt`` says all of it."""
 
     address: str
     name: str

@@ -82,9 +82,8 @@ class Site:
     def study_page(self, request: Request) -> Response:
         """Return the page of a study."""
         name = request.path_params["name"]
-        return _as_page(
-            pages.report_page({name: look_up("study", name, self.folder.find("study"))}, name, self.folder.hide)
-        )
+        folder = look_up("study", name, self.folder.find("study"))
+        return _as_page(pages.report_page({name: folder}, name, self.folder.hide))
 
     def show_curves(self, request: Request) -> Response:
         """Return the curves of the runs ``?run=a&run=b``, which of them train, and their progress in words."""
@@ -102,7 +101,7 @@ class Site:
 
     async def predict(self, request: Request) -> Response:
         """Return a model's prediction; the request is a form with ``model``, a run's name, and ``image``, a file."""
-        # While it arrives, for its stated length may be wrong.
+        # The body is measured while it arrives, because its stated length may be wrong or missing.
         streamed = Request(request.scope, limited(request.receive))
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
@@ -143,11 +142,8 @@ class Site:
     def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
         """Return in words how far each run is that trains, by name."""
         views = [self.overviews.read(name, folder) for name, folder in folders.items()]
-        return {
-            one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}"
-            for one in views
-            if one.status == "running"
-        }
+        running = [one for one in views if one.status == "running"]
+        return {one.name: f"{one.name} trains, epoch {one.epoch} of {one.epochs}" for one in running}
 
     def _models(self) -> dict[str, Path]:
         """Return the folders of the finished runs that have a model, by name."""

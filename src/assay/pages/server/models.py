@@ -71,7 +71,8 @@ class Models:
     def __init__(self, device: str = "auto") -> None:
         self._device = pick_device(device)
         self._lock = threading.Lock()
-        self._loaded = lru_cache(maxsize=_KEPT)(self._load)
+        # Time and size are part of the key, so that a model that was trained again is loaded again.
+        self._loaded = lru_cache(_KEPT)(lambda folder, _time, _size: ready(load(folder / MODEL_FILE), self._device))
 
     def ask(self, folder: Path, content: bytes, name: str) -> Answer:
         """Return the answer of a run's model.
@@ -92,16 +93,12 @@ class Models:
                         raise HTTPException(415, f"{name}: {image.format} files are not taken")
             except BadImageError as error:
                 raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
-            # Time and size are part of the key, so that a model that was trained again is loaded again.
             status = (folder / MODEL_FILE).stat()
             classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
             try:
                 return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
             except BadImageError as error:
                 raise HTTPException(400, str(error)) from None
-
-    def _load(self, folder: Path, _changed: int, _size: int) -> Classifier:
-        return ready(load(folder / MODEL_FILE), self._device)
 
 
 def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
@@ -18,8 +17,7 @@ from assay.studies.advice.words import as_text as advice_as_text
 from assay.studies.folder import publish as publish_study
 from assay.studies.forms.formats import as_markdown
 from assay.studies.search.plots import plot_search
-from assay.studies.search.result import SearchResult, TrialResult
-from assay.studies.search.space import Space
+from assay.studies.search.result import SearchResult
 from assay.studies.table import make_table
 
 BEST, TRIALS, SUMMARY, PICTURE, CONFIRMATION = "best.yaml", "trials.csv", "search.md", "search.png", "confirmation"
@@ -29,7 +27,19 @@ _MOST_RANKED = 10  # trials in the summary
 def publish(result: SearchResult, folder: Path) -> None:
     """Write the result into the folder, each file atomically; the confirmation has a study's folder within."""
     if result.trials:
-        write_rows(folder / TRIALS, [_row(trial, result.space) for trial in result.trials])
+        rows = [
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "held_out_accuracy": trial.accuracy,
+                "epochs": trial.epochs,
+                **{name: trial.values.get(name) for name in result.space},
+                "run": trial.run,
+                "reason": trial.reason,
+            }
+            for trial in result.trials
+        ]
+        write_rows(folder / TRIALS, rows)
     if result.best_recipe:
         replace_file(folder / BEST, result.best_recipe.to_yaml())
         save_figure(plot_search(result), folder / PICTURE)
@@ -38,18 +48,6 @@ def publish(result: SearchResult, folder: Path) -> None:
         advice = advice_as_text(advise(result.confirmation))
         publish_study(make_table(result.confirmation), advice, folder / CONFIRMATION)
     replace_file(folder / SUMMARY, f"{summary(result)}\n## What it is worth\n\n{_confirmation(result)}\n")
-
-
-def _row(trial: TrialResult, space: Space) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "state": trial.state,
-        "held_out_accuracy": trial.accuracy,
-        "epochs": trial.epochs,
-        **{name: trial.values.get(name) for name in space},
-        "run": trial.run,
-        "reason": trial.reason,
-    }
 
 
 def summary(result: SearchResult) -> str:
