@@ -70,7 +70,7 @@ def build_parser(given: Sequence[str]) -> Parser:
     parser.add_argument("--version", action="version", version=f"assay {VERSION}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     for name, command in add_subcommands(parser, "command", COMMANDS).items():
-        if name in given:
+        if name in given:  # also true of a value that equals a name, which costs time only
             COMMANDS[name].add_arguments(command)
     return parser
 

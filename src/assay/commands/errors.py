@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _RIGHT = ("images", "images (mean)", "of the label's", "confidence", "runs", "if independent", "probability")
 # The files hold whole tables and whole names.
 _print_first = partial(print_table, right=_RIGHT, most=10)
-_image = partial(shorten, most=25, keep_end=True)
+_image = partial(shorten, most=25, keep_end=True)  # the end of a path tells images apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.pages.server.serve import listen, serve
 
     ServedFolder.open(options.runs)  # a missing folder is refused before any warning or address is printed
-    listener = listen(options.host, options.port)
+    listener = listen(options.host, options.port)  # a port that is taken is refused before the warning too
     if not is_loopback(options.host):
         warning = f"whoever reaches {options.host} can see these runs and use their models"
         print(f"assay: warning: {warning}", file=sys.stderr)

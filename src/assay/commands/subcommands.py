@@ -17,6 +17,7 @@ def add_subcommands(
         dest: the attribute of the options that holds the chosen name.
         modules: by the names that the user gives.
     """
+    # The class that names the nearest choice.
     subparsers = parser.add_subparsers(dest=dest, required=True, metavar=dest.upper(), parser_class=type(parser))
     for name, module in modules.items():
         text = module.__doc__ or ""

@@ -82,10 +82,10 @@ def map_in_workers(
     yield from DataLoader(
         _Mapped(function),
         sampler=list(requests),  # each request goes to a worker as it is, in place of a row number
-        batch_size=None,
+        batch_size=None,  # the requests are batches already
         collate_fn=_unchanged,
         num_workers=workers,
-        prefetch_factor=4,
+        prefetch_factor=4,  # requests that each worker may be ahead of their use
         generator=torch.Generator(),  # the default would draw from the state that dropout draws from
     )
 

@@ -116,7 +116,7 @@ class _MemberReader:
     _open: dict[int, zipfile.ZipFile | tarfile.TarFile] = field(default_factory=dict, repr=False)
 
     def __call__(self, index: int) -> bytes:
-        process, name = os.getpid(), self.members[index]
+        process, name = os.getpid(), self.members[index]  # a forked worker inherits the handles of its parent
         if process not in self._open:
             self._open[process] = _open_archive(self.path)
         archive = self._open[process]

@@ -174,5 +174,6 @@ def _images(split: str, files: Sequence[Path], column: pa.ChunkedArray) -> Encod
     numbers = [f"{split}/{row:05d}" for row in range(len(column))]
     has_paths = pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
     paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
+    # Names tell images apart in reports, and bad images are left out by name.
     unique = len(set(paths)) == len(column) and all(paths)
     return EncodedImages(RowReader(column), paths if unique else numbers, tuple(files))

@@ -149,7 +149,7 @@ def stratified_split(
 def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """``most`` rows, ascending, of which each class has its share but for the rounding."""
     order = generator.permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]
+    by_class = order[np.argsort(labels[order], kind="stable")]  # stable: each class keeps its random order
     sizes = np.bincount(labels)[labels[by_class]]
     places = np.concatenate([np.arange(size) for size in np.bincount(labels)])
     shares = (places + 0.5) / sizes  # the same for all classes at the same depth

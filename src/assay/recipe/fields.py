@@ -31,6 +31,7 @@ def field_names() -> list[str]:
 def check_field(name: str) -> None:
     """Raise ``ValueError`` with the nearest name if a recipe has no field of that dotted name."""
     if name not in field_names():
+        # The section is right: names of others would mislead.
         within = [known for known in field_names() if known.startswith(f"{name.partition('.')[0]}.")]
         raise ValueError(f"unknown field {name}: {nearest(name, within or section_types())}")
 
@@ -62,7 +63,7 @@ def parse_value(text: str) -> Any:
         except yaml.YAMLError:
             return text
     try:
-        return float(text)
+        return float(text)  # not by YAML, to which 1e-3 is text
     except ValueError:
         return text
 

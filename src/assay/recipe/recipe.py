@@ -61,7 +61,7 @@ class Recipe(Sections):
         Raises:
             ValueError: one line that names the field, what was expected, and the nearest valid one.
         """
-        values = self.model_dump()
+        values = self.model_dump()  # all values, so that a check of several fields sees every one
         for name, value in changes.items():
             check_field(name)
             section, field = name.split(".")
@@ -103,7 +103,7 @@ class Recipe(Sections):
 
     def to_yaml(self) -> str:
         """The recipe as YAML, sections and fields in the order of their classes."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)  # in the order of the sections
 
     def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
         """The dotted fields in which the two differ, each with (this value, the other's)."""

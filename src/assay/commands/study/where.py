@@ -29,6 +29,7 @@ def changes_of(options: argparse.Namespace) -> dict[str, Any]:
         return changes
     if options.cpus is not None and "train.threads" in changes:
         raise ValueError("--cpus and --train.threads say the same; give one of them")
+    # Without --cpus Ray gives a task one CPU; the number is fixed, because the rounding depends on it.
     return {**changes, "train.threads": 1 if options.cpus is None else options.cpus}
 
 

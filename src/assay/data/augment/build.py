@@ -89,7 +89,7 @@ def build_transform(
             "a worker that decodes knows neither the epoch nor the image's number; use augment.flip 0.5"
         )
     square = square or Preprocessing(channels=3, stored=size, size=size).square
-    how = v2.InterpolationMode(interpolation)
+    how = v2.InterpolationMode(interpolation)  # its values are our words
     smallest = strengths.resized_crop
     begin = v2.RandomResizedCrop(size, (smallest, 1.0), interpolation=how) if smallest else square
     transform: Transform = v2.Compose([begin, v2.PILToTensor(), *_image_changes(size, strengths)])

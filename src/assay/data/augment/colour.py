@@ -108,6 +108,7 @@ def adjust_hue(images: Tensor, turns: Tensor) -> Tensor:
     red, green, blue = images.float().unbind(1)
     value = torch.maximum(torch.maximum(red, green), blue)
     span = value - torch.minimum(torch.minimum(red, green), blue)
+    # 1 is added because frac_ of a negative number is negative.
     hue = _sixths(red, green, blue, value, span).div_(6).add_(turns.view(-1, 1, 1) + 1)
     channels = torch.stack([hue + offset / 6 for offset in (5, 3, 1)], 1).frac_()
     channels.mul_(6).sub_(2).abs_().neg_().add_(2).clamp_(0, 1)

@@ -35,4 +35,5 @@ def uniform(low: float, high: float, *shape: int, generator: Generator) -> Tenso
 
 def whole_up_to(largest: Tensor, generator: Generator) -> Tensor:
     """A whole number from 0 to each entry of ``largest`` (int64), all equally likely."""
+    # torch.randint takes no tensor of limits.
     return (torch.rand(largest.shape, generator=generator, device=largest.device) * (largest + 1)).long()

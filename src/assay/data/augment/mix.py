@@ -54,7 +54,7 @@ def mixed(images: Tensor, targets: Tensor, weights: Tensor, partners: Tensor) ->
 
     ``weights`` (``[H, W]``) is the own image's share in each pixel; its mean is the own target's.
     """
-    away = 1 - weights.to(images.dtype)
+    away = 1 - weights.to(images.dtype)  # the share of the partner, as lerp takes it
     return images.lerp(images[partners], away), targets.lerp(targets[partners], away.mean())
 
 

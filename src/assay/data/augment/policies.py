@@ -55,7 +55,7 @@ def sharpen(images: Tensor, magnitudes: Tensor) -> Tensor:
     inner = values[..., 1:-1, 1:-1]
     threes = values[..., :-2, :] + values[..., 1:-1, :] + values[..., 2:, :]
     nines = threes[..., :-2] + threes[..., 1:-1] + threes[..., 2:]
-    smooth = nines.add_(inner, alpha=4).div_(13).round_()
+    smooth = nines.add_(inner, alpha=4).div_(13).round_()  # the nine pixels once and the inner one four times more: 13
     inner += (inner - smooth).mul_(magnitudes.view(-1, 1, 1, 1))
     return truncated(values)
 
@@ -69,7 +69,7 @@ def posterize(images: Tensor, magnitudes: Tensor) -> Tensor:
 def solarize(images: Tensor, magnitudes: Tensor) -> Tensor:
     """Invert the grey levels from ``magnitude`` times 255 on."""
     inverted = images >= (255 * magnitudes).view(-1, 1, 1, 1)
-    return images ^ inverted.to(torch.uint8).mul_(255)
+    return images ^ inverted.to(torch.uint8).mul_(255)  # x ^ 255 is 255 - x
 
 
 def stretch_contrast(images: Tensor, _: Tensor) -> Tensor:
@@ -159,11 +159,13 @@ def rand_augment(images: Tensor, generator: Generator, *, operations: int = 2, m
 
 def trivial_operations() -> Operations:
     """TrivialAugment's wide space."""
+    # Pixels and degrees, whatever the image's size.
     return _space(shear=0.99, shift=(32.0, 32.0), turn=135.0, factor=0.99, bits=2)
 
 
 def rand_operations(height: int, width: int) -> Operations:
     """RandAugment's space for images of this size."""
+    # As torchvision has it: 150 pixels for a side of 331.
     return _space(shear=0.3, shift=(width * 150 / 331, height * 150 / 331), turn=30.0, factor=0.9, bits=4)
 
 

@@ -36,7 +36,7 @@ def by_kind(images: Tensor, kinds: Tensor, values: Tensor, changes: Sequence[Cha
     parts = torch.split(images.index_select(0, order), counts)
     groups = zip(changes, parts, torch.split(values[order], counts), strict=True)
     changed = torch.cat([change(part, numbers) for change, part, numbers in groups if len(part)])
-    return changed.index_select(0, order.argsort())
+    return changed.index_select(0, order.argsort())  # back into the order of the batch
 
 
 def truncated(values: Tensor) -> Tensor:
