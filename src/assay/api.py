@@ -210,7 +210,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
         components = build(wanted, device)
-        components.freeze(0)
+        components.freeze(0)  # as in the first epoch, for which the rate is wanted
         endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
         return sweep_rates(
             components.network,

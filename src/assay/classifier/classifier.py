@@ -88,7 +88,7 @@ def load(model: str | Path) -> Classifier:
     try:
         return _build(header, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]  # torch lists every tensor that does not fit, over many lines
         raise ValueError(f"{path}: header and weights do not fit together ({reason})") from None
 
 

@@ -43,7 +43,7 @@ def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = V
     Raises:
         ValueError: there is no image.
     """
-    was_training = model.training
+    was_training = model.training  # an evaluation between two epochs must not change how the next one trains
     model.eval()
     try:
         scores = [
@@ -175,6 +175,7 @@ class Evaluation:
     @property
     def calibration_error(self) -> float:
         """Expected calibration error over 15 equal bins of confidence (Guo et al. 2017, equation 3), in [0, 1]."""
+        # Imported here, because it takes long and few evaluations need it.
         from torchmetrics.functional.classification import multiclass_calibration_error
 
         error = multiclass_calibration_error(

@@ -80,6 +80,7 @@ class SplitRequest:
         if not wanted:
             raise ValueError("the model does not say which images it learned from; name a set with --data.name")
         name = full_name(wanted)
+        # What the recipe says about its own set means nothing for another one.
         usual = own if name == own.get("name") else {}
         root = None if self.root is None else Path(self.root).expanduser()
         source = load_source(name, root=root, label=self.label or usual.get("label"))

@@ -117,6 +117,7 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     pretrained = find_pretrained(source, **architecture(recipe)) if source else None
     wanted = _input_of_run(previous) if previous and recipe.model.pretrained else _input_of_weights(pretrained)
     data = open_data(recipe.data, device, wanted)
+    # Each tensor is drawn on the CPU by itself: equal layers begin equal on every device and in every row of a study.
     with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
     notes = load_weights(network, pretrained, data.classes) if pretrained else []

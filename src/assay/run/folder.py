@@ -100,7 +100,7 @@ class RunFolder:
             half_written.unlink()
         self.summary.unlink(missing_ok=True)
         replace_file(self.recipe, recipe.to_yaml())
-        if not self.environment.exists():
+        if not self.environment.exists():  # a resumed run keeps the account of where it began
             write_json(self.environment, {**environment(device), **extra})
 
 

@@ -106,6 +106,7 @@ def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32],
     Raises:
         ValueError: the folder holds no such scores.
     """
+    # Imported here, because most readers of a record need no scores.
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
