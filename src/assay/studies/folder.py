@@ -113,6 +113,7 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
         after = {name: Recipe.from_dict(first) for name, first in row["after"].items()}
         rows.append(Row(**fields, after=after, control=row.get("control")))  # old folders have no control by row
         recipe = Recipe.from_dict(row["recipe"])
+        # The key depends on the code, so a run is found only under the key of the code that did it.
         jobs[row["name"]] = {
             int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
         }

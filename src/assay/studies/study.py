@@ -74,6 +74,7 @@ class Study:
         for name, count in Counter(names).items():
             if count > 1:
                 raise ValueError(f"study {self.name}: two rows are called {name!r}")
+        # A row is compared with one control: with both kinds it would be unclear with which.
         has_own = any(row.control for row in self.rows)
         if has_own and (self.control is not None or not self.pairs):
             raise ValueError(

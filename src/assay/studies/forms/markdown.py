@@ -20,6 +20,7 @@ def markdown_document(setting: Setting, listing: Listing[Any], notes: Sequence[s
     """A list of the setting, the listing as a table, and a list of notes."""
     above = "\n".join(f"- {label}: {escaped(words)}" for label, words in header(setting).items())
     below = "\n".join(f"- {escaped(note)}" for note in notes)
+    # Without notes the text ends with the table.
     return "\n\n".join([above, markdown_table(listing), below]).rstrip() + "\n"
 
 

@@ -53,8 +53,11 @@ def plot_forest(table: Table) -> Figure:
     control = table.setting.control
     lines = [line for line in table.lines if line.verdict != "control"]
     figure, axes = _figure(table, 10, 1.2 + 0.42 * max(len(lines), 2))
-    for place, line in enumerate(lines):
-        measured, published = _forest_values(line, control)
+    values: list[tuple[Estimate | None, float | None]] = [
+        (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
+        for line in lines
+    ]
+    for place, (line, (measured, published)) in enumerate(zip(lines, values, strict=True)):
         if measured is not None and measured.n:
             color = _COLORS[line.verdict]
             axes.errorbar(measured.mean, place, xerr=_error(measured), fmt="o", color=color, capsize=3)
@@ -70,7 +73,7 @@ def plot_forest(table: Table) -> Figure:
     right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
     right.tick_params(length=0, labelsize=8)
     right.spines["right"].set_visible(False)
-    _legend(axes, lines, published=any(_forest_values(line, control)[1] is not None for line in lines))
+    _legend(axes, lines, published=any(published is not None for _, published in values))
     return figure
 
 
@@ -112,10 +115,6 @@ def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     open_frame(axes)
     return figure, axes
-
-
-def _forest_values(line: Line, control: str | None) -> tuple[Estimate | None, float | None]:
-    return (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
 
 
 def _beside(line: Line, control: str | None) -> str:

@@ -112,6 +112,7 @@ def _at_shared_rates(network: Network, networks: Sequence[Network]) -> list[list
     """Return the network's runs of each seed, at the learning rates that all networks with that seed have."""
     found = []
     for seed, runs in network.runs.items():
+        # With more rates the one network's band would be wider for that reason alone.
         rates = set.intersection(*(set(other.runs[seed]) for other in networks if seed in other.runs))
         found.append([runs[rate].traces for rate in sorted(rates)])
     return [traces for traces in found if traces]

@@ -35,7 +35,7 @@ def look_at_surface(plan: Plan, results: StudyResults, store: Store) -> SurfaceR
 
 def publish_surface(report: SurfaceReport | None, folder: Path) -> None:
     """Write table and figures into the study's folder, each file atomically; without a report, delete old ones."""
-    if report is None:
+    if report is None:  # a study that was probed once must not show old figures
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         return
