@@ -3,8 +3,8 @@
 python benchmarks/mutation.py --count 20 --seed 0
 
 Each break is small: a comparison, an operator, a condition or a number is exchanged for another. It is made in a copy
-of the checkout. The tests of the room that the line belongs to run first, and all others where these pass. A break that
-no test notices is printed with its line. Some are no faults at all (a block size, a tolerance): read them.
+of the checkout. The tests of the room that the line belongs to run first, and all others where these pass, without the
+slow ones. A break that no test notices is printed with its line. Some are no faults at all (a block size, a tolerance).
 """
 
 from __future__ import annotations
@@ -146,7 +146,20 @@ def _own_tests(file: Path, home: Path) -> list[str]:
 
 
 def _fails(home: Path, tests: Sequence[str]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-n",
+        "auto",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        *tests,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(home / "src")}
     try:
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, timeout=TIMEOUT_SECONDS)
