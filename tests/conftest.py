@@ -26,6 +26,11 @@ settings.register_profile("the same each time", derandomize=True, database=None,
 settings.load_profile("the same each time")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests first: one that began last would keep a single worker busy at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs on digits, trained once for all workers; copy it to change it."""

@@ -1,8 +1,6 @@
 """A run that is killed with SIGKILL on its way, and resumed, ends as an undisturbed one."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from assay.run.record import RunRecord
 from killing import Warm, is_midway, kills_of, warm
 
 pytestmark = pytest.mark.xdist_group("warm")  # one worker starts the warm processes
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 RECIPE = Recipe().but(
     {
         "data.size": 16,
@@ -49,22 +46,3 @@ def test_killed_runs_end_as_undisturbed_ones(runs: Warm, tmp_path: Path) -> None
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (folder / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
     assert len(RunRecord.read(folder).timings) == 3
-
-
-@pytest.mark.slow
-def test_the_benchmark_of_kills_works(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(BENCHMARK),
-        "--kills",
-        "1",
-        "--epochs",
-        "1",
-        "--recipe",
-        "digits",
-        "--data",
-        "digits",
-    ]
-    done = subprocess.run([*command, "--out", str(tmp_path / "out")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 ends are identical" in done.stdout

@@ -168,6 +168,7 @@ def test_a_run_is_stopped_on_request_and_saves(undisturbed: Undisturbed, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("two_workers")
 def test_a_study_with_its_own_ray_is_stopped_killed_and_goes_on(
     undisturbed: Undisturbed,
     processes: Processes,
@@ -182,7 +183,7 @@ def test_a_study_with_its_own_ray_is_stopped_killed_and_goes_on(
         study.send_signal(number)
         assert study.wait() == (1 if number == signal.SIGINT else -signal.SIGKILL)  # an InterruptedStudyError
         wait_until(lambda: not processes(store))
-    assert start_study(store, "ray").wait() == 0
+    conduct(small_plan(), store, StudyObserver(), Ray())  # on the Ray that is running
     for job in small_plan().order():
         assert essence(store, job) == essence(undisturbed[0], job)
     assert {path.name[:8] for path in tmp_path.glob(".*")} <= {".driver-"}  # the killed one's mark
