@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -208,7 +207,7 @@ def test_a_signal_at_the_end_of_a_trial_is_not_lost(
 
 
 SCRIPT = """
-import sys, time
+import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import test_search
@@ -228,6 +227,8 @@ def execute(jobs, store, watch):
         folder.metrics.append({{"epoch": epoch, "held_out_accuracy": accuracy}})
         watch(job)
         time.sleep({pause})
+        if len(Path({log!r}).read_text().split()) == {dies_in}:
+            os.kill(os.getpid(), signal.SIGKILL)
     write_json(folder.summary, {{"status": "finished", "held_out": {{"accuracy": max(accuracies)}}}})
     yield job, Outcome("finished")
 
@@ -236,7 +237,10 @@ test_search.look(Path({folder!r}), execute, trials={trials}, storage={storage}, 
 """
 
 
-def start(tmp_path: Path, *, trials: int, storage: str | None, pause: float) -> subprocess.Popen[bytes]:
+def start(
+    tmp_path: Path, *, trials: int, storage: str | None, pause: float = 0.0, dies_in: int | None = None
+) -> subprocess.Popen[bytes]:
+    """A process that searches; it kills itself after the first epoch of the run of that number, from 1."""
     code = SCRIPT.format(
         here=str(Path(__file__).parent),
         log=str(tmp_path / "begun.txt"),
@@ -244,6 +248,7 @@ def start(tmp_path: Path, *, trials: int, storage: str | None, pause: float) -> 
         trials=trials,
         storage=repr(storage),
         pause=pause,
+        dies_in=dies_in,
     )
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
 
@@ -254,12 +259,10 @@ def test_a_killed_search_goes_on_with_the_same_values(
     tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], storage: str | None
 ) -> None:
     where = None if storage is None else str(tmp_path / storage)
-    process = start(tmp_path, trials=4, storage=where, pause=0.2)
-    while not (tmp_path / "begun.txt").exists() or len(begun()) < 3:
-        assert process.poll() is None, process.stderr and process.stderr.read().decode()
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
+    process = start(tmp_path, trials=4, storage=where, dies_in=3)
+    _, complaint = process.communicate()
+    assert process.returncode == -signal.SIGKILL, complaint.decode()
+    assert len(begun()) == 3
     found = look(tmp_path, pretend(by_rate), trials=4, storage=where, pruner=NopPruner())
     assert len(found.of_state("finished")) == 4
     assert not found.of_state("running")
