@@ -1,18 +1,16 @@
-"""The seeded, stratified cut, and selections of images."""
+"""The splits that are cut from train, folds too, and selections of images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from assay.data.images import ArrayImages
-from assay.data.split import Cut, SomeImages, Source, Split, cut_splits, relabel, stratified_split
+from assay.data.split import Cut, SomeImages, Source, Split, cut_splits, fold_numbers, pooled, relabel
 
 
 def labels_of(counts: Sequence[int]) -> np.ndarray:
@@ -24,66 +22,6 @@ def split_of(counts: Sequence[int]) -> Split:
     labels = labels_of(counts)
     pixels = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1).repeat(4, 1).repeat(4, 2)
     return Split(ArrayImages(pixels, [f"row{row}" for row in range(len(labels))]), labels)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(2, 60), min_size=1, max_size=8), st.floats(0.05, 0.6), st.integers(0, 2**40))
-def test_every_class_keeps_its_share_to_one_image(counts: list[int], fraction: float, seed: int) -> None:
-    labels = labels_of(counts)
-    size = ceil(fraction * len(labels))
-    assume(len(counts) <= size <= len(labels) - len(counts))
-    first, second = stratified_split(labels, fraction, seed)
-    assert np.array_equal(np.sort(np.concatenate([first, second])), np.arange(len(labels)))
-    assert np.all(np.diff(first) > 0)
-    assert np.all(np.diff(second) > 0)
-    assert len(second) == size
-    for count, taken in zip(counts, np.bincount(labels[second], minlength=len(counts)), strict=True):
-        share = count * size / len(labels)
-        assert floor(share - 1e-9) <= taken <= ceil(share + 1e-9)
-
-
-def test_equal_classes_are_cut_equally() -> None:
-    labels = labels_of([50] * 10)
-    first, second = stratified_split(labels, 0.1, 3)
-    assert np.bincount(labels[first]).tolist() == [45] * 10
-    assert np.bincount(labels[second]).tolist() == [5] * 10
-
-
-def test_seed_decides() -> None:
-    labels = labels_of([100, 100])
-    first, again, other = (stratified_split(labels, 0.2, seed)[1].tolist() for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
-
-
-def test_seed_beyond_32_bits_is_taken() -> None:
-    assert len(stratified_split(labels_of([10, 10]), 0.5, 2**63)[0]) == 10
-
-
-def test_fraction_zero_takes_nothing() -> None:
-    first, second = stratified_split(labels_of([3, 1]), 0.0, 0)
-    assert first.tolist() == [0, 1, 2, 3]
-    assert second.tolist() == []
-
-
-@pytest.mark.parametrize(
-    ("counts", "fraction"),
-    [([10, 1], 0.2), ([10] * 20, 0.05), ([10] * 20, 0.95)],
-    ids=["a single image", "fewer places than classes", "fewer left than classes"],
-)
-def test_impossible_cut_is_refused(counts: list[int], fraction: float) -> None:
-    with pytest.raises(ValueError, match=rf"^cannot cut off {fraction} of {sum(counts)} images: ") as caught:
-        stratified_split(labels_of(counts), fraction, 0)
-    assert "\n" not in str(caught.value)
-
-
-def test_no_class_vanishes_from_the_first_part() -> None:
-    labels = labels_of([990, 2])
-    with pytest.raises(ValueError, match="a class would have none left"):
-        stratified_split(labels, 0.9, 0)
-    first, second = stratified_split(labels, 0.1, 0)
-    assert set(labels[first]) == {0, 1}
-    assert set(labels[second]) == {0}  # a tenth of two images is none
 
 
 def test_take_selects_in_the_given_order() -> None:
@@ -164,6 +102,82 @@ def test_fewer_images_to_train_by_keep_their_classes_shares(most: int | None, ex
 def test_too_few_images_to_train_by_are_refused() -> None:
     with pytest.raises(ValueError, match="1 leave a class without an image"):
         cut_splits(Source({"train": split_of([40, 20])}, ("a", "b")), Cut(0.0, 0.0, 0, 1))
+
+
+def source_of(groups: np.ndarray | None = None, **splits: Sequence[int]) -> Source:
+    """Splits with names of their own; ``groups`` are those of train and held-out, one after the other."""
+    made, start = {}, 0
+    for name, counts in splits.items():
+        name = name.replace("_", "-")
+        split = split_of(counts)
+        images = replace(split.images, names=[f"{name}/{row}" for row in range(len(split))])
+        made[name] = Split(images, split.labels)
+        if groups is not None and name != "test":
+            made[name] = replace(made[name], groups=groups[start : start + len(split)])
+            start += len(split)
+    return Source(made, ("a", "b"))
+
+
+def test_folds_take_the_place_of_the_test_split_and_hold_each_image_once() -> None:
+    source = pooled(source_of(train=[20, 30], held_out=[5, 5], test=[4, 4]))
+    runs = [cut_splits(source, Cut(0.1, 0.2, 3, folds=5, fold=fold)).splits for fold in range(1, 6)]
+    tested = [name for run in runs for name in run["test"].images.names]
+    assert sorted(tested) == sorted([f"train/{row}" for row in range(50)] + [f"held-out/{row}" for row in range(10)])
+    for run in runs:
+        assert {name: np.bincount(split.labels).tolist() for name, split in run.items()} == {
+            "train": [18, 25],
+            "held-out": [2, 3],
+            "test": [5, 7],
+        }
+        names = [name for split in run.values() for name in split.images.names]
+        assert sorted(names) == sorted(source.splits["train"].images.names)
+
+
+def test_without_a_fold_all_images_that_are_cut_into_folds_are_trained_on() -> None:
+    source = pooled(source_of(train=[20, 30], held_out=[5, 5], test=[4, 4]))
+    splits = cut_splits(source, Cut(0, 0, 3, folds=5)).splits
+    assert {name: len(split) for name, split in splits.items()} == {"train": 60, "held-out": 0, "test": 8}
+    assert list(splits["train"].images.names) == [f"train/{n}" for n in range(50)] + [
+        f"held-out/{n}" for n in range(10)
+    ]
+
+
+def test_the_pixels_of_pooled_images_stay_with_their_names_and_labels() -> None:
+    source = source_of(train=[3, 2], held_out=[1, 2])
+    whole = pooled(source).splits["train"].take(np.array([6, 0, 5]))
+    parts = source.splits["train"], source.splits["held-out"]
+    assert list(whole.images.names) == ["held-out/1", "train/0", "held-out/0"]
+    assert whole.labels.tolist() == [parts[1].labels[1], parts[0].labels[0], parts[1].labels[0]]
+    for row, (part, place) in enumerate([(1, 1), (0, 0), (1, 0)]):
+        assert np.array_equal(np.asarray(whole.images.open(row)), np.asarray(parts[part].images.open(place)))
+
+
+def test_the_numbers_of_the_folds_are_those_of_the_cut() -> None:
+    source, cut = source_of(train=[20, 20]), Cut(0, 0, 1, folds=4)
+    numbers = fold_numbers(source, cut)
+    for fold in range(1, 5):
+        tested = cut_splits(source, replace(cut, fold=fold)).splits["test"].images.names
+        assert [int(name.removeprefix("train/")) for name in tested] == np.flatnonzero(numbers == fold).tolist()
+
+
+def test_no_group_stands_in_two_splits() -> None:
+    groups = np.random.default_rng(0).integers(0, 25, 90)
+    source = source_of(groups, train=[40, 40], held_out=[5, 5])
+    group_of = dict(zip(pooled(source).splits["train"].images.names, groups.tolist(), strict=True))
+    cuts = [(source, Cut(0.2, 0.3, 1)), *((pooled(source), Cut(0.2, 0, 1, folds=3, fold=fold)) for fold in (1, 2, 3))]
+    for cut_from, cut in cuts:
+        splits = cut_splits(cut_from, cut).splits
+        held = [{group_of[name] for name in split.images.names} for split in splits.values()]
+        assert all(held)
+        assert sum(map(len, held)) == len(set().union(*held)) if cut.fold else not held[0] & held[2]
+
+
+def test_any_fold_that_cannot_be_cut_is_refused_before_the_first_is_trained() -> None:
+    source = source_of(train=[40, 3])  # one fold has two images of the second class: a single one is left to train by
+    assert np.bincount(fold_numbers(source, Cut(folds=2))[source.splits["train"].labels == 1])[1:].max() == 2
+    for fold in (1, 2):
+        with pytest.raises(ValueError, match=r"^cannot cut off"):
+            cut_splits(source, Cut(0.1, 0, folds=2, fold=fold))
 
 
 def test_relabel_renumbers_by_name() -> None:

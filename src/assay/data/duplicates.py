@@ -147,6 +147,24 @@ def leaks(pictures: Pictures, alike: Likeness, splits: Sequence[str]) -> list[Le
     return found
 
 
+def group_numbers(digests: NDArray[np.uint8], thumbnails: NDArray[np.uint8], near: float = NEAR) -> NDArray[np.int64]:
+    """The number of each image's group, int64 ``[N]`` from 0: copies and near duplicates, and what these connect.
+
+    Args:
+        digests: uint8 ``[N, 16]``; equal ones are those of exact copies.
+        thumbnails: uint8 ``[N, 16, 16, 3]``.
+        near: the least correlation of near duplicates, in (0, 1).
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, first, picture = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+    alike = find_alike(thumbnails[first], near)
+    pairs = np.array([(one, other) for one, others in alike.items() for other in others]).reshape(-1, 2)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first), len(first)))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[picture.reshape(-1)]
+
+
 def _connected(alike: Likeness, among: Mapping[int, Place]) -> Iterator[list[int]]:
     """The pictures of ``among`` in groups that near duplicates connect, each ascending."""
     seen: set[int] = set()

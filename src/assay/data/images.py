@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -117,6 +119,30 @@ class EncodedImages:
         """From the path, size and time of change of the files behind, and the names."""
         files = FileImages(self.files, ()).fingerprint()
         return hashlib.sha256("\n".join([files, *self.names]).encode(errors="surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True)
+class ChainedImages:
+    """Several collections of images, one after the other."""
+
+    parts: Sequence[Images]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """All names in order."""
+        return list(itertools.chain.from_iterable(part.names for part in self.parts))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(itertools.accumulate((len(part.names) for part in self.parts), initial=0))
+
+    def open(self, index: int) -> Image.Image:
+        """The image at ``index``; raises ``BadImageError``."""
+        part = bisect.bisect_right(self._starts, index) - 1
+        return self.parts[part].open(index - self._starts[part])
+
+    def fingerprint(self) -> None:
+        """None: the parts are cached, where they are."""
 
 
 def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import bisect
 import glob
-import itertools
 import os
 import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from assay.data.folder import find_images
-from assay.data.images import EXTENSIONS, EncodedImages, FileImages, Images
+from assay.data.images import EXTENSIONS, ChainedImages, EncodedImages, FileImages, Images
 from assay.data.parquet import read_unlabelled
 
 LARGEST_MEMBER = 512 * 2**20  # bytes; an archive's member that unpacks to more is refused, not read
-
-
-@dataclass(frozen=True)
-class ChainedImages:
-    """Several collections of images, one after the other."""
-
-    parts: Sequence[Images]
-
-    @cached_property
-    def names(self) -> Sequence[str]:
-        """All names in order."""
-        return list(itertools.chain.from_iterable(part.names for part in self.parts))
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return list(itertools.accumulate((len(part.names) for part in self.parts), initial=0))
-
-    def open(self, index: int) -> Image.Image:
-        """The image at ``index``; raises ``BadImageError``."""
-        part = bisect.bisect_right(self._starts, index) - 1
-        return self.parts[part].open(index - self._starts[part])
-
-    def fingerprint(self) -> None:
-        """None: inputs are decoded once and not kept."""
 
 
 def find_inputs(inputs: Sequence[str | Path]) -> ChainedImages:

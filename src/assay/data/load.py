@@ -6,14 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.data.bad_images import leave_out
 from assay.data.dataset import Dataset, measure
 from assay.data.images import BadImageError
 from assay.data.preprocess import Preprocessing, Wanted
-from assay.data.split import Cut, Source, cut_splits
+from assay.data.split import Cut, Source, cut_splits, fold_numbers, pooled
 from assay.data.storage import Storage, decode_source, to_dataset
 from assay.data.survey import Survey, survey
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The names of the images that are cut into folds, and the number of each one's fold, int64 ``[N]`` from 1."""
+
+    names: Sequence[str]
+    numbers: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,8 @@ class Data:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     bad: Sequence[BadImageError] = ()
+    folds: Folds | None = None
+    """the images in folds, where a model is trained on all of them"""
 
 
 def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_bad_image: str = "error") -> Data:
@@ -32,7 +43,7 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
     Args:
         source: the labelled splits.
         wanted: the preprocessing; what it leaves open is taken from the images.
-        cut: how missing splits are taken from train.
+        cut: how missing splits, or folds, are taken from train.
         storage: where the decoded images live. Those in memory are squares already, so that an
             augmentation that crops them sees no more than the square.
         on_bad_image: ``"error"`` raises at the first, ``"skip"`` leaves bad images out.
@@ -40,20 +51,27 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
     Raises:
         BadImageError: an image cannot be decoded, and ``on_bad_image`` is ``"error"``. (Of a set that
             streams only the headers are read here; other damage is found when the image is due.)
-        ValueError: the images differ in size and no size is wanted, a split cannot be cut, or the
-            mean that is wanted is of another number of channels.
+        ValueError: the images differ in size and no size is wanted, a split cannot be cut, there are groups and
+            nothing is cut, or the mean that is wanted is of another number of channels.
     """
+    if cut.folds:
+        source = pooled(source)
+    elif source.splits["train"].groups is not None and not any(part for _, part in cut.missing(source)):
+        raise ValueError("data.groups changes nothing: no split is cut from train, and data.folds is not given")
     surveys = {name: survey(split.images) for name, split in source.splits.items()}
     unreadable = {name: part.errors(source.splits[name].images) for name, part in surveys.items()}
     readable, bad = leave_out(source, unreadable, on_bad_image)
     how = plan(list(surveys.values()), wanted)
     decoded, more_bad = decode_source(readable, how, storage, on_bad_image)
     complete = cut_splits(decoded, cut)
+    folds = None
+    if cut.folds and cut.fold is None:
+        folds = Folds(decoded.splits["train"].images.names, fold_numbers(decoded, cut))
     splits = {name: to_dataset(split, how, storage) for name, split in complete.splits.items()}
     if not how.mean:
         mean, std = measure(splits["train"], cut.seed)
         how = replace(how, mean=mean, std=std)
-    return Data(splits, source.classes, how, [*bad, *more_bad])
+    return Data(splits, source.classes, how, [*bad, *more_bad], folds)
 
 
 def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,24 +58,36 @@ def find_parquet(path: Path) -> dict[str, list[Path]]:
     return {split: part for split, part in found.items() if part}
 
 
-def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None) -> Source:
+def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None, groups: str | None = None) -> Source:
     """Labelled splits from Parquet files.
 
     Args:
         files: the files of each split, in order.
         label: the label column; needed only where there are several.
+        groups: a column whose equal values mark train and held-out images that no cut parts.
 
     Raises:
-        ValueError: not Parquet, no image column, no or several label columns, a label out of range.
+        ValueError: not Parquet, no image column, no or several label columns, a label out of range, no such column of
+            groups, or a row without a group.
     """
     schema = _schema(files["train"][0])
     image_column = _image_column(schema, files["train"][0])
     label_column = _label_column(schema, label, image_column, files["train"][0])
-    tables = {split: _read(part, [image_column, label_column]) for split, part in files.items()}
+    if groups is not None:
+        _check_column(schema, groups, image_column, files["train"][0])
+    columns = list(dict.fromkeys([image_column, label_column, *filter(None, [groups])]))
+    # Groups keep images of train together, also those of the set's own held-out split where folds are cut from both.
+    tables = {
+        split: _read(part, [c for c in columns if c != groups or split != "test"]) for split, part in files.items()
+    }
     classes = _classes(schema, label_column, tables["train"])
+    names = _names({split: table[image_column] for split, table in tables.items()})
+    group_of: dict[Any, int] = {}
     splits = {
         split: Split(
-            _images(split, files[split], table[image_column]), _labels(files[split][0], table[label_column], classes)
+            EncodedImages(RowReader(table[image_column]), names[split], tuple(files[split])),
+            _labels(files[split][0], table[label_column], classes),
+            None if groups is None or split == "test" else _groups(files[split][0], table[groups], group_of),
         )
         for split, table in tables.items()
     }
@@ -84,7 +97,8 @@ def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None) 
 def read_unlabelled(file: Path) -> EncodedImages:
     """The images of one Parquet file, whatever other columns it has; raises ``ValueError`` if it has none."""
     column = _image_column(_schema(file), file)
-    return _images(file.stem, [file], _read([file], [column])[column])
+    images = _read([file], [column])[column]
+    return EncodedImages(RowReader(images), _names({file.stem: images})[file.stem], (file,))
 
 
 def _is_of(file: Path, root: Path, names: Sequence[str]) -> bool:
@@ -128,8 +142,7 @@ def _image_column(schema: pa.Schema, file: Path) -> str:
 def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file: Path) -> str:
     others = [name for name in schema.names if name != image_column]
     if wanted is not None:
-        if wanted not in others:
-            raise ValueError(f"{file}: no column {wanted!r}: {nearest(wanted, others)}")
+        _check_column(schema, wanted, image_column, file)
         return wanted
     named = [name for name in others if _features(schema).get(name, {}).get("_type") == "ClassLabel"]
     candidates = named or [name for name in others if "label" in name.lower() or "class" in name.lower()]
@@ -137,6 +150,12 @@ def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file
         problem = f"several label columns ({', '.join(candidates)})" if candidates else "no label column"
         raise ValueError(f"{file}: {problem}; choose one of {', '.join(others)} with --data.label")
     return str(candidates[0])
+
+
+def _check_column(schema: pa.Schema, wanted: str, image_column: str, file: Path) -> None:
+    others = [name for name in schema.names if name != image_column]
+    if wanted not in others:
+        raise ValueError(f"{file}: no column {wanted!r}: {nearest(wanted, others)}")
 
 
 def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:
@@ -169,11 +188,27 @@ def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> ND
     return labels
 
 
-def _images(split: str, files: Sequence[Path], column: pa.ChunkedArray) -> EncodedImages:
-    """The rows of a column; named by the paths beside them, or by split and number if the paths are not unique."""
-    numbers = [f"{split}/{row:05d}" for row in range(len(column))]
-    has_paths = pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
-    paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
-    # Names tell images apart in reports, and bad images are left out by name.
-    unique = len(set(paths)) == len(column) and all(paths)
-    return EncodedImages(RowReader(column), paths if unique else numbers, tuple(files))
+def _groups(file: Path, column: pa.ChunkedArray, numbers: dict[Any, int]) -> NDArray[np.int64]:
+    """The number of the group of each row; ``numbers`` holds those of the values that were met before."""
+    if pa.types.is_nested(column.type):
+        raise ValueError(f"{file}: data.groups: the column holds {column.type}, not one value for each image")
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        raise ValueError(f"{file}: row {row}: data.groups: the column has no value")
+    return np.array([numbers.setdefault(value, len(numbers)) for value in column.to_pylist()], dtype=np.int64)
+
+
+def _names(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, list[str]]:
+    """The names of each split's images: the paths beside them, or split and number if the paths are not unique.
+
+    Where two splits have a path in common, the split stands before it: names tell images apart in reports, and bad
+    images are left out by name.
+    """
+    names = {}
+    for split, column in columns.items():
+        has_paths = pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
+        paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
+        is_unique = len(set(paths)) == len(column) and all(paths)
+        names[split] = paths if is_unique else [f"{split}/{row:05d}" for row in range(len(column))]
+    is_shared = len(set(chain.from_iterable(names.values()))) < sum(map(len, names.values()))
+    return {split: [f"{split}/{name}" for name in part] if is_shared else part for split, part in names.items()}

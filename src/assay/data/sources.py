@@ -13,13 +13,15 @@ import numpy as np
 import platformdirs
 
 from assay.base.registry import nearest
+from assay.data.decode import default_workers
 from assay.data.folder import read_folder
+from assay.data.groups import NEAR_DUPLICATES, group_near_duplicates
 from assay.data.images import ArrayImages
 from assay.data.parquet import find_parquet, read_parquet
 from assay.data.split import Source, Split
 
 
-def load_source(name: str, *, root: Path | None = None, label: str | None = None) -> Source:
+def load_source(name: str, *, root: Path | None = None, label: str | None = None, groups: str | None = None) -> Source:
     """The splits of a set by its name.
 
     Args:
@@ -27,17 +29,23 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
             ``folder:PATH`` or ``parquet:PATH``.
         root: where the named sets lie, or are downloaded to; by default ``data_root()``.
         label: the label column, for a Parquet set that has several.
+        groups: which images of train no cut parts: ``near-duplicates``, or those with an equal value in this column
+            of a Parquet set.
 
     Raises:
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
     """
+    if groups == NEAR_DUPLICATES:
+        return group_near_duplicates(load_source(name, root=root, label=label), default_workers())
     kind, colon, path = name.partition(":")
+    if groups is not None and kind != "parquet":
+        raise ValueError(f"data.groups: columns are those of parquet:PATH sets; {name} takes {NEAR_DUPLICATES} alone")
     if label is not None and kind != "parquet":
         raise ValueError(f"data.label is for parquet:PATH sets; {name} has one kind of label")
     if colon and kind == "folder":
         return read_folder(Path(path).expanduser())
     if colon and kind == "parquet":
-        return read_parquet(find_parquet(Path(path).expanduser()), label)
+        return read_parquet(find_parquet(Path(path).expanduser()), label, groups)
     if name not in NAMED:
         raise ValueError(f"unknown data {name!r}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
     return NAMED[name]((root or data_root()).expanduser())

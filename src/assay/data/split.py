@@ -1,4 +1,4 @@
-"""Labelled splits, and the seeded, stratified cut of one into two."""
+"""Labelled splits, and how those that a set does not bring are cut from its train split, folds too."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assay.base.registry import nearest
-from assay.data.images import Images
+from assay.data.images import ChainedImages, Images
+from assay.data.stratify import stratified_folds, stratified_sample, stratified_split
 
 SPLITS = ("train", "held-out", "test")
+OUT_OF_FOLD = "out-of-fold"
+"""all images that are cut into folds, each answered for by the model that did not learn from its fold"""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images with the number of the class of each, int64 ``[N]``."""
+    """Images with the number of the class of each, int64 ``[N]``.
+
+    Where images must not be parted, ``groups`` holds the number of the group of each, int64 ``[N]``.
+    """
 
     images: Images
     labels: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -29,7 +36,8 @@ class Split:
     def take(self, rows: NDArray[np.int64]) -> Split:
         """The given rows, in the given order."""
         stored, kept = self.stored()
-        return Split(SomeImages(stored, kept[rows]), self.labels[rows])
+        groups = None if self.groups is None else self.groups[rows]
+        return Split(SomeImages(stored, kept[rows]), self.labels[rows], groups)
 
     def stored(self) -> tuple[Images, NDArray[np.int64]]:
         """The whole collection that the images are stored in, and the rows of it that are in the split."""
@@ -57,12 +65,21 @@ class Cut:
         test: the fraction taken as test split if the set has none.
         seed: of the random choice.
         train_images: how many of the rest are used at most; None is all of them.
+        folds: into how many parts train is cut, with the set's own held-out split; None for no folds.
+        fold: the part that takes the place of the test split, from 1; None leaves train whole.
     """
 
     held_out: float = 0.1
     test: float = 0.2
     seed: int = 0
     train_images: int | None = None
+    folds: int | None = None
+    fold: int | None = None
+
+    def missing(self, source: Source) -> list[tuple[str, float]]:
+        """The splits that the source does not bring, in the order in which they are cut from train; their fractions."""
+        wanted = [("test", self.test), ("held-out", self.held_out)]
+        return [(name, fraction) for name, fraction in wanted if name not in source.splits]
 
 
 @dataclass(frozen=True)
@@ -87,73 +104,66 @@ class SomeImages:
         return None
 
 
+def pooled(source: Source) -> Source:
+    """The source with its own held-out split, if it brings one, joined to train: the images that folds are cut from."""
+    splits = dict(source.splits)
+    held_out = splits.pop("held-out", None)
+    if held_out is not None:
+        train = splits["train"]
+        grouped = train.groups is not None and held_out.groups is not None
+        splits["train"] = Split(
+            ChainedImages([train.images, held_out.images]),
+            np.concatenate([train.labels, held_out.labels]),
+            np.concatenate([train.groups, held_out.groups]) if grouped else None,
+        )
+    return replace(source, splits=splits)
+
+
+def fold_numbers(source: Source, cut: Cut) -> NDArray[np.int64]:
+    """The number of the fold of each image of a pooled source's train split, from 1; raises as ``cut_splits`` does."""
+    assert cut.folds is not None
+    train = source.splits["train"]
+    return stratified_folds(train.labels, cut.folds, cut.seed, train.groups, classes=source.classes)
+
+
 def cut_splits(source: Source, cut: Cut) -> Source:
     """The source with its missing splits cut from train: first test, then held-out; then fewer images to train by.
 
-    A set that brings a split of its own keeps it whole. ``held_out`` 0 leaves the held-out
-    split empty. Every class keeps its share in what is cut.
+    A set that brings a split of its own keeps it whole, unless a fold takes the place of its test split. ``held_out`` 0
+    leaves the held-out split empty. Every class keeps its share in what is cut, and groups stay together.
+
+    Args:
+        source: as it is stored; where folds are cut, pooled.
+        cut: what is cut off.
 
     Raises:
-        ValueError: a split cannot be cut, or a class would have no training image left.
+        ValueError: a split or any of the folds cannot be cut, or a class would have no training image left.
     """
+    if cut.fold is None:
+        return _cut_missing(source, cut)
+    train, numbers = source.splits["train"], fold_numbers(source, cut)
+    runs = [
+        {"train": train.take(np.flatnonzero(numbers != fold)), "test": train.take(np.flatnonzero(numbers == fold))}
+        for fold in range(1, numbers.max() + 1)
+    ]
+    # All of them: what is wrong with the last fold should be known before the first one is trained.
+    return [_cut_missing(replace(source, splits=splits), cut) for splits in runs][cut.fold - 1]
+
+
+def _cut_missing(source: Source, cut: Cut) -> Source:
     splits = dict(source.splits)
-    for name, fraction in (("test", cut.test), ("held-out", cut.held_out)):
-        if name not in splits and "train" in splits:
-            rest, part = stratified_split(splits["train"].labels, fraction, cut.seed)
-            splits[name] = splits["train"].take(part)
-            splits["train"] = splits["train"].take(rest)
+    for name, fraction in cut.missing(source):
+        if "train" in splits:
+            whole = splits["train"]
+            rest, part = stratified_split(whole.labels, fraction, cut.seed, whole.groups)
+            splits |= {"train": whole.take(rest), name: whole.take(part)}
     train, most = splits.get("train"), cut.train_images
     if train is not None and most is not None and most < len(train):
-        kept = _stratified(train.labels, most, np.random.default_rng(cut.seed))
+        kept = stratified_sample(train.labels, most, cut.seed)
         if set(train.labels[kept]) != set(train.labels):
             raise ValueError(f"data.train_images: {most} leave a class without an image to train by")
         splits["train"] = train.take(kept)
     return replace(source, splits={name: splits[name] for name in SPLITS if name in splits})
-
-
-def stratified_split(
-    labels: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut rows in two so that every class keeps its share in both, as nearly as whole images allow.
-
-    Args:
-        labels: int64 ``[N]``.
-        fraction: the second part's share, in [0, 1).
-        seed: of the choice within each class.
-
-    Returns:
-        The rows of the first and of the second part, each ascending.
-
-    Raises:
-        ValueError: there are too few images to cut so, or a class would have none left in the first
-            part. (The second may lack a class of which the fraction is less than one image.)
-    """
-    if fraction == 0:
-        return np.arange(len(labels)), np.arange(0)
-    from sklearn.model_selection import train_test_split
-
-    try:
-        first, second = train_test_split(
-            np.arange(len(labels)),
-            test_size=fraction,
-            stratify=labels,
-            random_state=seed % 2**32,  # numpy's largest seed
-        )
-    except ValueError as error:
-        raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: {error}") from None
-    if set(labels[first]) != set(labels):
-        raise ValueError(f"cannot cut off {fraction:g} of {len(labels)} images: a class would have none left")
-    return np.sort(first), np.sort(second)
-
-
-def _stratified(labels: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """``most`` rows, ascending, of which each class has its share but for the rounding."""
-    order = generator.permutation(len(labels))
-    by_class = order[np.argsort(labels[order], kind="stable")]  # stable: each class keeps its random order
-    sizes = np.bincount(labels)[labels[by_class]]
-    places = np.concatenate([np.arange(size) for size in np.bincount(labels)])
-    shares = (places + 0.5) / sizes  # the same for all classes at the same depth
-    return np.sort(by_class[np.argsort(shares, kind="stable")[:most]])
 
 
 def relabel(source: Source, classes: tuple[str, ...]) -> Source:
@@ -168,5 +178,5 @@ def relabel(source: Source, classes: tuple[str, ...]) -> Source:
         if name not in classes:
             raise ValueError(f"the data's class {name!r} is not among the model's: {nearest(name, classes)}")
     number = np.array([classes.index(name) for name in source.classes], dtype=np.int64)
-    splits = {name: Split(split.images, number[split.labels]) for name, split in source.splits.items()}
+    splits = {name: replace(split, labels=number[split.labels]) for name, split in source.splits.items()}
     return replace(source, splits=splits, classes=classes)

@@ -14,7 +14,7 @@ from assay.data.bad_images import leave_out
 from assay.data.cache import cached
 from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
 from assay.data.decode import chunks, decode, decode_all, default_workers
-from assay.data.images import BadImageError, Images
+from assay.data.images import BadImageError, ChainedImages, Images
 from assay.data.preprocess import Preprocessing
 from assay.data.split import SomeImages, Source, Split
 
@@ -97,7 +97,7 @@ def _decode_into_memory(
     for name, split in source.splits.items():
         stored, rows = split.stored()
         pixels, bad = _decode_cached(stored, how, workers)
-        splits[name] = Split(SomeImages(DecodedImages(pixels, stored.names), rows), split.labels)
+        splits[name] = replace(split, images=SomeImages(DecodedImages(pixels, stored.names), rows))
         left = set(split.images.names)  # what the survey left out is not reported again
         errors[name] = [error for error in bad if error.name in left]
     return leave_out(replace(source, splits=splits), errors, on_bad_image)
@@ -105,6 +105,9 @@ def _decode_into_memory(
 
 def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
     """All pixels and the errors of the bad images; kept for the next time only if no image is bad."""
+    if isinstance(images, ChainedImages):
+        parts = [_decode_cached(part, how, workers) for part in images.parts]
+        return np.concatenate([pixels for pixels, _ in parts]), [error for _, errors in parts for error in errors]
     bad: list[BadImageError] = []
 
     def compute() -> dict[str, NDArray[np.uint8]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import cached
-from assay.data.images import ArrayImages, BadImageError, Images, orientation, quiet
+from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -38,6 +38,13 @@ class Survey:
 
 def survey(images: Images) -> Survey:
     """Read every header (once: the result is cached). Bad images are noted, not raised."""
+    if isinstance(images, ChainedImages):
+        parts = [survey(part) for part in images.parts]
+        widths, heights, gray = (
+            np.concatenate(column)
+            for column in zip(*((part.widths, part.heights, part.gray) for part in parts), strict=True)
+        )
+        return Survey(widths, heights, gray, [reason for part in parts for reason in part.reasons])
     if isinstance(images, ArrayImages):
         count, height, width = images.pixels.shape[:3]
         gray = np.full(count, images.pixels.ndim == 3)

@@ -16,7 +16,6 @@ EXEMPT = {
     "base.user_errors": "which errors are explained without a traceback",
     "classifier.prediction": "labels for new images",
     "data.check": "findings about a set of images",
-    "data.duplicates": "a part of these findings",
     "data.inputs": "images for a finished network",
     "recipe.named": "a run's key holds the whole recipe, wherever it is from",
     "run.environment": "on what a run ran",
