@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model
+from assay.models.structure import final_layers
 from assay.models.weights import Pretrained, load_weights, read_weights
 
 MOBILE = "torchvision:mobilenet_v3_small"
@@ -43,10 +45,9 @@ def assert_taken(into: nn.Module, state: dict[str, Tensor], new: set[str]) -> No
 
 def test_the_body_is_taken_and_the_head_is_new() -> None:
     source, target = network("resnet18", 0, width=1 / 8, classes=7), network("resnet18", 1, width=1 / 8)
-    head = copy.deepcopy(target.fc.state_dict())
     notes = load_weights(target, Pretrained(source.state_dict(), "there"), ("a", "b", "c", "d", "e"))
     assert_taken(target, source.state_dict(), {"fc.weight", "fc.bias"})
-    assert_close(target.fc.state_dict(), head, rtol=0, atol=0)
+    assert not any(tensor.any() for tensor in target.fc.state_dict().values())
     assert notes == ["100 tensors of there", "new: fc.weight, fc.bias"]
     images = torch.randn(2, 3, 64, 64)
     features = target.fc.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -212,3 +213,16 @@ def test_read_weights_refuses_a_file_that_was_cut(name: str, keep: float, tmp_pa
     path.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
     with pytest.raises(ValueError, match="is not a file of weights, or cut off"):
         read_weights(path)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "torchvision:squeezenet1_1", "timm:deit_tiny_distilled_patch16_224"])
+def test_a_new_final_layer_claims_nothing_and_can_learn(name: str) -> None:
+    """Also where a ReLU stands behind it, and where two heads are averaged."""
+    size = 224 if "deit" in name else 64
+    target = build_model(name, classes=5, image_size=size)
+    load_weights(target, Pretrained(build_model(name, classes=7, image_size=size).state_dict(), "there"))
+    scores = target.eval()(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+    assert_close(scores, scores[:1, :1].expand(2, 5), rtol=0, atol=0)
+    F.cross_entropy(scores, torch.tensor([0, 1])).backward()
+    modules = dict(target.named_modules())
+    assert all(modules[layer].weight.grad.norm() > 0 for layer in final_layers(target))

@@ -96,8 +96,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = ()) -> list[str]:
     """Load the weights into the network, in place.
 
-    Every tensor of the body must fit. The final layer keeps its initialisation, unless the weights have the same
-    class names in the same order. The head's other layers are loaded if all of them fit, else none is.
+    Every tensor of the body must fit. The final layer is loaded if the weights have the same class names in the same
+    order; else it begins at zero, where all classes are equally probable: as the libraries draw it, over a body that
+    is trained already, its first answers are sure and wrong, and the body is changed to suit them. The head's other
+    layers are loaded if all of them fit, else none is.
 
     If names differ, the weights are matched by their order, given that kinds (weight, bias...) and shapes agree
     one by one. The first convolution may have another number of input channels: from 3 to 1 its weights are
@@ -128,10 +130,23 @@ def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[s
     with torch.no_grad():
         for name in chosen:
             target.tensors[name].copy_(fitting[name])
+    if not set(target.final) & set(chosen):
+        start_at_zero(network)
     if target.stem in chosen and fitting[target.stem].shape != (before := state[target.stem].shape):
         notes.append(f"{target.stem}: from {before[1]} input channels to {fitting[target.stem].shape[1]}")
     new = [name for name in target.tensors if name not in chosen]
     return [f"{len(chosen)} tensors of {pretrained.origin}", *notes, *([f"new: {', '.join(new)}"] if new else [])]
+
+
+def start_at_zero(network: nn.Module) -> None:
+    """Set the final layers so that all classes get the same score, in place, and a gradient reaches them."""
+    modules = dict(network.named_modules())
+    for name in final_layers(network):
+        nn.init.zeros_(modules[name].weight)
+        if modules[name].bias is not None:
+            # A ReLU behind the final layer, as in SqueezeNet, passes no gradient at zero.
+            followers = list(modules)[list(modules).index(name) + 1 :]
+            nn.init.constant_(modules[name].bias, any(isinstance(modules[other], nn.ReLU) for other in followers))
 
 
 @dataclass(frozen=True)
