@@ -370,5 +370,5 @@ def test_gray_images_become_colour_for_colour_weights(
 
 def test_mean_of_other_channels_is_refused(tmp_path: Path, make_folder: MakeFolder) -> None:
     make_folder(tmp_path, {"a": 10, "b": 10}, channels=1)
-    with pytest.raises(ValueError, match=r"^the images have 1 channels, but the weights' mean 3 and std 3$"):
+    with pytest.raises(ValueError, match=r"^data\.mean, data\.std: 3 and 3 numbers; channels of the images: 1$"):
         load_as(tmp_path, Wanted(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)))

@@ -103,6 +103,7 @@ def test_yaml_is_plain_and_in_the_order_of_the_sections() -> None:
         ("train: {epochs: 3.0}", "train.epochs", 3),
         ("schedule: {milestones: [1, 2]}", "schedule.milestones", (1.0, 2.0)),
         ("data: {root: /a}", "data.root", Path("/a")),
+        ("data: {mean: [0, 0.5, 1], std: [1, 1, 2]}", "data.mean", (0.0, 0.5, 1.0)),
     ],
 )
 def test_values_as_people_write_them(text: str, name: str, value: object) -> None:
@@ -178,6 +179,23 @@ def test_error_names_the_field_and_what_was_expected(name: str, value: object, t
 
 def test_error_of_a_choice_that_may_be_absent_lists_the_choices() -> None:
     assert refusal({"model.init": "hee"}).startswith("model.init: 'hee' is not he, xavier, torch")
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        ([0.5], None, "data.mean and data.std: give both of them, or neither"),
+        (None, [0.5], "data.mean and data.std: give both of them, or neither"),
+        ([0.5] * 3, [0.5], "data.mean and data.std: 3 and 1 numbers; give one of each a channel"),
+        ([0.5, 1.01], [0.5, 0.5], "data.mean: 1.01 is not a list of 1 to 3 numbers at least 0 and at most 1"),
+        ([0.5], [0.0], "data.std: 0.0 is not a list of 1 to 3 numbers above 0"),
+        ([0.5], [-1], "data.std: -1 is not a list of 1 to 3 numbers above 0"),
+        ([], [], "data.mean: [] is not a list of 1 to 3 numbers at least 0 and at most 1"),
+        (0.5, [0.5], "data.mean: 0.5 is not a list of 1 to 3 numbers at least 0 and at most 1"),
+    ],
+)
+def test_a_mean_goes_with_a_deviation(mean: Any, std: Any, words: str) -> None:
+    assert refusal({"data.mean": mean, "data.std": std}) == words
 
 
 def test_even_kernel_is_refused_with_the_reason() -> None:
@@ -256,7 +274,7 @@ def test_every_field_is_described(name: str) -> None:
     description, expected, default = describe_field(name)
     assert len(description) > 5
     assert "\n" not in description
-    assert expected.startswith(("a whole number", "a number", "true or false", "text", "a list of numbers")) or (
+    assert expected.startswith(("a whole number", "a number", "true or false", "text", "a list of ")) or (
         ", " in expected
     )
     assert Recipe().but({name: default}) == Recipe()

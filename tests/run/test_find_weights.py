@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 
 from assay.classifier.classifier import Classifier, build_network
 from assay.data.preprocess import Preprocessing
+from assay.models import build_model
 from assay.models.weights import InputForm, load_weights
 from assay.run.find_weights import find_pretrained
 
@@ -56,16 +58,70 @@ def test_from_a_run_of_a_library_model(name: str, tmp_path: Path) -> None:
     assert torch.equal(target.eval()(images), source.eval()(images))
 
 
-def test_from_a_state_dict(tmp_path: Path) -> None:
-    theirs = torchvision.models.resnet18()
-    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
-    save_file(theirs.state_dict(), tmp_path / "weights.safetensors")
-    for name in ("weights.pth", "weights.safetensors"):
-        found = find_pretrained(str(tmp_path / name), "resnet18")
-        assert (found.origin, found.preprocessing, found.classes) == (str(tmp_path / name), None, None)
-        network = build_network({"name": "resnet18"}, ("a", "b", "c"), Preprocessing(3, 32, 32))
-        load_weights(network, found, ("a", "b", "c"))
-        assert torch.equal(network.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)
+def saved(network: torch.nn.Module, path: Path) -> str:
+    (save_file if path.suffix == ".safetensors" else torch.save)(network.state_dict(), path)
+    return str(path)
+
+
+@pytest.mark.parametrize("file", ["weights.pth", "weights.safetensors"])
+def test_from_a_state_dict(file: str, tmp_path: Path) -> None:
+    theirs = torchvision.models.resnet18(num_classes=3)
+    path = saved(theirs, tmp_path / file)
+    found = find_pretrained(path, "resnet18")
+    assert (found.origin, found.classes) == (path, None)
+    network = build_network({"name": "resnet18"}, ("a", "b", "c"), Preprocessing(3, 32, 32))
+    load_weights(network, found, ("a", "b", "c"))
+    assert torch.equal(network.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)
+
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = ((0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("timm:tf_efficientnet_lite0", InputForm(224, "bicubic", 0.875, *HALF)),
+        ("timm:test_resnet", InputForm(160, "bilinear", 0.95, *HALF)),
+        ("torchvision:mobilenet_v3_small", InputForm(224, "bilinear", 0.875, *IMAGENET)),
+        ("torchvision:googlenet", InputForm(224, "bilinear", 0.875, *HALF)),
+    ],
+)
+def test_a_file_for_a_librarys_network_comes_with_the_input_of_its_own_weights(
+    name: str, form: InputForm, tmp_path: Path
+) -> None:
+    """By the libraries' documentation of these networks; Inception networks want inputs from -1 to 1."""
+    path = saved(torch.nn.Conv2d(3, 2, 3), tmp_path / "weights.pth")
+    found = find_pretrained(path, name)
+    assert (found.preprocessing, found.assumed) == (form, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "theirs"),
+    [
+        ("resnet18", {}, lambda **more: torchvision.models.resnet18(**more)),
+        ("vgg11", {"batch_norm": True}, lambda **more: torchvision.models.vgg11_bn(**more)),
+    ],
+)
+def test_a_file_for_our_own_network_is_imagenets_if_it_is_torchvisions_to_the_last_shape(
+    name: str, options: dict[str, bool], theirs: Callable[..., torch.nn.Module], tmp_path: Path
+) -> None:
+    with torch.device("meta"):
+        shapes = {classes: theirs(num_classes=classes).state_dict() for classes in (1000, 10)}
+    found = {}
+    for classes, state in shapes.items():
+        path = tmp_path / f"{classes}.pth"
+        torch.save({key: torch.zeros(()).expand(tensor.shape) for key, tensor in state.items()}, path)
+        found[classes] = find_pretrained(str(path), name, **options)
+    assert found[10].preprocessing is None
+    assert found[1000].preprocessing == InputForm(224, "bilinear", 0.875, *IMAGENET)
+    assert found[1000].assumed == f"torchvision:{name}{'_bn' * len(options)}"
+    assert find_pretrained(str(tmp_path / "1000.pth"), "simple-cnn").preprocessing is None
+
+
+def test_a_file_of_gray_weights_has_not_the_librarys_mean(tmp_path: Path) -> None:
+    path = saved(build_model("timm:test_resnet", classes=5, channels=1), tmp_path / "weights.pth")
+    assert find_pretrained(path, "timm:test_resnet").preprocessing == InputForm(160, "bilinear", 0.95)
 
 
 @pytest.mark.parametrize(

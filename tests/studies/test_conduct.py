@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from assay.run.record import RunRecord
 from assay.studies.collect import collect
-from assay.studies.conduct import Execute, InterruptedStudyError, StudyObserver, conduct
+from assay.studies.conduct import Execute, InterruptedStudyError, StudyObserver, check_rows, conduct
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.named import find_study
@@ -92,6 +92,19 @@ def test_a_row_fails_alone(
     results = conduct(with_row(plan, Row("bad", changes)), store, StudyObserver(), counting[0])
     assert [len(row.results) for row in results.rows] == [2, 2, 0]
     assert [reason in failure for failure in results.rows[2].failures.values()] == [True, True]
+
+
+def test_rows_are_checked_before_any_run_but_for_the_size_that_weights_bring(
+    plan: Plan, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    """Images of different sizes need a size, unless the weights, which are not read here, have one."""
+    photos = make_folder(tmp_path / "photos", {"a": 10, "b": 10}, side=16)
+    make_folder(photos, {"a": 1}, side=20)
+    folder = {"data.name": f"folder:{photos}", "data.size": None}
+    with pytest.raises(ValueError, match=r"row 'photos': data\.size: the images' sides range from 16 to 20 pixels"):
+        check_rows(with_row(plan, Row("photos", folder)), Store(tmp_path / "runs"))
+    with_weights = Row("weights", {**folder, "model.pretrained": "default"})
+    check_rows(with_row(plan, with_weights), Store(tmp_path / "runs"))
 
 
 def test_failed_runs_are_tried_again_and_diverged_ones_are_not(plan: Plan, tmp_path: Path) -> None:

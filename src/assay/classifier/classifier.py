@@ -19,6 +19,7 @@ from assay.base.registry import choose
 from assay.data.preprocess import Preprocessing
 from assay.data.views import VIEWS, Views
 from assay.models import build_model
+from assay.models.weights import InputForm
 from assay.version import VERSION
 
 MODEL_FILE = "model.safetensors"
@@ -36,6 +37,9 @@ class Classifier:
         preprocessing: how an image becomes the network's input.
         data: the set of images that it was trained on, and how it was cut into splits.
         metrics: its measured accuracy, loss and so on.
+        version: of assay, that wrote its file.
+        pretrained_input: the input that the weights with which its training began were trained on; None without such
+            weights, or if it is not known.
     """
 
     network: nn.Module
@@ -45,6 +49,7 @@ class Classifier:
     data: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     version: str = VERSION
+    pretrained_input: InputForm | None = None
 
     def views(self, name: str | None = None) -> Views:
         """Return the test-time augmentation of that name; by default the one of its own metrics."""
@@ -59,6 +64,7 @@ class Classifier:
             "preprocessing": self.preprocessing.to_dict(),
             "data": dict(self.data),
             "metrics": dict(self.metrics),
+            "pretrained_input": self.pretrained_input.to_dict() if self.pretrained_input else None,
         }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         replace_file(path, save(tensors, metadata={_HEADER: json.dumps(header)}))  # one key: their order is random
@@ -134,6 +140,7 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifi
     classes = tuple(str(name) for name in header["classes"])
     preprocessing = Preprocessing.from_dict(header["preprocessing"])
     network = _filled(lambda: build_network(header["architecture"], classes, preprocessing), tensors)
+    form = header.get("pretrained_input")  # files of earlier versions lack it
     return Classifier(
         network.eval(),
         header["architecture"],
@@ -142,6 +149,7 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifi
         header.get("data", {}),
         header.get("metrics", {}),
         str(header["version"]),
+        InputForm.from_dict(form) if form else None,
     )
 
 

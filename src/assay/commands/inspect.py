@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.commands.data_flags import add_data, report_left_out, split_request
-from assay.commands.printing import plain_console, print_files
+from assay.commands.printing import plain_console, print_files, print_table
 
 if TYPE_CHECKING:
     from assay.analysis.inspection.layers import LayerCost
+    from assay.classifier.input_comparison import InputField
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +63,16 @@ def execute(options: argparse.Namespace) -> int:
         formats=options.format.split(","),
         data=split_request(options),
     )
+    print_inputs(found.inputs, f"{options.model}: input")
     print_costs(found.layers, f"{options.model}: layers")
     print_files(found.folder, found.files)
     return report_left_out(found.left_out)
+
+
+def print_inputs(fields: Sequence[InputField], title: str) -> None:
+    """Print what the pretrained weights want of the input beside what is used; nothing where there were none."""
+    rows = [(row.name, row.wanted or "-", row.used or "-", "differs" * row.differs) for row in fields]
+    print_table(title, ("", "of the pretrained weights", "used", " "), rows)
 
 
 def print_costs(layers: Sequence[LayerCost], title: str) -> None:

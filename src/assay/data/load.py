@@ -96,5 +96,5 @@ def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:
     channels = wanted.channels or (1 if all(part.gray[part.readable].all() for part in surveys) else 3)
     mean, std = wanted.mean or (), wanted.std or ()
     if (mean or std) and not len(mean) == len(std) == channels:
-        raise ValueError(f"the images have {channels} channels, but the weights' mean {len(mean)} and std {len(std)}")
+        raise ValueError(f"data.mean, data.std: {len(mean)} and {len(std)} numbers; channels of the images: {channels}")
     return Preprocessing(channels, stored, size, mean, std, wanted.crop_pct, wanted.interpolation or "bilinear")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from safetensors.torch import load_file
@@ -36,6 +36,16 @@ class InputForm:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`, from JSON too."""
+        lists = {name: tuple(map(float, values[name])) for name in ("mean", "std") if values[name] is not None}
+        return cls(**{**values, **lists})
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -46,12 +56,14 @@ class Pretrained:
         origin: where they come from, in words.
         preprocessing: the input that they were trained on; None if it is not known.
         classes: the class names of their head; None if they are not known.
+        assumed: the name of the network whose usual input ``preprocessing`` is, where the weights tell none.
     """
 
     state: Mapping[str, Tensor]
     origin: str
     preprocessing: InputForm | None = None
     classes: tuple[str, ...] | None = None
+    assumed: str = ""
 
 
 class DownloadError(ValueError):
@@ -119,7 +131,7 @@ def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[s
             the network does not have; the network is unchanged then.
     """
     target = _Target.of(network)
-    state, notes = {name: tensor for name, tensor in pretrained.state.items() if _is_weight(name)}, []
+    state, notes = {name: tensor for name, tensor in pretrained.state.items() if is_weight(name)}, []
     if not all(name in state for name in target.body) and (renamed := target.by_order(state)):
         state, notes = renamed, ["matched by order, for the names differ"]
     fitting = {name: fitted for name, tensor in state.items() if (fitted := target.fitted(name, tensor)) is not None}
@@ -162,7 +174,7 @@ class _Target:
     @classmethod
     def of(cls, network: nn.Module) -> Self:
         """Sort the network's tensors by place."""
-        tensors = {name: tensor for name, tensor in network.state_dict().items() if _is_weight(name)}
+        tensors = {name: tensor for name, tensor in network.state_dict().items() if is_weight(name)}
         heads, layers = heads_of(network), final_layers(network)
         body = [name for name in tensors if not is_within(name, heads)]
         final = [name for name in tensors if is_within(name, layers)]
@@ -194,8 +206,9 @@ class _Target:
         return renamed if same_kinds and all(self.fitted(name, renamed[name]) is not None for name in names) else {}
 
 
-def _is_weight(name: str) -> bool:
-    return _kind(name) != "num_batches_tracked"  # a norm's counter has no effect here, and old files lack it
+def is_weight(name: str) -> bool:
+    """Whether a tensor of that name has an effect: a norm's counter of batches has none here, and old files lack it."""
+    return _kind(name) != "num_batches_tracked"
 
 
 def _kind(name: str) -> str:

@@ -91,5 +91,8 @@ def _range_in_words(name: str) -> str:
 def _part_in_words(part: Mapping[str, Any]) -> str:
     if "enum" in part:
         return ", ".join(part["enum"])
-    limits = [f"{words} {part[key]}" for key, words in _LIMITS.items() if key in part]
-    return f"{_KINDS.get(part.get('type', ''), 'a list of numbers')} {' and '.join(limits)}".strip()
+    numbers = part.get("items", part)
+    limits = " and ".join(f"{words} {numbers[key]}" for key, words in _LIMITS.items() if key in numbers)
+    count = f"{part['minItems']} to {part['maxItems']} " if "maxItems" in part else ""
+    kind = f"a list of {count}numbers" if "items" in part else _KINDS[part["type"]]
+    return f"{kind} {limits}".strip()

@@ -26,6 +26,15 @@ class Recipe(Sections):
         return self
 
     @model_validator(mode="after")
+    def _mean_has_its_deviation(self) -> Self:
+        mean, std = self.data.mean, self.data.std
+        if (mean is None) != (std is None):
+            raise ValueError("data.mean and data.std: give both of them, or neither")
+        if mean and std and len(mean) != len(std):
+            raise ValueError(f"data.mean and data.std: {len(mean)} and {len(std)} numbers; give one of each a channel")
+        return self
+
+    @model_validator(mode="after")
     def _each_field_has_an_effect(self) -> Self:
         changed = self.augment.model_dump(exclude={"where"}, exclude_defaults=True)
         if self.augment.where != "train" and not changed.keys() - {"mixup", "cutmix"}:

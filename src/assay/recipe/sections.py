@@ -17,6 +17,8 @@ from assay.data.augment.strengths import Strengths
 from assay.data.choices import Interpolation, OnBadImage
 
 Factor = Annotated[float, Field(ge=0, le=1)]
+Means = Annotated[tuple[Factor, ...], Field(min_length=1, max_length=3)]
+Deviations = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)]
 Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
 
 
@@ -35,6 +37,10 @@ class DataSection(StrictModel):
     """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""
     interpolation: Interpolation | None = None
     """how images are scaled (default: the weights' own, else bilinear)"""
+    mean: Means | None = None
+    """what is subtracted from each channel, pixels in [0, 1] (default: the weights' own, else the training images')"""
+    std: Deviations | None = None
+    """what each channel is divided by then (default: likewise)"""
     held_out: Fraction = 0.1
     """fraction of the train split kept aside, stratified by class, to watch and select by"""
     test: Fraction = 0.2

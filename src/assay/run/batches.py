@@ -21,6 +21,8 @@ from assay.data.storage import Storage
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import AugmentSection, DataSection
 
+_GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -40,7 +42,7 @@ def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Dat
     source = load_source(section.name, root=section.root, label=section.label)
     return load_data(
         source,
-        wanted.but(size=section.size, crop_pct=section.crop_pct, interpolation=section.interpolation),
+        wanted.but(**section.model_dump(include=_GIVEN)),
         cut=Cut(section.held_out, section.test, section.split_seed, section.train_images),
         storage=Storage(device, section.memory, section.workers),
         on_bad_image=section.on_bad_image,

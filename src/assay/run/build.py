@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,14 +13,14 @@ from torch import nn
 from assay.classifier.classifier import build_network
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.load import Data
-from assay.data.preprocess import Wanted
 from assay.models import count_parameters
 from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
-from assay.models.weights import Pretrained, load_weights
+from assay.models.weights import InputForm, load_weights
 from assay.recipe.recipe import Recipe
 from assay.run.batches import build_feed, open_data
 from assay.run.find_weights import find_pretrained
+from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.teacher import find_teacher
 from assay.training.average import average_of
 from assay.training.checkpoint import State, random_states, restore_random_states
@@ -47,6 +47,7 @@ class Components:
         parameters: the number of trainable parameters, including those that are frozen for a while.
         notes: what was done with pretrained weights, in words.
         device: the device that holds all of this.
+        pretrained_input: the input that the pretrained weights were trained on; None without such, or if not known.
     """
 
     data: Data
@@ -59,6 +60,7 @@ class Components:
     parameters: int
     notes: Sequence[str]
     device: torch.device
+    pretrained_input: InputForm | None = None
 
     @property
     def judged(self) -> nn.Module:
@@ -71,6 +73,7 @@ class Components:
         return {
             "data": self._data_in_words(),
             "preprocessing": self.data.preprocessing.to_dict(),
+            "pretrained_input": self.pretrained_input.to_dict() if self.pretrained_input else None,
             "network": self.network.state_dict(),
             "optimizer": self.update.optimizer.state_dict(),
             "scheduler": self.update.scheduler.state_dict(),
@@ -115,14 +118,17 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     """
     source = None if previous else recipe.model.pretrained
     pretrained = find_pretrained(source, **architecture(recipe)) if source else None
-    wanted = _input_of_run(previous) if previous and recipe.model.pretrained else _input_of_weights(pretrained)
+    form = pretrained.preprocessing if pretrained else pretrained_input_in(previous)
+    wanted = decided_in(previous) if previous and recipe.model.pretrained else wanted_by(form)
     data = open_data(recipe.data, device, wanted)
     # Each tensor is drawn on the CPU by itself: equal layers begin equal on every device and in every row of a study.
     with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)
-    notes = load_weights(network, pretrained, data.classes) if pretrained else []
+    notes: list[str] = []
+    if pretrained:
+        notes = [*load_weights(network, pretrained, data.classes), *input_notes(pretrained, data.preprocessing)]
     network = network.to(device).to(memory_format=_layout(recipe))
-    components = _assemble(recipe, data, network, notes, device)
+    components = replace(_assemble(recipe, data, network, notes, device), pretrained_input=form)
     if recipe.train.compile:
         network.compile()  # after its average was made, which is evaluated and not worth compiling
     return components
@@ -162,22 +168,6 @@ def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[st
 
 def _layout(recipe: Recipe) -> torch.memory_format:
     return torch.channels_last if recipe.train.channels_last else torch.contiguous_format
-
-
-def _input_of_weights(pretrained: Pretrained | None) -> Wanted:
-    """The input that pretrained weights were learned for; everything is left open without them."""
-    if pretrained is None or pretrained.preprocessing is None:
-        return Wanted()
-    form = pretrained.preprocessing
-    if form.mean is None or len(form.mean) != 3:  # weights of gray images do not turn colour images gray
-        return Wanted(form.size, form.crop_pct, form.interpolation)
-    return Wanted(**asdict(form), channels=3)
-
-
-def _input_of_run(state: State) -> Wanted:
-    """The input that was decided when the run began."""
-    fields = ("size", "crop_pct", "interpolation", "mean", "std", "channels")
-    return Wanted(**{name: state["preprocessing"][name] for name in fields})
 
 
 def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups) -> Callable[[int], None]:

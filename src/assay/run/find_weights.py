@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from assay.classifier.classifier import is_model_file, load
-from assay.models.library import LIBRARIES, split_name
-from assay.models.weights import InputForm, Pretrained, is_default, read_weights
+from assay.models.library import LIBRARIES, Library, split_name
+from assay.models.weights import InputForm, Pretrained, is_default, is_weight, read_weights
 
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
@@ -27,16 +32,47 @@ def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
     """
     path = Path(value).expanduser()
     if not is_default(value) and path.exists():  # a folder called "default" is not meant
-        return _from_run(path) if path.is_dir() or is_model_file(path) else Pretrained(read_weights(path), str(path))
+        return _from_run(path) if path.is_dir() or is_model_file(path) else _from_file(path, name, options)
     if path.suffix in _SUFFIXES or len(path.parts) > 1:
         raise ValueError(f"model.pretrained: no such file or run folder: {value}")
+    found = _in_library(name, options)
+    if found is None:
+        raise ValueError(f"model.pretrained: no weights of {name} have names; give a file or a run folder")
+    return found[0].weights(found[1], value)
+
+
+def _in_library(name: str, options: Mapping[str, Any]) -> tuple[Library, str] | None:
+    """The library that has the network, and its name there; None where there is none."""
     if ":" in name:
-        library, own = split_name(name)
-    else:  # our own models have the parameters of torchvision's models of that name
-        library, own = LIBRARIES["torchvision"], name + "_bn" * bool(options.get("batch_norm"))
-        if own not in library.names():
-            raise ValueError(f"model.pretrained: no weights of {name} have names; give a file or a run folder")
-    return library.weights(own, value)
+        return split_name(name)
+    # Our own models have the parameters of torchvision's models of that name.
+    library, own = LIBRARIES["torchvision"], name + "_bn" * bool(options.get("batch_norm"))
+    return (library, own) if own in library.names() else None
+
+
+def _from_file(path: Path, name: str, options: Mapping[str, Any]) -> Pretrained:
+    """Read a state dict. It does not tell its input: that of the library's weights for the network is assumed.
+
+    Every network of ours has torchvision's names, one trained by hand on CIFAR too. So for those it is assumed only
+    where all shapes are those of torchvision's weights as well, with 1000 classes: these are ImageNet's.
+    """
+    state, found = read_weights(path), _in_library(name, options)
+    if found is None or not (":" in name or _is_of(state, *found)):
+        return Pretrained(state, str(path))
+    library, own = found
+    form = library.input_form(own)
+    stem = next((tensor for tensor in state.values() if tensor.ndim == 4), None)
+    if stem is not None and stem.shape[1] != len(form.mean or ()):  # trained on gray images, not as the library's
+        form = replace(form, mean=None, std=None)
+    return Pretrained(state, str(path), form, assumed=name if ":" in name else f"torchvision:{own}")
+
+
+def _is_of(state: Mapping[str, Tensor], library: Library, own: str) -> bool:
+    """Whether names and shapes are those of the library's weights for ImageNet."""
+    with torch.device("meta"):
+        theirs = library.make(own, classes=1000, channels=3, size=224).state_dict()
+    mine, others = ({name: t.shape for name, t in one.items() if is_weight(name)} for one in (state, theirs))
+    return mine == others
 
 
 def _from_run(path: Path) -> Pretrained:

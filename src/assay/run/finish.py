@@ -32,7 +32,15 @@ def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -
     origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
     origin["images"] = {split: digest(dataset.names) for split, dataset in data.splits.items()}
-    return Classifier(components.judged, architecture(recipe), data.classes, data.preprocessing, origin, metrics)
+    return Classifier(
+        components.judged,
+        architecture(recipe),
+        data.classes,
+        data.preprocessing,
+        origin,
+        metrics,
+        pretrained_input=components.pretrained_input,
+    )
 
 
 def finish(

@@ -53,15 +53,17 @@ def check_rows(plan: Plan, store: Store) -> None:
     """
 
     @cache  # rows mostly share their images
-    def images(section: DataSection) -> Data:
-        return open_data(section, torch.device("cpu"), Wanted())
+    def images(section: DataSection, *, has_weights: bool) -> Data:
+        # Weights bring a size and channels, but are not loaded for a check: any values stand for theirs.
+        wanted = Wanted(size=32, channels=len(section.mean) if section.mean else 3) if has_weights else Wanted()
+        return open_data(section, torch.device("cpu"), wanted)
 
     for name, jobs in plan.jobs.items():
         job = next(iter(jobs.values()))
         if job.after or any(store.outcome(one) for one in jobs.values()):
             continue  # a row after a preparatory run cannot be built before that run is done
         try:
-            check_recipe(job.recipe, images(job.recipe.data))
+            check_recipe(job.recipe, images(job.recipe.data, has_weights=bool(job.recipe.model.pretrained)))
         except ValueError as error:
             raise ValueError(f"study {plan.study.name}, row {name!r}: {error}") from None
         except (NotImplementedError, RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from assay.classifier.classifier import Classifier, build_network, load
 from assay.classifier.split_request import SplitRequest
 from assay.commands import inspect as command
 from assay.data.preprocess import Preprocessing
+from assay.models.weights import InputForm
 
 FIGURES = ["kernels", "weights", "features-features.1", "activation-maps", "receptive-fields"]
 DIGITS = {"name": "digits", "held_out": 0.1, "test": 0.2, "split_seed": 0}
@@ -159,3 +161,26 @@ def test_the_command_prints_the_costs_and_the_files(
         "  receptive-fields (.png)",
         "  layers (.csv)",
     ]
+
+
+def test_the_input_of_the_weights_stands_beside_that_of_the_model(
+    found: Inspection, model: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found.inputs == ()
+    form = InputForm(16, "bicubic", None, (0.3,), (0.4,))
+    replace(load(model), pretrained_input=form).save(tmp_path / "model.safetensors")
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = [str(tmp_path), "--image", str(photo), "--format", "png"]
+    assert command.execute(parser.parse_args(given)) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "data.size 16 16" in lines
+    assert "data.crop_pct - -" in lines
+    assert "data.interpolation bicubic bilinear differs" in lines
+    assert "data.mean [0.3] [0.3]" in lines
+    (row,) = [
+        row
+        for row in csv.DictReader((tmp_path / "inspection" / "input.csv").read_text().splitlines())
+        if row["name"] == "data.interpolation"
+    ]
+    assert row == {"name": "data.interpolation", "wanted": "bicubic", "used": "bilinear", "differs": "True"}

@@ -21,6 +21,7 @@ from assay.analysis.inspection.weights import Distribution, distributions, layer
 from assay.analysis.output import FORMATS, check_output, write_output
 from assay.base.device import pick_device
 from assay.classifier.classifier import Classifier, load, model_path, ready
+from assay.classifier.input_comparison import InputField, compare_input
 from assay.classifier.split_request import SplitRequest
 from assay.data.images import BadImageError
 from assay.models.kernels import first_kernels
@@ -39,6 +40,8 @@ class Inspection:
         layers: what each layer costs.
         weights: how each layer's weights are distributed, of one or two models.
         left_out: images of the set that could not be decoded, where these were to be skipped.
+        inputs: the input that the pretrained weights were trained on beside the one of the model; empty if it began
+            without such weights, or if that is not known.
     """
 
     folder: Path
@@ -46,6 +49,7 @@ class Inspection:
     layers: tuple[LayerCost, ...]
     weights: tuple[Distribution, ...]
     left_out: tuple[BadImageError, ...] = ()
+    inputs: tuple[InputField, ...] = ()
 
 
 def inspect(
@@ -110,8 +114,10 @@ def inspect(
     }
     tables = {"weights": [asdict(row) for row in rows]}
     tables["layers"] = [asdict(cost) | {"shape": "x".join(map(str, cost.shape))} for cost in costs]
+    if inputs := _inputs(classifier):
+        tables["input"] = [asdict(field) for field in inputs]
     files = write_output(folder, formats, figures, tables)
-    return Inspection(folder, files, tuple(costs), tuple(rows), left_out)
+    return Inspection(folder, files, tuple(costs), tuple(rows), left_out, inputs)
 
 
 def _plot_looks(
@@ -163,6 +169,11 @@ def _number_of_mistakes(mistakes: int | None, images: Sequence[str | Path], requ
     if not 0 <= mistakes < MOST:
         raise ValueError(f"mistakes: {mistakes} is not from 0 to {MOST - 1}")
     return None if images and mistakes == 0 else mistakes
+
+
+def _inputs(classifier: Classifier) -> tuple[InputField, ...]:
+    form = classifier.pretrained_input
+    return tuple(compare_input(form, classifier.preprocessing)) if form else ()
 
 
 def _folder(model: str | Path | Classifier, out: str | Path | None) -> Path:
