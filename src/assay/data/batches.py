@@ -83,7 +83,7 @@ class TrainBatches:
 
 
 class EvaluationBatches:
-    """All images once, in their own order; the last batch may be smaller.
+    """Images once, in their own order; the last batch may be smaller.
 
     Args:
         dataset: the images.
@@ -91,6 +91,7 @@ class EvaluationBatches:
         normalize: from pixels to the network's input.
         augmentations: as in training; the draws of an image are the same each time, and those of epoch 0.
         seed: of these draws, and of the dataset's own transform; None leaves the images as they are.
+        rows: of the images to go through, int64 on the device; None is all of them.
     """
 
     def __init__(
@@ -101,19 +102,20 @@ class EvaluationBatches:
         *,
         augmentations: Sequence[Augmentation] = (),
         seed: int | None = None,
+        rows: Tensor | None = None,
     ) -> None:
         assert seed is not None or not augmentations
         self.dataset = dataset
+        self._rows = torch.arange(len(dataset), device=dataset.labels.device) if rows is None else rows
         self._batch_size, self._normalize = batch_size, normalize
         self._augmentations, self._seed = augmentations, seed
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self._batch_size)
+        return -(-len(self._rows) // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]``."""
-        order = torch.arange(len(self.dataset), device=self.dataset.labels.device)
-        rows = torch.split(order, self._batch_size)
+        rows = torch.split(self._rows, self._batch_size)
         seed = self._seed
         seeds = None if seed is None else [_derived_seed(seed, number, _TRANSFORM) for number in range(len(self))]
         for number, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows, seeds), strict=True)):

@@ -221,6 +221,8 @@ class TransferSection(StrictModel):
     """factor on the learning rate from each group of layers to the one before it, from the head on"""
     head_lr: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """factor on the learning rate of the head"""
+    head: Literal["zero", "fitted"] = "zero"
+    """how a new final layer begins: at zero, or as the logistic regression on the pretrained features"""
 
 
 class TrainSection(StrictModel):

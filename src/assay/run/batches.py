@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from assay.classifier.evaluation import batch_size
 from assay.data.augment.build import build_augmentations, build_transform
@@ -18,6 +19,7 @@ from assay.data.preprocess import Normalize, Preprocessing, Wanted
 from assay.data.sources import load_source
 from assay.data.split import Cut
 from assay.data.storage import Storage
+from assay.data.stratify import stratified_sample
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import AugmentSection, DataSection
 
@@ -72,6 +74,15 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
     return Feed(train, splits)
 
 
+def training_images(
+    recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format, most: int = 20_000
+) -> EvaluationBatches:
+    """The training images as they are; of more than ``most`` a stratified sample."""
+    labels = data.splits["train"].labels.cpu().numpy()
+    rows = stratified_sample(labels, min(most, len(labels)), recipe.data.split_seed)
+    return _evaluated("train", recipe, data, device, layout, rows=torch.from_numpy(rows).to(device))
+
+
 def _is_augmented(section: AugmentSection, split: str) -> bool:
     return split in {"train": ["train"], "test": ["test"], "both": ["train", "test"]}[section.where]
 
@@ -82,7 +93,12 @@ def _cropped_once(section: AugmentSection, how: Preprocessing, split: str) -> Pr
 
 
 def _evaluated(
-    name: str, recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format
+    name: str,
+    recipe: Recipe,
+    data: Data,
+    device: torch.device,
+    layout: torch.memory_format,
+    rows: Tensor | None = None,
 ) -> EvaluationBatches:
     section = AugmentSection() if name == "train" else recipe.augment  # training images are evaluated as they are
     normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
@@ -90,7 +106,9 @@ def _evaluated(
     # Augmented evaluation images are drawn anew from the seed each time, so that epochs see the same ones.
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
-    return EvaluationBatches(images, batch_size(data.preprocessing.size), normalize, augmentations=changes, seed=seed)
+    return EvaluationBatches(
+        images, batch_size(data.preprocessing.size), normalize, augmentations=changes, seed=seed, rows=rows
+    )
 
 
 def _augmented(

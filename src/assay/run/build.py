@@ -18,8 +18,9 @@ from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
 from assay.models.weights import InputForm, load_weights
 from assay.recipe.recipe import Recipe
-from assay.run.batches import build_feed, open_data
+from assay.run.batches import build_feed, open_data, training_images
 from assay.run.find_weights import find_pretrained
+from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.teacher import find_teacher
 from assay.training.average import average_of
@@ -46,8 +47,10 @@ class Components:
         freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
         parameters: the number of trainable parameters, including those that are frozen for a while.
         notes: what was done with pretrained weights, in words.
+        is_probe: whether the network begins as a linear probe of pretrained features.
         device: the device that holds all of this.
         pretrained_input: the input that the pretrained weights were trained on; None without such, or if not known.
+        is_probe: whether the network begins as a linear probe of pretrained features.
     """
 
     data: Data
@@ -61,6 +64,7 @@ class Components:
     notes: Sequence[str]
     device: torch.device
     pretrained_input: InputForm | None = None
+    is_probe: bool = False
 
     @property
     def judged(self) -> nn.Module:
@@ -128,7 +132,16 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     if pretrained:
         notes = [*load_weights(network, pretrained, data.classes), *input_notes(pretrained, data.preprocessing)]
     network = network.to(device).to(memory_format=_layout(recipe))
-    components = replace(_assemble(recipe, data, network, notes, device), pretrained_input=form)
+    probe = None
+    if recipe.transfer.head == "fitted" and pretrained and pretrained.classes != data.classes:
+        probe = fit_head(network, training_images(recipe, data, device, _layout(recipe)), len(data.classes))
+        notes.append(
+            f"the head begins as a linear probe: logistic regression on the features (L2 penalty {probe.strength:g})"
+            if probe
+            else "the head begins at zero: it is no single linear layer that could be fitted to features"
+        )
+    components = _assemble(recipe, data, network, notes, device)
+    components = replace(components, pretrained_input=form, is_probe=probe is not None)
     if recipe.train.compile:
         network.compile()  # after its average was made, which is evaluated and not worth compiling
     return components
@@ -173,8 +186,8 @@ def _layout(recipe: Recipe) -> torch.memory_format:
 def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups) -> Callable[[int], None]:
     """The function that sets which layers learn in an epoch, given its number from 0."""
     chosen = recipe.transfer
-    if (chosen.freeze != "none" or chosen.freeze_norms) and not recipe.model.pretrained:
-        raise ValueError("transfer.freeze and freeze_norms need model.pretrained: random weights are not worth keeping")
+    if not recipe.model.pretrained and (chosen.freeze != "none" or chosen.freeze_norms or chosen.head != "zero"):
+        raise ValueError("transfer.freeze, freeze_norms and head need model.pretrained: random weights are useless")
     options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
     learning = build_learning(chosen.freeze, **options)
     return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)

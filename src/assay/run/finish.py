@@ -20,7 +20,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.build import Components, architecture
 from assay.run.folder import RunFolder
 from assay.run.observer import Observer
-from assay.run.selection import SELECTION
+from assay.run.selection import PROBE, SELECTION
 from assay.training.position import Position
 
 _ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
@@ -63,7 +63,7 @@ def finish(
         "epoch": position.best_epoch,
         "views": recipe.test.views,
         "test_augmented": recipe.augment.where != "train",
-        "selection": SELECTION[recipe.train.select],
+        "selection": SELECTION[recipe.train.select] if position.best_epoch else PROBE,
         **{name: evaluation.figures() for name, evaluation in evaluations.items()},
     }
     replace(classifier, metrics=metrics).save(path)
@@ -76,6 +76,7 @@ def finish(
         "parameters": components.parameters,
         "flops": count_flops(classifier.network, form.channels, form.size, components.device),
         "train_images": len(components.data.splits["train"]),
+        **({"probe": position.probe} if position.probe else {}),
         "seconds": position.seconds,
         "images_per_second": sum(row["images_per_second"] for row in timings) / len(timings),
         "left_out": [str(error) for error in components.data.bad],

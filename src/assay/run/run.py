@@ -145,7 +145,10 @@ def _run_from(
             observers = [*_observers_of(recipe, folder, components, position, previous), *observers]
             for observer in observers:
                 at_the_end.callback(observer.close)
-            _train(Run(recipe, folder, components, position, observers, stop))
+            run = Run(recipe, folder, components, position, observers, stop)
+            if components.is_probe:
+                _judge_probe(run)
+            _train(run)
             finish(recipe, folder, components, position, observers)
     return RunRecord.read(folder.path)
 
@@ -162,6 +165,19 @@ def _observers_of(
         options = recipe.probe.model_dump(exclude_none=True)
         before = previous["probe"] if previous else None
         yield SurfaceProbe(components.network, components.loss_fn, folder.path, **options, before=before)
+
+
+def _judge_probe(run: Run) -> None:
+    """Evaluate the network before its first step as a linear probe; it is kept unless an epoch is better than it."""
+    evaluation = _evaluate_watched(run).get("held_out")
+    if evaluation is None:
+        return
+    run.position.probe = evaluation.figures()
+    _say(run.observers, f"linear probe: held-out accuracy {evaluation.accuracy:.2%}, loss {evaluation.loss:.4f}")
+    if run.recipe.train.select == "held-out":
+        row = {"held_out_accuracy": evaluation.accuracy, "held_out_loss": evaluation.loss}
+        run.position.best = score(row, run.recipe.train.select)
+        as_classifier(run.recipe, run.components, {"epoch": 0}).save(run.folder.path / MODEL_FILE)
 
 
 def _train(run: Run) -> None:
@@ -223,16 +239,22 @@ def _evaluate_epoch(run: Run) -> tuple[JsonObject, JsonObject, dict[str, Evaluat
         "train_loss": position.loss.item() / steps,
         "train_accuracy": position.correct.item() / images,
     }
-    watched = ["held-out", "test"] if recipe.train.select == "test" else ["held-out"]
-    evaluations = {
-        split.replace("-", "_"): evaluate_batches(components.judged, components.splits[split], components.data.classes)
-        for split in watched
-        if split in components.splits
-    }
+    evaluations = _evaluate_watched(run)
     for name, evaluation in evaluations.items():
         row |= {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
     seconds = position.epoch_seconds
     return row, {"epoch": number, "seconds": seconds, "images_per_second": images / seconds}, evaluations
+
+
+def _evaluate_watched(run: Run) -> dict[str, Evaluation]:
+    """Evaluate the splits that a run looks at between epochs."""
+    watched = ["held-out", "test"] if run.recipe.train.select == "test" else ["held-out"]
+    components = run.components
+    return {
+        split.replace("-", "_"): evaluate_batches(components.judged, components.splits[split], components.data.classes)
+        for split in watched
+        if split in components.splits
+    }
 
 
 def _end_epoch(run: Run, row: JsonObject, timing: JsonObject, evaluations: dict[str, Evaluation]) -> None:

@@ -12,6 +12,9 @@ SELECTION = {
 }
 
 
+PROBE = "the linear probe that the run began as: no epoch was better on the held-out split"
+
+
 def score(row: JsonObject, select: str) -> tuple[float, ...]:
     """Return what the selected epoch has the most of: accuracy, and among equals the negative loss."""
     if select == "last":

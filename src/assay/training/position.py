@@ -21,7 +21,9 @@ class Position:
         step: steps done of the current epoch.
         loss: sum of the losses of those steps, float64 (float32 on mps).
         correct: number of correct predictions in them, int64.
-        best: the selected epoch's score, and ``best_epoch`` its number, from 1.
+        best: the selected epoch's score, and ``best_epoch`` its number, from 1; 0 is the linear probe that a run with
+            a fitted head begins as.
+        probe: the probe's loss and accuracy on the held-out split, if there is one.
         metrics_size: bytes of ``metrics.jsonl``; ``timings_size`` of ``timings.jsonl``.
         epoch_seconds: time spent on the steps of the current epoch.
         seconds: time spent on the epochs done, evaluation included.
@@ -33,6 +35,7 @@ class Position:
     step: int = 0
     best: tuple[float, ...] = ()
     best_epoch: int = 0
+    probe: dict[str, Any] | None = None
     metrics_size: int = 0
     timings_size: int = 0
     epoch_seconds: float = 0.0
