@@ -130,7 +130,7 @@ def run_parameters(folder: Path) -> int:
 
 @pytest.mark.parametrize("changes", [{"transfer.freeze": "body"}, {"transfer.freeze_norms": True}])
 def test_freezing_needs_weights_that_are_worth_keeping(changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^transfer\.freeze and freeze_norms need model\.pretrained"):
+    with pytest.raises(ValueError, match=r"^transfer\.freeze, freeze_norms and head need model\.pretrained"):
         run(TINY.but(changes), tmp_path / "run")
 
 
@@ -323,3 +323,21 @@ def test_an_observer_is_closed_after_an_error(tmp_path: Path) -> None:
         run(TINY, tmp_path / "run", observers=[first, second])
     for diary in (first, second):
         assert diary.calls[-2:] == ["stop", "close"]
+
+
+def test_a_fitted_head_is_kept_until_an_epoch_is_better(tmp_path: Path) -> None:
+    first = run(TINY, tmp_path / "first").folder
+    weights = tmp_path / "weights.pth"  # which do not know their classes, so that the head is new
+    torch.save(load(first).network.state_dict(), weights)
+    fitted = {"model.pretrained": str(weights), "transfer.head": "fitted", "train.select": "held-out"}
+    harmful, remarks = TINY.but({**fitted, "optim.lr": 30.0, "train.epochs": 2}), Remarks()
+    summary = run(harmful, tmp_path / "whole", observers=[remarks]).summary
+    assert summary["epoch"] == 0
+    assert summary["selection"].startswith("the linear probe")
+    assert summary["held_out"] == summary["probe"]
+    assert summary["probe"]["accuracy"] > 0.5
+    assert any(text.startswith("linear probe: held-out accuracy") for text in remarks.said)
+    with pytest.raises(InterruptedRunError):
+        run(harmful, tmp_path / "parts", observers=[StopAfter(7)])
+    run(harmful, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
