@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 from rich.console import Console
 
+from assay.analysis.errors.runs import evaluate_out_of_fold
 from assay.base.device import pick_device, reproducible
 from assay.base.registry import choose
 from assay.classifier.classifier import Classifier as Classifier
@@ -25,7 +26,7 @@ from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
-from assay.data.choices import OnBadImage
+from assay.data.choices import OUT_OF_FOLD, OnBadImage
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
@@ -33,6 +34,7 @@ from assay.data.sources import load_source
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
 from assay.run.build import build
+from assay.run.cross_validation import cross_validate
 from assay.run.folder import free_folder
 from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord as RunRecord
@@ -84,7 +86,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
 ) -> RunRecord:
-    """Train a classifier and measure it.
+    """Train a classifier and measure it; with ``data.folds``, one for each fold and a final one of all images.
 
     Args:
         recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``.
@@ -95,7 +97,8 @@ def train(
         progress: show a progress bar and a line for each epoch.
 
     Returns:
-        The run's record; the trained model is ``record.folder / "model.safetensors"``.
+        The run's record; the trained model is ``record.folder / "model.safetensors"``. With ``data.folds`` it is that
+        of the final model, and ``record.summary["out_of_fold"]`` what the models of the folds reached.
 
     Raises:
         ValueError: the message is one line that names what is wrong in the recipe, the data or the folder.
@@ -107,7 +110,8 @@ def train(
     name, base = find_recipe(recipe)
     wanted = base.but(changes or {})
     observers = [ProgressBar(Console())] if progress else []
-    return run(wanted, _out(recipe, name, out, resume), resume=resume, observers=observers)
+    conduct = cross_validate if wanted.is_cross_validated else run
+    return conduct(wanted, _out(recipe, name, out, resume), resume=resume, observers=observers)
 
 
 def evaluate(
@@ -126,7 +130,8 @@ def evaluate(
     Args:
         model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
         data: a set's name, as in a recipe; by default the set that the model learned from.
-        split: ``train``, ``held-out`` or ``test``, cut as in the model's training.
+        split: ``train``, ``held-out`` or ``test``, cut as in the model's training; or of a run with ``data.folds``
+            ``out-of-fold``: the answers that the models of its folds have left, each for the images of its own fold.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
         views: test-time augmentation: ``none``, ``flip``, ``flip-shift``, ``five-crop`` or ``ten-crop``;
@@ -145,6 +150,10 @@ def evaluate(
     torch.Size([10, 10])
     """
     request = SplitRequest(split, data, root, label, on_bad_image, device)
+    if split == OUT_OF_FOLD:
+        if isinstance(model, Classifier) or views is not None:
+            raise ValueError(f"split {OUT_OF_FOLD}: name the run folder that holds these answers, and no other views")
+        return evaluate_out_of_fold(model, request)
     classifier, where = _ready(model, device)
     return request.evaluate(classifier, where, views)
 
@@ -206,7 +215,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     >>> 1e-5 < find_lr("digits").suggestion < 1
     True
     """
-    wanted = find_recipe(recipe)[1].but(changes or {})
+    wanted = find_recipe(recipe)[1].but(changes or {}).as_trained()
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
         components = build(wanted, device)

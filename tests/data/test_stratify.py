@@ -156,9 +156,16 @@ def test_a_class_without_images_is_no_reason_to_refuse() -> None:
     assert np.bincount(stratified_folds(np.array([0, 2] * 4), 2, 0, classes="abcd")).tolist() == [0, 4, 4]
 
 
+def test_of_large_groups_one_of_the_smallest_is_cut_off() -> None:
+    groups = np.repeat(np.arange(8), [4, 3, 3, 3, 3, 3, 3, 2])
+    first, second = stratified_split(groups % 2, 0.1, 0, groups)
+    assert second.tolist() == [22, 23]
+    assert first.tolist() == [*range(22)]
+
+
 def test_groups_that_cannot_be_cut_are_refused() -> None:
     labels = np.array([0, 1] * 10)
-    with pytest.raises(ValueError, match=r"^cannot cut off 0\.1 of 20 images: they are in 1 groups, of which none"):
+    with pytest.raises(ValueError, match=r"^cannot cut off 0\.1 of 20 images: the smallest of their 1 groups has 20$"):
         stratified_split(labels, 0.1, 0, np.zeros(20, dtype=np.int64))
     with pytest.raises(ValueError, match="a class would have none left"):
         stratified_split(np.array([0] * 18 + [1] * 2), 0.9, 0, np.array([*range(18), 40, 40]))

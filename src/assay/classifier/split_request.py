@@ -14,12 +14,12 @@ from assay.base.registry import choose, nearest
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.data.batches import EvaluationBatches
-from assay.data.choices import OnBadImage
+from assay.data.choices import OUT_OF_FOLD, OnBadImage
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.preprocess import Normalize
 from assay.data.sources import full_name, load_source
-from assay.data.split import SPLITS, Cut, Source, cut_splits, relabel
+from assay.data.split import SPLITS, Cut, Source, cut_splits, pooled, relabel
 from assay.data.storage import Storage, decode_source, to_dataset
 
 
@@ -36,7 +36,8 @@ class SplitRequest:
     """Which labelled images to evaluate a classifier on. None means: as in the classifier's training.
 
     Attributes:
-        split: ``train``, ``held-out`` or ``test``, cut as in the classifier's training.
+        split: ``train``, ``held-out`` or ``test``, cut as in the classifier's training; or ``out-of-fold``, the images
+            that were cut into folds: for these a cross-validated run has left answers, and its final model has none.
         data: a set's name, as in a recipe; None is the classifier's own set, on which it was trained.
         root: the folder that holds the named sets; None is the default one.
         label: the label column of a Parquet set that has several.
@@ -83,16 +84,17 @@ class SplitRequest:
         # What the recipe says about its own set means nothing for another one.
         usual = own if name == own.get("name") else {}
         root = None if self.root is None else Path(self.root).expanduser()
-        source = load_source(name, root=root, label=self.label or usual.get("label"))
+        source = load_source(name, root=root, label=self.label or usual.get("label"), groups=usual.get("groups"))
         chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
         on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
         how, storage = classifier.preprocessing, Storage(device)
         decoded, bad = decode_source(chosen, how, storage, on_bad_image)
-        dataset = to_dataset(cut_splits(decoded, cut).splits[self.split], how, storage)
+        part = "train" if self.split == OUT_OF_FOLD else self.split
+        dataset = to_dataset(cut_splits(decoded, cut).splits[part], how, storage)
         if not len(dataset):
-            raise ValueError(f"{name}: there are no {self.split} images")
+            raise ValueError(f"{name}: there are no {self.split} images{_instead(usual)}")
         # A split that the set brings along holds no training images, whatever comes or goes.
-        if self.split not in source.splits or self.split == "train":
+        if self.split not in source.splits or self.split == "train" or cut.fold:
             _check_cut(dataset, self.split, usual)
         return Labelled(dataset, tuple(bad))
 
@@ -104,6 +106,10 @@ class SplitRequest:
             device: where to compute.
             views: name of the test-time augmentation; None is that of the classifier's own metrics.
         """
+        if self.split == OUT_OF_FOLD:
+            raise ValueError(
+                f"{OUT_OF_FOLD} images: the model has learned from them; only its folds' models can answer"
+            )
         seen = classifier.views(views)
         opened = self.open(classifier, device)
         how = classifier.preprocessing
@@ -127,21 +133,34 @@ def _check_cut(dataset: Dataset, split: str, training: Mapping[str, Any]) -> Non
         )
 
 
+def _instead(training: Mapping[str, Any]) -> str:
+    """Return which split a cross-validated model has answers for, as it learned from all but the set's test images."""
+    is_final = training.get("folds") and not training.get("fold")
+    return f": the model learned from all of them; for the fold models' answers take {OUT_OF_FOLD}" if is_final else ""
+
+
 def choose_split(source: Source, split: str, classifier: Classifier, name: str) -> tuple[Source, Cut]:
     """Return the part of a source to open, and the cut that makes the split from it.
 
     The classifier's own set is cut as in its training. Another set must have the split, or a single split, which is
     then taken whole.
     """
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}: {nearest(split, SPLITS)}")
-    if split in source.splits and split != "train":
+    if split not in (*SPLITS, OUT_OF_FOLD):
+        raise ValueError(f"unknown split {split!r}: {nearest(split, [*SPLITS, OUT_OF_FOLD])}")
+    own = classifier.data if name == classifier.data.get("name") else {}
+    if own.get("folds"):
+        source = pooled(source)
+    if split == OUT_OF_FOLD:
+        if not own.get("folds") or own.get("fold"):
+            raise ValueError(f"{name}: no {OUT_OF_FOLD} images: the model was not trained with data.folds on it")
+        return replace(source, splits={"train": source.splits["train"]}), Cut(0.0, 0.0)
+    if split in source.splits and split != "train" and not own.get("fold"):
         return replace(source, splits={split: source.splits[split]}), Cut()
-    own = classifier.data
-    if name == own.get("name"):
+    if own:
         if split == "held-out" and not own["held_out"]:
-            raise ValueError(f"{own['name']}: no images were held out (data.held_out was 0)")
-        return source, Cut(own["held_out"], own["test"], own["split_seed"], own.get("train_images"))
+            raise ValueError(f"{name}: no images were held out{_instead(own) or ' (data.held_out was 0)'}")
+        more = (own.get(field) for field in ("train_images", "folds", "fold"))
+        return source, Cut(own["held_out"], own["test"], own["split_seed"], *more)
     if len(source.splits) > 1 and split not in source.splits:
         raise ValueError(f"{name} has no {split} split; it has {', '.join(source.splits)}")
     return replace(source, splits={split: source.splits.get(split, source.splits["train"])}), Cut(0.0, 0.0)

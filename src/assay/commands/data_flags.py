@@ -18,7 +18,9 @@ def add_data(parser: argparse.ArgumentParser, of: str = "") -> None:
     parser.add_argument("--data.name", dest="data", metavar="DATA", help="set of images (default: the model's own)")
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
-    parser.add_argument("--split", default="test", metavar="SPLIT", help="train, held-out or test (default: test)")
+    parser.add_argument(
+        "--split", default="test", metavar="SPLIT", help="train, held-out, test or out-of-fold (default: test)"
+    )
     add_device(parser)
     text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
     parser.add_argument("--on-bad-image", metavar="error|skip", help=text)

@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--label-errors", action="store_true", help="find labels that are likely wrong (cleanlab)")
     parser.add_argument(
-        "--label-split", metavar="SPLIT", help="whose labels: held-out or test (default: held-out where there is one)"
+        "--label-split",
+        metavar="SPLIT",
+        help="whose labels: held-out, test or out-of-fold (default: held-out where there is one)",
     )
     add_data(parser)
     parser.add_argument("--limit", type=int, default=40, metavar="N", help="images in a gallery (default: 40)")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from assay.commands.fields import add_recipe, given_fields
 
 if TYPE_CHECKING:
+    from assay.base.json_files import JsonObject
     from assay.run.record import RunRecord
 
 
@@ -53,11 +54,30 @@ def print_summary(record: RunRecord) -> None:
                 f"  {name.replace('_', '-'):<9} accuracy {figures['accuracy']:.2%}, top-5 {figures['top5']:.2%}, "
                 f"loss {figures['loss']:.4f} on {figures['images']:,} images"
             )
+    if "folds" in summary:
+        print_folds(summary)
     if summary["test_augmented"]:
         print("            the test images went through the training augmentation")
     print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
     folder = _as_argument(record.folder)
+    if "test" not in summary and "folds" in summary:
+        folder += " --split out-of-fold"
     print(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
+
+
+def print_folds(summary: JsonObject) -> None:
+    """Print what the models of the folds reached, together and each, and what the final model is."""
+    overall, accuracies = summary["out_of_fold"], [figures["accuracy"] for figures in summary["folds"]]
+    print(
+        f"  folds     out-of-fold accuracy {overall['accuracy']:.2%}, loss {overall['loss']:.4f} "
+        f"on {overall['images']:,} images"
+    )
+    each = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
+    print(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
+    print(
+        f"  model     the final one, of {summary['train_images']:,} images; each fold's learned from the other "
+        f"{len(accuracies) - 1} folds"
+    )
 
 
 def _as_argument(folder: Path) -> str:

@@ -6,3 +6,6 @@ from typing import Literal
 
 OnBadImage = Literal["error", "skip"]
 Interpolation = Literal["bilinear", "bicubic"]
+
+OUT_OF_FOLD = "out-of-fold"
+"""the split of all images that are cut into folds, each answered for by the model that did not learn from its fold"""

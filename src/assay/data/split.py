@@ -15,8 +15,6 @@ from assay.data.images import ChainedImages, Images
 from assay.data.stratify import stratified_folds, stratified_sample, stratified_split
 
 SPLITS = ("train", "held-out", "test")
-OUT_OF_FOLD = "out-of-fold"
-"""all images that are cut into folds, each answered for by the model that did not learn from its fold"""
 
 
 @dataclass(frozen=True)

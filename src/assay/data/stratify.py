@@ -42,9 +42,12 @@ def stratified_split(labels: Rows, fraction: float, seed: int, groups: Rows | No
             raise ValueError(f"{refusal}: {error}") from None
     else:
         parts = spread_groups(labels, groups, [1 - fraction, fraction], seed)
+        if not parts.any():  # of each class a group is more than its share: one of the smallest is better than none
+            names, sizes = np.unique(groups, return_counts=True)
+            if sizes.min() > 2 * fraction * len(labels):
+                raise ValueError(f"{refusal}: the smallest of their {len(names)} groups has {sizes.min()}")
+            parts = (groups == names[sizes.argmin()]).astype(np.int64)
         first, second = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
-        if not len(second):
-            raise ValueError(f"{refusal}: they are in {len(np.unique(groups))} groups, of which none is small enough")
     if set(labels[first]) != set(labels):
         raise ValueError(f"{refusal}: a class would have none left")
     return first, second

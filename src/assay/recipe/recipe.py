@@ -35,6 +35,15 @@ class Recipe(Sections):
         return self
 
     @model_validator(mode="after")
+    def _a_fold_is_a_test_split(self) -> Self:
+        data = self.data
+        if data.fold is not None and data.fold > (data.folds or 0):
+            raise ValueError(f"data.fold: {data.fold} is not one of data.folds ({data.folds or 'which is not given'})")
+        if data.folds and self.train.select == "test":
+            raise ValueError("train.select test: nothing may be selected on a fold that the model is tested on")
+        return self
+
+    @model_validator(mode="after")
     def _each_field_has_an_effect(self) -> Self:
         changed = self.augment.model_dump(exclude={"where"}, exclude_defaults=True)
         if self.augment.where != "train" and not changed.keys() - {"mixup", "cutmix"}:
@@ -60,6 +69,24 @@ class Recipe(Sections):
             if is_set:
                 raise ValueError(f"probe.every measures the gradient of a whole batch as it is: not with {name}")
         return self
+
+    @property
+    def is_cross_validated(self) -> bool:
+        """Whether it asks for a model for each fold, and a final one."""
+        return self.data.folds is not None and self.data.fold is None
+
+    def as_trained(self) -> Recipe:
+        """The recipe of the network in the run's own folder: this one, or with folds that of the final model.
+
+        That learns from all images that are cut into folds, so that none is left to select an epoch by.
+        """
+        if not self.is_cross_validated:
+            return self
+        return self.but({"data.held_out": 0, "data.test": 0, "train.select": "last", "train.patience": None})
+
+    def of_fold(self, number: int) -> Recipe:
+        """The recipe of the model of one fold, counted from 1."""
+        return self.but({"data.fold": number})
 
     def but(self, changes: Mapping[str, Any]) -> Recipe:
         """This recipe with some fields changed, and everything checked again.

@@ -49,6 +49,12 @@ class DataSection(StrictModel):
     """training images to use at most, after the other splits are cut off; stratified by class (default: all)"""
     split_seed: Annotated[int, Field(ge=0)] = 0
     """seed of the cut into train, held-out and test; independent of train.seed"""
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
+    """cross-validation: parts of the images outside the set's test split; a model for each, and one of all images"""
+    fold: Count | None = None
+    """train the model of this fold alone, counted from 1: the fold is its test split (default: all of them)"""
+    groups: str | None = None
+    """images that stay in one split: near-duplicates, or a Parquet column whose equal values mark them"""
     memory: Annotated[float, Field(ge=0)] = 4.0
     """largest decoded split held in memory, in GiB; larger ones stream from disk"""
     workers: Annotated[int, Field(ge=0, le=256)] | None = None

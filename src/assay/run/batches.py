@@ -41,11 +41,11 @@ class Feed:
 
 def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
     """The images that a recipe names; ``wanted`` decides about the input what the recipe leaves open."""
-    source = load_source(section.name, root=section.root, label=section.label)
+    source = load_source(section.name, root=section.root, label=section.label, groups=section.groups)
     return load_data(
         source,
         wanted.but(**section.model_dump(include=_GIVEN)),
-        cut=Cut(section.held_out, section.test, section.split_seed, section.train_images),
+        cut=Cut(section.held_out, section.test, section.split_seed, section.train_images, section.folds, section.fold),
         storage=Storage(device, section.memory, section.workers),
         on_bad_image=section.on_bad_image,
     )

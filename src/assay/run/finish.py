@@ -13,6 +13,7 @@ from assay.base.json_files import JsonObject, write_json
 from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
 from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.classifier.split_request import digest
+from assay.data.choices import OUT_OF_FOLD
 from assay.data.sources import full_name
 from assay.data.views import VIEWS
 from assay.models.cost import count_flops
@@ -20,10 +21,12 @@ from assay.recipe.recipe import Recipe
 from assay.run.build import Components, architecture
 from assay.run.folder import RunFolder
 from assay.run.observer import Observer
+from assay.run.out_of_fold import gather
 from assay.run.selection import PROBE, SELECTION
 from assay.training.position import Position
 
-_ORIGIN = {"name", "label", "held_out", "test", "split_seed", "train_images", "on_bad_image"}
+_CUT = {"held_out", "test", "split_seed", "train_images", "folds", "fold", "groups"}
+_ORIGIN = {"name", "label", *_CUT, "on_bad_image"}
 
 
 def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -> Classifier:
@@ -32,6 +35,8 @@ def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -
     origin = recipe.data.model_dump(include=_ORIGIN)
     origin["name"] = full_name(recipe.data.name)
     origin["images"] = {split: digest(dataset.names) for split, dataset in data.splits.items()}
+    if data.folds is not None:
+        origin["images"][OUT_OF_FOLD] = digest(data.folds.names)
     return Classifier(
         components.judged,
         architecture(recipe),
@@ -67,10 +72,11 @@ def finish(
         **{name: evaluation.figures() for name, evaluation in evaluations.items()},
     }
     replace(classifier, metrics=metrics).save(path)
-    timings, form = folder.timings.rows(), classifier.preprocessing
+    folds, timings, form = components.data.folds, folder.timings.rows(), classifier.preprocessing
     summary = {
         "status": "finished",
         **metrics,
+        **({} if folds is None else gather(folder, folds, classifier.classes)),
         "seed": recipe.train.seed,
         "epochs": position.epoch,
         "parameters": components.parameters,

@@ -14,9 +14,11 @@ from assay.base.json_files import LineLog, write_json
 from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.environment import environment
-from assay.run.record import SCORES_FILE
+from assay.run.record import OUT_OF_FOLD_FILE, SCORES_FILE
 from assay.training.checkpoint import State, load_checkpoint
 
+FOLDS = "folds"
+"""the folder in that of a cross-validated run that holds the run of each fold, under its number"""
 WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.tensorboard"})
 """fields that change no result of a run"""
 MAY_DIFFER = WITHOUT_EFFECT | {"train.patience"}
@@ -34,6 +36,7 @@ class RunFolder:
         timings: one line per epoch.
         scores: the scores of the held-out and test images, written at the end.
         summary: how the run ended; absent while it runs.
+        out_of_fold: of a cross-validated run, the scores of the images that its folds were cut from.
         environment: versions, hardware and command line.
     """
 
@@ -44,8 +47,13 @@ class RunFolder:
         self.metrics = LineLog(path / "metrics.jsonl")
         self.timings = LineLog(path / "timings.jsonl")
         self.scores = path / SCORES_FILE
+        self.out_of_fold = path / OUT_OF_FOLD_FILE
         self.summary = path / "summary.json"
         self.environment = path / "env.json"
+
+    def fold(self, number: int) -> Path:
+        """Return the folder of the run of a fold, counted from 1."""
+        return self.path / FOLDS / str(number)
 
     def check_new(self) -> None:
         """Raise ``ValueError`` if the folder holds a run or anything else already."""
@@ -68,7 +76,9 @@ class RunFolder:
         """
         state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
         before = read_recipe(self.recipe) if state is None else Recipe.from_dict(state["recipe"])
-        check_same(before, recipe, epochs_done=0 if state is None else state["position"]["epoch"])
+        check_same(
+            before.as_trained(), recipe.as_trained(), epochs_done=0 if state is None else state["position"]["epoch"]
+        )
         return state
 
     @contextmanager
@@ -93,13 +103,17 @@ class RunFolder:
             self.check_new()
             yield
 
-    def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
-        """Write recipe and environment, of a new or a resumed run."""
+    def announce(self, recipe: Recipe) -> None:
+        """Write the recipe, which makes the folder that of a run, one that is not finished."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for half_written in self.path.glob(".*.tmp"):  # by a process that was killed
-            half_written.unlink()
         self.summary.unlink(missing_ok=True)
         replace_file(self.recipe, recipe.to_yaml())
+
+    def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
+        """Write recipe and environment, of a new or a resumed run."""
+        self.announce(recipe)
+        for half_written in self.path.glob(".*.tmp"):  # by a process that was killed
+            half_written.unlink()
         if not self.environment.exists():  # a resumed run keeps the account of where it began
             write_json(self.environment, {**environment(device), **extra})
 

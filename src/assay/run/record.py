@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.base.json_files import JsonObject, LineLog, read_json
 from assay.base.numbers import is_number, is_whole
+from assay.data.choices import OUT_OF_FOLD
 from assay.recipe.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCORES_FILE = "scores.safetensors"
+OUT_OF_FOLD_FILE = "out-of-fold.safetensors"
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,14 @@ def _read_epochs(path: Path) -> list[JsonObject]:
 
 def _read_summary(path: Path) -> JsonObject:
     summary = read_json(path)
-    for split in summary.keys() & {"train", "held_out", "test"}:
+    for split in summary.keys() & {"train", "held_out", "out_of_fold", "test"}:
         if not isinstance(summary[split], dict):
             raise ValueError(f"{path}: {split}: expected a mapping, not {type(summary[split]).__name__}")
         _check_numbers(f"{path}: {split}", summary[split])
+    for number, figures in enumerate(_read_list(path, summary, "folds"), start=1):
+        if not isinstance(figures, dict):
+            raise ValueError(f"{path}: fold {number}: expected a mapping, not {type(figures).__name__}")
+        _check_numbers(f"{path}: fold {number}", figures)
     _check_numbers(str(path), {name: summary.get(name) for name in ("parameters", "seconds", "images_per_second")})
     if "epoch" in summary:
         _check_epoch(str(path), summary["epoch"])
@@ -81,10 +87,16 @@ def _read_summary(path: Path) -> JsonObject:
 
 def _read_environment(path: Path) -> JsonObject:
     values = read_json(path)
-    if not isinstance(values.get("command", []), list):
-        raise ValueError(f"{path}: command: expected a list, not {type(values['command']).__name__}")
+    _read_list(path, values, "command")
     _check_numbers(str(path), {"parameters": values.get("parameters")})
     return values
+
+
+def _read_list(path: Path, values: JsonObject, name: str) -> list[Any]:
+    found = values.get(name, [])
+    if not isinstance(found, list):
+        raise ValueError(f"{path}: {name}: expected a list, not {type(found).__name__}")
+    return found
 
 
 def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
@@ -103,6 +115,8 @@ def _check_epoch(where: str, epoch: Any) -> None:
 def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Read a finished run's scores ``[N, K]`` for a split, and the labels ``[N]``.
 
+    The split is ``held-out``, ``test``, or of a cross-validated run ``out-of-fold``.
+
     Raises:
         ValueError: the folder holds no such scores.
     """
@@ -110,11 +124,12 @@ def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32],
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    file = folder / (OUT_OF_FOLD_FILE if split == OUT_OF_FOLD else SCORES_FILE)
     try:
-        tensors = load_file(folder / SCORES_FILE)
+        tensors = load_file(file)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{folder / SCORES_FILE}: no scores of a finished run ({error})") from None
+        raise ValueError(f"{file}: no scores of a finished run ({error})") from None
     name = split.replace("-", "_")
     if f"{name}.scores" not in tensors:
-        raise ValueError(f"{folder / SCORES_FILE}: no scores of {split}")
+        raise ValueError(f"{file}: no scores of {split}")
     return tensors[f"{name}.scores"], tensors[f"{name}.labels"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,14 @@ class Run:
             raise InterruptedRunError(f"stopped in {place}; all of it is saved", self.folder.path)
 
 
-def run(recipe: Recipe, out: Path, *, resume: bool = False, observers: Sequence[Observer] = ()) -> RunRecord:
+def run(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    observers: Sequence[Observer] = (),
+    begin: Callable[[], None] = lambda: None,
+) -> RunRecord:
     """Train as the recipe says, and leave the record in ``out``.
 
     Args:
@@ -91,6 +98,8 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, observers: Sequence[
         out: the run folder; it must not exist, unless ``resume`` is set.
         resume: go on from the run's last checkpoint, exactly as if it had not stopped.
         observers: follow the run, beside those that the recipe asks for.
+        begin: is called if there is anything to train, before the first file is written, when recipe and data are
+            known to work.
 
     Returns:
         The record of the finished run.
@@ -103,7 +112,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, observers: Sequence[
     folder = RunFolder(out)
     if not resume:
         folder.check_new()
-        return _run_from(None, recipe, folder, folder.held_as_new(), observers)
+        return _run_from(None, recipe, folder, folder.held_as_new(), observers, begin)
     folder.check_there()
     with folder.held():
         previous = folder.previous_state(recipe)
@@ -112,7 +121,7 @@ def run(recipe: Recipe, out: Path, *, resume: bool = False, observers: Sequence[
             if is_over(recipe.train, position["epoch"], position["best_epoch"]):
                 _say(observers, f"{out} is finished; ask for more with --train.epochs (or train.patience)")
                 return RunRecord.read(out)
-        return _run_from(previous, recipe, folder, nullcontext(), observers)
+        return _run_from(previous, recipe, folder, nullcontext(), observers, begin)
 
 
 def _say(observers: Sequence[Observer], text: str) -> None:
@@ -126,8 +135,10 @@ def _run_from(
     folder: RunFolder,
     claim: AbstractContextManager[None],
     observers: Sequence[Observer],
+    begin: Callable[[], None],
 ) -> RunRecord:
     """Do the rest of a run; ``claim`` makes and locks its folder, but only once recipe and data are known to work."""
+    asked, recipe = recipe, recipe.as_trained()
     device = pick_device(recipe.train.device)
     # Another number of threads rounds sums otherwise: a resumed run keeps that of its beginning.
     threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
@@ -138,8 +149,9 @@ def _run_from(
         if previous:
             components.restore(previous)
         position = Position.restored(previous["position"], device) if previous else Position.start(device)
+        begin()
         with claim, ExitStack() as at_the_end:
-            folder.begin(recipe, str(device), {"parameters": components.parameters})
+            folder.begin(asked, str(device), {"parameters": components.parameters})
             folder.metrics.cut(position.metrics_size)
             folder.timings.cut(position.timings_size)
             observers = [*_observers_of(recipe, folder, components, position, previous), *observers]

@@ -14,6 +14,7 @@ from assay.analysis.errors.mistakes import find_confusions, find_flips, find_mis
 from assay.analysis.errors.results import Errors
 from assay.analysis.errors.runs import EvaluatedRun, evaluate_runs
 from assay.classifier.split_request import SplitRequest
+from assay.data.choices import OUT_OF_FOLD
 from assay.data.images import BadImageError
 
 
@@ -32,7 +33,8 @@ def find_errors(
         runs: run folders or ``model.safetensors`` files.
         against: another run, to see which images flip between the first run and it.
         label_errors: look for labels that are likely to be wrong; takes cleanlab.
-        label_split: whose, ``held-out`` or ``test``; by default held-out where there are such images, else test.
+        label_split: whose, ``held-out``, ``test`` or ``out-of-fold``; by default held-out where there are such images,
+            else test, and where ``data`` asks for ``out-of-fold``, all of these.
         data: which images: a set's name, as in a recipe, or a ``SplitRequest``; by default the runs' own test split.
         limit: how many mistakes, pairs, images and labels to list at most; None lists all.
 
@@ -56,7 +58,9 @@ def find_errors(
     if label_errors:
         cleanlab_filter()  # before any work, so that a missing package costs no time
         if label_split == "train":
-            raise ValueError("label_split: the runs have learned the labels of train; choose held-out or test")
+            raise ValueError(
+                "label_split: the runs have learned the labels of train; choose held-out, test or out-of-fold"
+            )
     evaluated = evaluate_runs([*runs, *([] if against is None else [against])], request)
     own = evaluated[: len(runs)]
     found = summarise(own, None if against is None else evaluated[-1])
@@ -96,9 +100,9 @@ def _evaluate_unlearned(
 ) -> tuple[Sequence[EvaluatedRun], list[str]]:
     """Evaluate the runs on the split whose labels are doubted, unless ``own``, as requested, are on it already.
 
-    Of no split it is held-out where there are such images, else test, with a remark.
+    Of no split it is held-out where there are such images, else test, with a remark; of the answers of folds these.
     """
-    wanted = split or "held-out"
+    wanted = split or (OUT_OF_FOLD if request.split == OUT_OF_FOLD else "held-out")
     if wanted == request.split:
         return own, []
     try:

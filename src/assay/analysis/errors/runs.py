@@ -16,6 +16,7 @@ from assay.base.json_files import read_json
 from assay.classifier.classifier import MODEL_FILE, Classifier, load, model_path, ready
 from assay.classifier.evaluation import Evaluation
 from assay.classifier.split_request import Labelled, SplitRequest
+from assay.data.choices import OUT_OF_FOLD
 from assay.data.images import BadImageError
 from assay.data.sources import full_name
 from assay.run.folder import RunFolder
@@ -31,7 +32,7 @@ class EvaluatedRun:
 
     Attributes:
         run: as it was named.
-        split: ``train``, ``held-out`` or ``test``.
+        split: ``train``, ``held-out``, ``test`` or ``out-of-fold``.
         evaluation: with float64 scores, all finite. Where the data cannot be opened it has no dataset, and its images
             are called by split and number.
         origin: which images the run learned from, and how they were cut.
@@ -60,6 +61,16 @@ def evaluate_runs(
     """
     known: Opened = {} if opened is None else opened
     return of_same_images([_evaluate_run(run, request, known) for run in runs])
+
+
+def evaluate_out_of_fold(run: str | Path, request: SplitRequest) -> Evaluation:
+    """Return the evaluation of the answers that the models of a run's folds gave, each for its own fold.
+
+    Raises:
+        ValueError: no such run, one without these answers, or images that are not those that were answered for.
+    """
+    own = request.data or load(run).data.get("name")  # named, so that data that cannot be opened are an error
+    return _evaluate_run(run, replace(request, data=own), {}).evaluation
 
 
 def of_same_images(runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
@@ -96,6 +107,10 @@ def _evaluate_run(run: str | Path, request: SplitRequest, opened: Opened) -> Eva
     """Return a run's evaluation; ``opened`` keeps the data for other runs that cut them alike."""
     classifier = load(run)
     stored = _stored_scores(model_path(run), classifier, request)
+    if stored is None and request.split == OUT_OF_FOLD:
+        raise ValueError(
+            f"{run}: no {OUT_OF_FOLD} answers; a run with data.folds leaves them for its own set at its end"
+        )
     if stored is None:
         return _evaluate_now(run, classifier, request)
     scores, labels = stored

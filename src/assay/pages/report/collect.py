@@ -10,9 +10,11 @@ from assay.analysis.errors.api import summarise
 from assay.analysis.errors.runs import EvaluatedRun, Opened, evaluate_runs, of_same_images
 from assay.classifier.classifier import MODEL_FILE, load
 from assay.classifier.split_request import SplitRequest
+from assay.data.choices import OUT_OF_FOLD
 from assay.models.kernels import Kernels, first_kernels
 from assay.pages.report.content import JointErrors, Report, RunPart, StudyPart
 from assay.pages.report.find import find_folders, name_runs
+from assay.run.folder import FOLDS
 from assay.run.record import SCORES_FILE, RunRecord
 from assay.studies.api import show_study
 from assay.studies.folder import store_of
@@ -70,7 +72,8 @@ class _RunReader:
             return RunPart(key, name, folder, None, remarks=(f"The record cannot be read: {error}.",))
         remarks = _remarks_on_end(record)
         kernels = _kernels(folder, remarks)
-        split = "test" if "test" in record.summary else "held-out"
+        measured = [split for split in ("test", OUT_OF_FOLD) if split.replace("-", "_") in record.summary]
+        split = next(iter(measured), "held-out")
         errors = evaluation = None
         evaluated = self._evaluate(record, split, remarks)
         if evaluated is not None:
@@ -100,10 +103,11 @@ class _RunReader:
 
     def together(self, runs: Sequence[RunPart]) -> Iterator[JointErrors]:
         """Yield what the runs of each set of images get wrong, for sets with two runs or more."""
-        groups: dict[tuple[str, str], list[RunPart]] = {}
+        groups: dict[tuple[str, str, int | None], list[RunPart]] = {}
         for run in runs:
             if run.key in self.evaluated and run.record is not None:
-                groups.setdefault((run.record.recipe.data.name, run.split), []).append(run)
+                data = run.record.recipe.data
+                groups.setdefault((data.name, run.split, data.fold), []).append(run)  # folds have no image in common
         for group in groups.values():
             names = tuple(run.name for run in group)
             if len(names) == 1:
@@ -123,6 +127,10 @@ def _remarks_on_end(record: RunRecord) -> list[str]:
         return []
     if status == "diverged":
         return [f"Diverged in epoch {record.summary.get('epoch', 'unknown')}: the loss is not finite any more."]
+    if record.recipe.is_cross_validated and not done:
+        folds = record.folder.glob(f"{FOLDS}/*/summary.json")
+        finished = sum(RunRecord.read(fold.parent).summary.get("status") == "finished" for fold in folds)
+        return [f"Not finished: {finished} of {record.recipe.data.folds} folds are done; the final model comes then."]
     return [f"Not finished: {done} of {record.recipe.train.epochs} epochs are done, so there are no test figures yet."]
 
 

@@ -40,13 +40,13 @@ def warning_of(record: RunRecord) -> str:
 
 def chosen_by(record: RunRecord) -> str:
     """Return in words how the epoch is chosen."""
-    return str(record.summary.get("selection") or SELECTION[record.recipe.train.select])
+    return str(record.summary.get("selection") or SELECTION[record.recipe.as_trained().train.select])
 
 
 def headline(record: RunRecord) -> list[Cell]:
     """Return what stands beside a run's name: the accuracy, if it is known, and the epoch."""
     epoch = Cell(f"epoch {_epoch(record).text}")
-    for split, warning in (("test", warning_of(record)), ("held_out", "")):
+    for split, warning in (("test", warning_of(record)), ("out_of_fold", ""), ("held_out", "")):
         if split in record.summary:
             accuracy = percent(record.summary[split].get("accuracy"), warning)
             return [accuracy, epoch] if accuracy.value is not None else [epoch]
@@ -77,17 +77,21 @@ def environment(record: RunRecord) -> Grid:
 
 
 def measures(record: RunRecord) -> Grid:
-    """Return what was measured at the end, on each split."""
+    """Return what was measured at the end, on each split, and on each fold."""
+    end = record.summary
+    splits = [("held-out", end.get("held_out"), ""), ("test", end.get("test"), warning_of(record))]
+    splits += [("out-of-fold", end.get("out_of_fold"), "")]
+    splits += [(f"fold {number}", figures, "") for number, figures in enumerate(end.get("folds", ()), start=1)]
     rows = [
         (
-            Cell(split.replace("_", "-")),
+            Cell(name),
             number(figures.get("images")),
             percent(figures.get("accuracy"), warning),
             percent(figures.get("top5"), warning),
             number(figures.get("loss"), ".4f", warning=warning),
         )
-        for split, warning in (("held_out", ""), ("test", warning_of(record)))
-        if (figures := record.summary.get(split)) is not None
+        for name, figures, warning in splits
+        if figures is not None
     ]
     heads = (Head("split", numeric=False), Head("images"), Head("accuracy"), Head("top-5"), Head("loss (nats)"))
     return Grid("Measured at the end, of the chosen epoch", heads, tuple(rows))
@@ -149,7 +153,7 @@ def _summary_row(run: RunPart) -> tuple[Cell, ...]:
         percent(held_out.get("accuracy")),
         number(held_out.get("loss"), ".4f"),
         _epoch(record),
-        Cell(_CHOSEN[record.recipe.train.select]),
+        Cell(_CHOSEN[record.recipe.as_trained().train.select]),
         number(record.recipe.train.seed, "d"),
         Cell(MISSING if parameters is None else quantity(parameters), parameters),
         number(end.get("seconds") or sum(row.get("seconds") or 0 for row in record.timings), ",.1f"),

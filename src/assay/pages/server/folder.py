@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from assay.base.json_files import read_json
 from assay.base.registry import nearest
+from assay.run.folder import FOLDS
 from assay.studies.folder import PLAN_FILE, store_of
 
 Kind = Literal["run", "study"]
@@ -64,7 +65,7 @@ class ServedFolder:
             # os.walk enters only the folders that are left here.
             folders[:] = [name for name in folders if not name.startswith(".") and _has_address(name)]
             if "recipe.yaml" in files:
-                folders.clear()  # folders below a run belong to it
+                folders[:] = [name for name in folders if name == FOLDS]  # other folders below a run belong to it
                 if self._holds_all(folder):
                     yield "run", folder
             elif PLAN_FILE in files:

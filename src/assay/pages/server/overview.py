@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from assay.base.json_files import JsonObject
 from assay.pages.report.run_grids import chosen_by
+from assay.run.folder import FOLDS
 from assay.run.record import RunRecord
 from assay.studies.folder import read_plan, store_of
 
@@ -30,7 +31,7 @@ class Overview:
         epoch: how many epochs are done.
         epochs: how many the recipe asks for.
         accuracy: in [0, 1], on ``split``: a finished run's result, or else the last epoch's.
-        split: ``test``, ``held-out`` or ``train``.
+        split: ``test``, ``out-of-fold``, ``held-out`` or ``train``.
         select: how the epoch is chosen, as in the recipe.
         protocol: how the epoch is chosen, in words.
         model: the model's name.
@@ -81,7 +82,8 @@ class Overviews:
     def read(self, name: str, folder: Path) -> Overview:
         """Return the overview of the run in that folder, which may be damaged."""
         stamps = tuple(_stamp(folder / file) for file in _FILES)
-        changed = max(time_ns for time_ns, _ in stamps) / 1e9
+        folds = folder.glob(f"{FOLDS}/*/*")  # of a cross-validated run, which trains while one of them does
+        changed = max(time_ns for time_ns, _ in (*stamps, *map(_stamp, folds))) / 1e9
         # One look-up: another thread may forget the run meanwhile.
         known, view, patience = self._known.get(folder, (None, Overview("", "running"), 0.0))
         try:
@@ -127,7 +129,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 def _view(record: RunRecord) -> Overview:
     """Return the overview without name and time; its status is ``running`` if the run has no end."""
     accuracy, split = _accuracy(record)
-    train, end = record.recipe.train, record.summary.get("status")
+    train, end = record.recipe.as_trained().train, record.summary.get("status")
     return Overview(
         name="",
         status=end if end in ("finished", "diverged") else "running",
@@ -151,7 +153,7 @@ def _patience(record: RunRecord) -> float:
 
 def _accuracy(record: RunRecord) -> tuple[float | None, str]:
     last: JsonObject = record.metrics[-1] if record.metrics else {}
-    for split in ("test", "held_out", "train"):
+    for split in ("test", "out_of_fold", "held_out", "train"):
         measured: Mapping[str, Any] = record.summary.get(split) or {"accuracy": last.get(f"{split}_accuracy")}
         if measured.get("accuracy") is not None:
             return float(measured["accuracy"]), split.replace("_", "-")

@@ -48,6 +48,10 @@ class Job:
     after: Mapping[str, Job] = field(default_factory=dict)
     known_as: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.recipe.is_cross_validated:  # the store knows a run by one recipe, one folder and one result
+            raise ValueError("data.folds: a run of a study trains one model; name its fold with data.fold, or no folds")
+
     @cached_property
     def key(self) -> str:
         """16 hexadecimal digits: equal for equal recipes under equal code, wherever data and store lie."""

@@ -19,7 +19,7 @@ from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
-from assay.studies.execution.store import with_full_paths
+from assay.studies.execution.store import Job, with_full_paths
 from assay.studies.folder import store_of
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
@@ -130,6 +130,7 @@ def plan_confirmation(result: SearchResult, seeds: Sequence[int], command: str =
 
 
 def _check(base: Recipe, confirm_seeds: Sequence[int]) -> None:
+    Job(base)  # raises for a recipe of which no job can be made
     if base.train.select != "held-out":
         raise ValueError(
             f"train.select: {base.train.select}; a search compares recipes on the held-out split, so give "
