@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -33,6 +34,7 @@ from assay.data.inputs import find_inputs
 from assay.data.sources import load_source
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
+from assay.run.adapt import Adapted, adapt
 from assay.run.build import build
 from assay.run.cross_validation import cross_validate
 from assay.run.folder import free_folder
@@ -90,7 +92,8 @@ def train(
 
     Args:
         recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``.
-        changes: fields to change, under dotted names: ``{"train.epochs": 3}``.
+        changes: fields to change, under dotted names: ``{"train.epochs": 3}``. What hangs on them follows, as
+            ``assay.run.adapt`` says, except with ``resume``: a shorter run has a shorter warmup.
         out: the run folder, which must be new; by default the next free one in ``runs``. With ``resume``, a run
             folder that is given as the recipe is also the one to resume.
         resume: go on exactly where the run in ``out`` stopped, also for more epochs than it was first asked for.
@@ -108,10 +111,11 @@ def train(
     355
     """
     name, base = find_recipe(recipe)
-    wanted = base.but(changes or {})
-    observers = [ProgressBar(Console())] if progress else []
-    conduct = cross_validate if wanted.is_cross_validated else run
-    return conduct(wanted, _out(recipe, name, out, resume), resume=resume, observers=observers)
+    # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
+    adapted = Adapted(base.but(changes or {})) if resume else adapt(base, changes or {})
+    observers = [ProgressBar(Console(), adapted.notes)] if progress else []
+    conduct = cross_validate if adapted.recipe.is_cross_validated else run
+    return conduct(adapted.recipe, _out(recipe, name, out, resume), resume=resume, observers=observers)
 
 
 def evaluate(
@@ -204,7 +208,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
 
     Args:
         recipe: as for ``train``.
-        changes: fields to change, under dotted names.
+        changes: fields to change, as for ``train``.
 
     Returns:
         The rates, their losses, and a rate to begin with (``sweep.suggestion``).
@@ -215,13 +219,14 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     >>> 1e-5 < find_lr("digits").suggestion < 1
     True
     """
-    wanted = find_recipe(recipe)[1].but(changes or {}).as_trained()
+    adapted = adapt(find_recipe(recipe)[1], changes or {})
+    wanted = adapted.recipe.as_trained()
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
         components = build(wanted, device)
         components.freeze(0)  # as in the first epoch, for which the rate is wanted
         endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
-        return sweep_rates(
+        sweep = sweep_rates(
             components.network,
             endless,
             components.update,
@@ -230,6 +235,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
             microbatches=wanted.train.accumulate,
             set_mode=train_what_learns,
         )
+    return replace(sweep, notes=adapted.notes)
 
 
 def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:

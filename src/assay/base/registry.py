@@ -48,3 +48,9 @@ def construct(kind: str, name: str, table: Mapping[str, Callable[..., T]], *args
         if parameter.default is parameter.empty and key not in given:
             raise ValueError(f"{kind} {name} needs {key!r}")
     return constructor(*args, **given)
+
+
+def foreign_options(name: str, table: Mapping[str, Callable[..., Any]], options: Iterable[str]) -> set[str]:
+    """Return those of ``options`` that other constructors of the table have and ``table[name]`` does not."""
+    known = {key: set(inspect.signature(constructor).parameters) for key, constructor in table.items()}
+    return set(options) & set().union(*known.values()) - known[name]

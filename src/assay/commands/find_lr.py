@@ -27,6 +27,8 @@ def execute(options: argparse.Namespace) -> int:
     if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
     sweep = find_lr(options.recipe, given_fields(options))
+    for note in sweep.notes:
+        print(note)
     print(f"tried {len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}")
     print(f"  steepest descent         {sweep.steepest:.2g}")
     print(f"  a tenth of the lowest    {sweep.tenth:.2g}")

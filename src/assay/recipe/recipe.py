@@ -97,12 +97,22 @@ class Recipe(Sections):
         Raises:
             ValueError: one line that names the field, what was expected, and the nearest valid one.
         """
+        return Recipe.from_dict(self._values_with(changes))
+
+    def sections_with(self, changes: Mapping[str, Any]) -> Sections:
+        """As :meth:`but`, but each field is checked by itself alone, and not what fields demand of each other."""
+        try:
+            return Sections.model_validate(self._values_with(changes))
+        except ValidationError as error:
+            raise ValueError(first_error(error)) from None
+
+    def _values_with(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         values = self.model_dump()  # all values, so that a check of several fields sees every one
         for name, value in changes.items():
             check_field(name)
             section, field = name.split(".")
             values[section][field] = value
-        return Recipe.from_dict(values)
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -149,8 +159,7 @@ class Recipe(Sections):
     def get(self, name: str) -> Any:
         """The value of the field of that dotted name; raises ``ValueError`` for an unknown field."""
         check_field(name)
-        section, field = name.split(".")
-        return getattr(getattr(self, section), field)
+        return super().get(name)
 
     def flat(self) -> dict[str, Any]:
         """The values of :meth:`to_dict` under dotted names."""

@@ -8,7 +8,7 @@ refused when the run is built, never ignored.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -297,3 +297,8 @@ class Sections(StrictModel):
     train: TrainSection = TrainSection()
     test: TestSection = TestSection()
     probe: ProbeSection = ProbeSection()
+
+    def get(self, name: str) -> Any:
+        """The value of the field of that dotted name, which there is."""
+        section, field = name.split(".")
+        return getattr(getattr(self, section), field)

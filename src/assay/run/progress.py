@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +16,15 @@ _REFRESH_SECONDS = 0.5  # seldom, because the accelerator has to be waited for w
 
 
 class ProgressBar(Observer):
-    """A bar with loss, accuracy, images per second and time left, and a line for each finished epoch."""
+    """A bar with loss, accuracy, images per second and time left, and a line for each finished epoch.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Args:
+        console: where it is shown.
+        notes: lines to print when the training begins.
+    """
+
+    def __init__(self, console: Console, notes: Sequence[str] = ()) -> None:
+        self._console, self._notes = console, notes
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=None),
@@ -42,7 +47,10 @@ class ProgressBar(Observer):
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def start(self, *, epochs: int, steps: int, done: int) -> None:
-        """Show the bar."""
+        """Print the notes, once, and show the bar."""
+        for note in self._notes:
+            self.say(note)
+        self._notes = ()  # each fold's run starts anew
         self._steps, self._done, self._epochs = steps, done, epochs
         self._task = self._bar.add_task("", total=epochs * steps, completed=done, epoch=1, epochs=epochs, status="")
         self._shown = time.monotonic()

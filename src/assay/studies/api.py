@@ -103,7 +103,10 @@ def run_study(
     store = store_of(folder.parent)
     check_rows(plan, store)  # before anything is written: a study that cannot run leaves no folder
     write_plan(plan, folder, _source(study))
-    observer = LiveView(Console()) if progress else StudyObserver()
+    console = Console(quiet=not progress)
+    for note in plan.study.notes:
+        console.print(note, markup=False)
+    observer = LiveView(console) if progress else StudyObserver()
     try:
         conduct(plan, store, observer, execute)
     finally:  # a study that was interrupted or failed shows what it has

@@ -4,7 +4,7 @@ Its layout::
 
     purpose: Does cutout help the simple network?  # optional
     base: simple-cnn           # a named recipe, a recipe's YAML file or a run folder (from this file on), or sections
-    changes: {train.epochs: 5} # optional: to the base, for all rows
+    changes: {train.epochs: 5} # optional: to the base, for all rows; what hangs on them follows, as in training
     design: grid               # every combination; or one-at-a-time: each value against the control
     factors:
       optim.lr: [0.01, 0.02, 0.05]
@@ -15,7 +15,8 @@ Its layout::
     source: my notes           # optional: where these stand
 
 With ``design: list`` the rows stand in place of the factors, each with the fields that it changes;
-the control is then the name of one, by default of the first::
+the control is then the name of one, by default of the first. A row is the run of ``assay train`` with the base and
+these fields, so what hangs on them follows too: a row of fewer epochs has a shorter warmup, unless it names one::
 
     design: list
     rows:
@@ -41,6 +42,7 @@ from assay.base.strict_yaml import parse_yaml
 from assay.recipe.fields import check_field
 from assay.recipe.named import RECIPES, find_recipe
 from assay.recipe.recipe import Recipe
+from assay.run.adapt import adapt
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
@@ -68,24 +70,26 @@ def read_study(path: Path) -> Study:
 
 
 def _study(path: Path, values: Fields) -> Study:
-    base = _base(values, path.parent)
+    base, notes = _base(values, path.parent)
     rows, control = _listed(values) if _design(values) == "list" else _designed(values)
     if len(rows) > _MOST_ROWS:
         raise ValueError(f"more than {_MOST_ROWS:,} rows: leave out factors, values or rows")
     purpose, source = (_text(key, values.get(key, "")) for key in ("purpose", "source"))
     published = _published(values, [row.name for row in rows])
-    rows = [replace(row, published=published.get(row.name)) for row in rows]
-    study = Study(path.stem, purpose, base, tuple(rows), control, source=source, quick=_quick(values, base))
+    quick, whole_rows = _quick(values, base), []
     for row in rows:
-        recipe = study.recipe(row)
-        if study.quick:
+        with _prefixed(f"study {path.stem}, row {row.name!r}"):
+            adapted = adapt(base, row.changes)
+        whole_rows.append(replace(row, changes=adapted.changes, published=published.get(row.name)))
+        notes += [f"row {row.name!r}: {note}" for note in adapted.notes]
+        if quick:
             with _prefixed(f"quick, row {row.name!r}"):
-                study.quick.apply(recipe, base.train.epochs)
-    return study
+                quick.apply(adapted.recipe, base.train.epochs)
+    return Study(path.stem, purpose, base, tuple(whole_rows), control, source=source, quick=quick, notes=tuple(notes))
 
 
-def _base(values: Fields, folder: Path) -> Recipe:
-    """Return the base with the changes for all rows."""
+def _base(values: Fields, folder: Path) -> tuple[Recipe, list[str]]:
+    """Return the base with the changes for all rows, and notes on what followed from them."""
     base = values.get("base")
     if not base:
         raise ValueError("base is missing: a named recipe, a recipe's YAML file, a run folder, or sections")
@@ -99,7 +103,8 @@ def _base(values: Fields, folder: Path) -> Recipe:
         else:
             raise ValueError(f"expected a recipe's name, file or sections, not {base!r}")
     with _prefixed("changes"):
-        return recipe.but(_fields(values.get("changes")))
+        adapted = adapt(recipe, _fields(values.get("changes")))
+    return adapted.recipe, [f"base: {note}" for note in adapted.notes]
 
 
 def _design(values: Fields) -> str:

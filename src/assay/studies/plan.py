@@ -9,6 +9,7 @@ from typing import Any
 from assay.base.registry import nearest
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
+from assay.run.lengths import scaled_lengths
 from assay.studies.execution.store import Job
 from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
@@ -158,7 +159,8 @@ class _Settle:
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
         if self.proxy is None:
-            return recipe.but(self.changes)
+            epochs = self.changes.get("train.epochs", recipe.train.epochs)
+            return recipe.but({**scaled_lengths(recipe, epochs / recipe.train.epochs), **self.changes})
         # The proxy has the changed epochs already, and gives each row its share of them.
         others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
         return self.proxy.apply(recipe, self.study.base.train.epochs).but(others)

@@ -11,9 +11,7 @@ from typing import Any
 from assay.base.numbers import is_number, whole
 from assay.models import MODELS
 from assay.recipe.recipe import Recipe
-from assay.training.schedule import SCHEDULES
-
-_IN_EPOCHS = ("every", "period", "milestones")  # options of schedules that are counted in epochs
+from assay.run.lengths import scaled_lengths
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,10 @@ class Proxy:
             ValueError: a field leaves its range.
         """
         epochs = max(1, round(recipe.train.epochs * self.epochs / base_epochs))
-        changes: dict[str, Any] = {"train.epochs": epochs, **_shrunk(recipe, epochs / recipe.train.epochs)}
+        ratio = epochs / recipe.train.epochs
+        changes: dict[str, Any] = {"train.epochs": epochs, **scaled_lengths(recipe, ratio)}
+        if recipe.train.patience:
+            changes["train.patience"] = max(1, round(ratio * recipe.train.patience))
         if self.images is not None:
             changes["data.train_images"] = min(self.images, recipe.data.train_images or self.images)
         constructor = MODELS.get(recipe.model.name)
@@ -73,23 +74,3 @@ class Proxy:
         for name, values in self.swaps.items():
             parts.append(f"{name} {', '.join(f'{new} in place of {old}' for old, new in values.items())}")
         return "; ".join([*parts, *(f"{name} {value}" for name, value in self.changes.items())])
-
-
-def _shrunk(recipe: Recipe, ratio: float) -> dict[str, Any]:
-    """Return the fields that count epochs, each times the ratio, and so too a schedule's defaults."""
-    options = inspect.signature(SCHEDULES[recipe.schedule.name]).parameters
-    defaults = {name: options[name].default for name in _IN_EPOCHS if name in options}
-    given = recipe.schedule.model_dump(include=set(_IN_EPOCHS), exclude_none=True)
-    changes: dict[str, Any] = {
-        f"schedule.{name}": [ratio * epoch for epoch in value] if name == "milestones" else ratio * value
-        for name, value in {**defaults, **given}.items()
-        if value is not inspect.Parameter.empty
-    }
-    if recipe.schedule.warmup:
-        changes["schedule.warmup"] = ratio * recipe.schedule.warmup
-    whole_epochs = {
-        "train.patience": recipe.train.patience,
-        "transfer.unfreeze_after": recipe.transfer.unfreeze_after,
-        "transfer.unfreeze_every": recipe.transfer.unfreeze_every,
-    }
-    return changes | {name: max(1, round(ratio * value)) for name, value in whole_epochs.items() if value is not None}

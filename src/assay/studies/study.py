@@ -51,6 +51,7 @@ class Study:
         protocol: how the source chose its figures, such as the highest test accuracy over all epochs.
         quick: a proxy of the published setting for a small machine; None where that setting is quick itself.
         pairs: describes the controls of rows that have their own, in words.
+        notes: remarks on how the recipes came about, a line each.
 
     Raises:
         ValueError: there are no rows, two rows have the same name, a control is not a row, or the study has both a
@@ -66,6 +67,7 @@ class Study:
     protocol: str = ""
     quick: Proxy | None = None
     pairs: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]

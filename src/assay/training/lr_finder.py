@@ -28,11 +28,13 @@ class Sweep:
         rates: of each step, ascending.
         losses: of each step's batch, before its update.
         smoothed: their exponential average, corrected for its start.
+        notes: remarks on the settings, a line each.
     """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     smoothed: tuple[float, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def steepest(self) -> float:

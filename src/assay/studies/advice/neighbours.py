@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from assay.base.registry import foreign_options
 from assay.models import MODELS
 from assay.recipe.recipe import Recipe
 from assay.run.build import learning_rate
@@ -69,9 +69,6 @@ def _has_foreign_option(recipe: Recipe) -> bool:
     """Whether the recipe sets an option that its model or optimizer lacks and another one has."""
     for section, table in _CONSTRUCTORS.items():
         given = getattr(recipe, section).model_dump(exclude_none=True)
-        if given["name"] in table:
-            own = inspect.signature(table[given["name"]]).parameters
-            foreign = {name for build in table.values() for name in inspect.signature(build).parameters}
-            if given.keys() & (foreign - own.keys()) - {"name"}:
-                return True
+        if given["name"] in table and foreign_options(given["name"], table, given):
+            return True
     return False

@@ -11,6 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from assay.recipe.recipe import Recipe
+from assay.run.adapt import adapt
 from assay.studies.results import StudyResults
 from assay.studies.search.space import Space, values_of
 from assay.studies.search.trials import END, EPOCHS, REASON, RUN, Search
@@ -75,8 +76,8 @@ class SearchResult:
 
     @property
     def best_recipe(self) -> Recipe | None:
-        """The base with the best trial's values."""
-        return None if self.best is None else self.base.but(self.best.values)
+        """The base with the best trial's values, changed as for the trial."""
+        return None if self.best is None else adapt(self.base, self.best.values).recipe
 
     def of_state(self, *states: str) -> list[TrialResult]:
         """The trials in any of these states."""

@@ -17,6 +17,7 @@ from assay.base.atomic import replace_file
 from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
+from assay.run.adapt import adapt
 from assay.run.folder import WITHOUT_EFFECT
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.store import Job, with_full_paths
@@ -59,7 +60,7 @@ def search(
     Args:
         recipe: a recipe, a named one, a YAML file or a run folder; its epoch is selected by the held-out split.
         over: the fields to search over, with or without their values, as ``read_space`` takes them.
-        changes: fields of the recipe to change first, under dotted names.
+        changes: fields of the recipe to change first, under dotted names; what hangs on them follows as in training.
         out: folder of the results; the runs lie beside it, in ``runs``.
         storage: holds the trials, as ``full_address`` takes it; by default a journal in ``out``.
         budget: how many trials, and which seeds.
@@ -75,7 +76,8 @@ def search(
             20 trials in a row gave nothing.
         InterruptedStudyError: a signal arrived; the same call goes on.
     """
-    base = with_full_paths(find_recipe(recipe)[1].but(changes or {}))
+    adapted, console = adapt(find_recipe(recipe)[1], changes or {}), Console(quiet=not progress)
+    base = with_full_paths(adapted.recipe)
     _check(base, budget.confirm_seeds)
     folder = Path(out).expanduser().absolute()
     shared = Search(
@@ -88,7 +90,9 @@ def search(
     )
     _prepare(folder, base, over)
     shared.create()
-    optuna_study, console = shared.open(), Console(quiet=not progress)
+    optuna_study = shared.open()
+    for note in adapted.notes:
+        console.print(note, markup=False)
     try:
         _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
     finally:  # a search that was stopped has its results so far

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from assay.base.json_files import read_json
 from assay.recipe.recipe import Recipe
+from assay.run.adapt import adapt
 from assay.run.build import learning_rate
 from assay.run.folder import RunFolder
 from assay.studies.conduct import Execute
@@ -142,7 +143,7 @@ def run_trial(search: Search) -> TrialEnd:
 
 def _run(trial: optuna.Trial, reservation: Reservation, search: Search) -> TrialEnd:
     try:
-        recipe = search.base.but(values_of(search.space, trial.params))
+        recipe = adapt(search.base, values_of(search.space, trial.params)).recipe
         learning_rate(recipe)  # raises if the schedule lacks an option that is given
         job = Job(recipe)
     except ValueError as error:
