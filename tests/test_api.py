@@ -14,6 +14,7 @@ import torch
 
 import assay
 import assay.api
+from assay.recipe.named import RECIPES
 from assay.run.record import RunRecord
 
 MakeFolder = Callable[..., Path]
@@ -134,6 +135,25 @@ def test_resuming_by_the_run_folder_alone(tmp_path: Path) -> None:
     longer = assay.train(first.folder, {"train.epochs": 2}, resume=True, progress=False)
     assert longer.folder == first.folder
     assert longer.metrics[0] == first.metrics[0]
+    assert len(longer.metrics) == 2
+
+
+def test_what_follows_from_the_changes_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warm = RECIPES["digits"].recipe.but({"schedule.warmup": 6.0})
+    record = assay.train(warm, {"train.epochs": 1}, out=tmp_path / "run")
+    assert record.recipe.schedule.warmup == 0.2
+    assert capsys.readouterr().out.startswith("schedule.warmup: 0.2, not 6; the same share of train.epochs 1\n")
+    assert assay.find_lr(warm, {"train.epochs": 1}).notes == (
+        "schedule.warmup: 0.2, not 6; the same share of train.epochs 1",
+    )
+
+
+def test_a_resumed_run_keeps_its_lengths(tmp_path: Path) -> None:
+    """More epochs are asked of it than of the run that began, and not another run."""
+    stepped = {"schedule.name": "step", "schedule.every": 1.0, "train.epochs": 1}
+    first = assay.train("digits", stepped, out=tmp_path / "run", progress=False)
+    longer = assay.train(first.folder, {"train.epochs": 2}, resume=True, progress=False)
+    assert longer.recipe.schedule.every == 1.0
     assert len(longer.metrics) == 2
 
 

@@ -14,6 +14,7 @@ from assay.cli import COMMANDS, build_parser
 from assay.commands.fields import given_fields
 from assay.recipe.fields import field_names
 from assay.recipe.named import RECIPES
+from assay.run.adapt import adapt
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()
@@ -74,7 +75,7 @@ def test_every_shown_command_is_understood(line: str) -> None:
     assert not unknown
     recipe = getattr(options, "recipe", "my-")
     if not recipe.startswith(("runs/", "my-")):
-        changed = RECIPES[recipe].recipe.but(given_fields(options))
+        changed = adapt(RECIPES[recipe].recipe, given_fields(options)).recipe
         assert changed.train.select == "held-out" or "search" not in words
 
 

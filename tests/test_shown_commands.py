@@ -21,7 +21,7 @@ DOCUMENTS = {file.name: file.read_text() for file in (HOME / "README.md", *sorte
 # What is added to the commands that begin so; the last one counts where an option is given twice.
 TRAIN = "--train.epochs 1 --train.threads 1"
 CIFAR = f"{TRAIN} --train.batch_size 20 --data.train_images 100 --train.tensorboard false"
-NARROW = f"{CIFAR} --train.epochs 2 --model.width {WIDTH}"  # two, for the warmup to be shorter
+NARROW = f"{CIFAR} --model.width {WIDTH}"
 PHOTOS = "--train.threads 1 --train.batch_size 8 --data.size 64"
 SMALLER = {
     "assay train digits": TRAIN,

@@ -1,6 +1,7 @@
 """The command: what it passes on, prints and draws."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def test_fields_are_passed_on_and_the_rates_printed(asked: list[Any], capsys: py
     assert lines[0] == "tried 3 rates from 0.001 to 0.1"
     assert lines[2].split()[-1] == "0.001"  # a tenth of 0.01
     assert lines[-1] == "next: --optim.lr 0.001"
+
+
+def test_remarks_come_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(assay.api, "find_lr", lambda *_: replace(SWEEP, notes=("a remark",)), raising=False)
+    assert run("digits") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "a remark"
 
 
 def test_the_figure_is_drawn(asked: list[Any], tmp_path: Path) -> None:

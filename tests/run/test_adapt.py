@@ -223,6 +223,7 @@ BUILT: set[tuple[Any, ...]] = set()
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_change_of_one_field_breaks_a_named_recipe(name: str) -> None:
     """All components are built as for a run, but weights and teachers, which would have to be read."""
+    refused = []
     for field, values in CHANGES.items():
         for value in values:
             recipe = adapt(RECIPES[name].recipe, {field: value}).recipe
@@ -230,7 +231,8 @@ def test_no_change_of_one_field_breaks_a_named_recipe(name: str) -> None:
             try:
                 check_recipe(recipe, pretended_data(recipe))
             except ValueError as error:
-                assert (field, str(error)) == ("model.name", TWEAK_A), f"{field} {value}: {error}"
+                refused.append(f"{field} {value}: {error}")
+    assert refused in ([], [f"model.name resnet34: {TWEAK_A}"])
 
 
 def pretended_data(recipe: Recipe) -> Data:

@@ -97,6 +97,27 @@ def test_a_control_that_is_no_combination_is_a_row_of_its_own(read: Reader) -> N
     assert len(study.rows) == 7
 
 
+def test_what_hangs_on_a_field_follows_as_in_training(read: Reader) -> None:
+    study = read(
+        """
+        base: {train: {epochs: 20}, schedule: {warmup: 4}, optim: {momentum: 0.9}}
+        changes: {train.epochs: 10}
+        rows:
+          plain:
+          short: {train.epochs: 5}
+          short and cold: {train.epochs: 5, schedule.warmup: 0}
+          adam: {optim.name: adam}
+        """
+    )
+    assert [study.recipe(row).schedule.warmup for row in study.rows] == [2.0, 1.0, 0.0, 2.0]
+    assert [study.recipe(row).optim.momentum for row in study.rows] == [0.9, 0.9, 0.9, None]
+    assert study.notes == (
+        "base: schedule.warmup: 2, not 4; the same share of train.epochs 10",
+        "row 'short': schedule.warmup: 1, not 2; the same share of train.epochs 5",
+        "row 'adam': optim.momentum 0.9 is left out; optim.name adam has no such option",
+    )
+
+
 def test_a_list_has_its_rows_as_they_stand(read: Reader) -> None:
     study = read(LIST)
     assert values(study, "optim.lr", "augment.cutout") == {"plain": (0.01, 0), "tuned": (0.02, 8)}

@@ -104,6 +104,13 @@ def test_epochs_that_are_asked_for_keep_the_schedule_in_proportion() -> None:
     assert plan.setting.budget_in_words.startswith("2 epochs in place of 20")
 
 
+def test_epochs_that_are_asked_for_at_full_budget_keep_it_too() -> None:
+    rows = (Row("a"), Row("b", {"schedule.every": 5.0}), Row("c", {"optim.momentum": 0.9}))
+    stepped = Study("small", "?", BASE.but({"schedule.name": "step", "schedule.every": 10.0}), rows)
+    jobs = plan_study(stepped, changes={"train.epochs": 2}).jobs
+    assert [jobs[row.name][0].recipe.schedule.every for row in rows] == [1.0, 0.5, 1.0]
+
+
 @pytest.mark.parametrize("budget", ["quick", "full"])
 def test_epochs_that_are_asked_for_are_checked_at_either_budget(budget: str) -> None:
     plan = plan_study(STUDY, budget=budget, changes={"train.epochs": 2.0})

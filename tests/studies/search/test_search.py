@@ -153,6 +153,26 @@ def test_refused_values_cost_no_run(tmp_path: Path, pretend: Make, begun: Callab
     assert len(found.of_state("finished")) == len(begun()) == 12
 
 
+def test_a_trial_is_the_run_that_training_with_its_values_does(tmp_path: Path, pretend: Make) -> None:
+    seen: list[Recipe] = []
+
+    def noted(recipe: Recipe) -> list[float]:
+        seen.append(recipe)
+        return [0.5] * recipe.train.epochs
+
+    warm = BASE.but({"schedule.warmup": 2.0})
+    search(
+        warm,
+        ["train.epochs=1,2,8"],
+        out=tmp_path / "studies" / "search",
+        budget=Budget(trials=4, confirm_seeds=(), pruner=NopPruner()),
+        workers=replace(Workers(), execute=pretend(noted)),
+        progress=False,
+    )
+    assert {recipe.schedule.warmup / recipe.train.epochs for recipe in seen} == {0.5}
+    assert len({recipe.train.epochs for recipe in seen}) > 1
+
+
 @pytest.mark.parametrize("over", [["train.accumulate=3,5"], ["schedule.period=3,4"]])
 def test_it_gives_up_where_everything_is_refused(tmp_path: Path, pretend: Make, over: list[str]) -> None:
     with pytest.raises(ValueError, match="20 trials in a row gave nothing; the last: "):
