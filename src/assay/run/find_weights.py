@@ -12,7 +12,7 @@ from torch import Tensor
 
 from assay.classifier.classifier import is_model_file, load
 from assay.models.library import LIBRARIES, Library, split_name
-from assay.models.weights import InputForm, Pretrained, is_default, is_weight, read_weights
+from assay.models.weights import InputForm, Pretrained, is_path, is_weight, read_weights
 
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
@@ -22,8 +22,9 @@ def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
 
     Args:
         value: ``default`` or ``imagenet`` (the default weights of the model's library), the library's name
-            for others (``IMAGENET1K_V1``, ``a1_in1k``), a state dict (``.safetensors``, ``.pt``, ``.pth``),
-            a run folder, or its ``model.safetensors``. Our ResNets and VGGs take torchvision's weights.
+            for others (``IMAGENET1K_V1``, ``a1_in1k``), ``package`` (the weights of an installed package), a state
+            dict (``.safetensors``, ``.pt``, ``.pth``), a run folder, or its ``model.safetensors``. Our ResNets and
+            VGGs take torchvision's weights.
         name: the model's name.
         options: the model's options.
 
@@ -31,7 +32,7 @@ def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
         ValueError: nothing has that name, the file holds no weights, or a download failed.
     """
     path = Path(value).expanduser()
-    if not is_default(value) and path.exists():  # a folder called "default" is not meant
+    if is_path(value) and path.exists():
         return _from_run(path) if path.is_dir() or is_model_file(path) else _from_file(path, name, options)
     if path.suffix in _SUFFIXES or len(path.parts) > 1:
         raise ValueError(f"model.pretrained: no such file or run folder: {value}")

@@ -151,7 +151,8 @@ def _run_from(
         position = Position.restored(previous["position"], device) if previous else Position.start(device)
         begin()
         with claim, ExitStack() as at_the_end:
-            folder.begin(asked, str(device), {"parameters": components.parameters})
+            weights = {"weights": list(components.notes)} if components.notes else {}
+            folder.begin(asked, str(device), {"parameters": components.parameters, **weights})
             folder.metrics.cut(position.metrics_size)
             folder.timings.cut(position.timings_size)
             observers = [*_observers_of(recipe, folder, components, position, previous), *observers]

@@ -10,7 +10,7 @@ from torch import Tensor
 from assay.classifier.classifier import Classifier, load, ready
 from assay.data.preprocess import Normalize, Preprocessing
 from assay.models import build_model
-from assay.models.weights import load_weights
+from assay.models.weights import DownloadError, load_weights
 from assay.run.find_weights import find_pretrained
 from assay.training.losses import Teacher
 
@@ -51,6 +51,8 @@ def find_teacher(name: str, classes: tuple[str, ...], how: Preprocessing, device
 def _from_library(name: str, classes: tuple[str, ...]) -> Classifier:
     try:
         pretrained = find_pretrained("default", name)
+    except DownloadError as error:
+        raise ValueError(f"loss.teacher: {error.what}; {error.cure}name a run of yours") from None
     except ValueError as error:
         reason = str(error).removeprefix("model.pretrained: ").partition(";")[0]
         raise ValueError(f"loss.teacher: {reason}; name a run of yours") from None

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from assay.base.json_files import read_json, write_json
 from assay.data.sources import full_name
-from assay.models.weights import is_default
+from assay.models.weights import is_path
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
 from assay.run.probing.traces import read_traces
@@ -70,7 +70,7 @@ class Job:
 def with_full_paths(recipe: Recipe) -> Recipe:
     """The recipe with all its paths made absolute, for a process that works in another folder."""
     files = {"model.pretrained": recipe.model.pretrained, "loss.teacher": recipe.loss.teacher}
-    changes = {name: _full(value) for name, value in files.items() if value and not is_default(value)}
+    changes = {name: _full(value) for name, value in files.items() if value and is_path(value)}
     root = {"data.root": recipe.data.root.expanduser().absolute()} if recipe.data.root else {}
     return recipe.but({"data.name": full_name(recipe.data.name), **root, **changes})
 
