@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from statsmodels.stats.proportion import proportion_confint
 
 import assay
 from assay.analysis.figures import style
@@ -54,7 +55,12 @@ def test_a_training_sums_up_what_it_did(tmp_path: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     record = RunRecord.read(tmp_path / "new")
     assert record.recipe == RECIPES["digits"].recipe.but({"train.epochs": 1, "optim.lr": 0.001})
-    assert f"accuracy {record.summary['test']['accuracy']:.2%}" in printed
+    figures = record.summary["test"]
+    ends = proportion_confint(round(355 * figures["accuracy"]), 355, method="wilson")
+    assert figures["interval"] == pytest.approx(ends)
+    assert f"  test      accuracy {figures['accuracy']:.2%} [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}], loss" in printed
+    assert "top-5" not in printed  # of 10 classes
+    assert "note" not in printed  # the last epoch is kept, whatever the held-out images say
     assert "epoch   1/1  train" in printed
     assert printed.splitlines()[-1].startswith(f"next: assay evaluate {tmp_path / 'new'} ")
 
@@ -80,7 +86,8 @@ def test_an_evaluation_writes_its_results(trained: RunRecord, evaluated: tuple[P
     assert json.loads((folder / "summary.json").read_text()) == expected.summary()
     rows = [line.split(",") for line in (folder / "log.csv").read_text().splitlines()]
     assert rows[0] == ["name", "predicted", "label", "correct", "probability"]
-    assert rows[1:] == [[str(value) for value in row.values()] for row in expected.log()]
+    log = [{**row, "probability": f"{row['probability']:.6g}"} for row in expected.log()]
+    assert rows[1:] == [[str(value) for value in row.values()] for row in log]
 
 
 def test_an_evaluation_gives_the_figures_of_the_run(trained: RunRecord, evaluated: tuple[Path, str]) -> None:
@@ -132,6 +139,7 @@ def test_class_names_in_brackets_reach_the_tables(
     assert main(["evaluate", str(tmp_path / "run")]) == 0
     assert main(["check", f"folder:{data}"]) == 0
     evaluated, checked = capsys.readouterr().out.split("pictures and log")
+    assert re.search(r"note +\d images: .* between models are noise", evaluated)
     for name in ("[dog]", ":cat:"):
         assert re.search(rf"│ {re.escape(name)} +│", evaluated)
         assert re.search(rf"│ {re.escape(name)} +│", checked)

@@ -8,8 +8,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from assay.base.statistics import estimate, holm, mcnemar, paired_difference, seeds_to_resolve
+from assay.base.statistics import (
+    estimate,
+    holm,
+    least_difference,
+    mcnemar,
+    paired_difference,
+    seeds_to_resolve,
+    wilson_interval,
+)
 
 # Student 1908: additional hours of sleep under two drugs, the same ten patients.
 FIRST = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)
@@ -18,6 +27,38 @@ SECOND = (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4)
 
 def by_seed(values) -> dict[int, float]:
     return dict(enumerate(values))
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("n", [1, 2, 49, 355, 10_000])
+def test_an_interval_of_a_share_is_statsmodels(n: int, level: float) -> None:
+    for count in sorted({0, 1, n // 3, n - 1, n}):
+        low, high = wilson_interval(count / n, n, level)
+        expected = proportion_confint(count, n, 1 - level, method="wilson")
+        assert (low, high) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert 0 <= low <= count / n <= high <= 1
+
+
+def test_an_interval_of_a_share_is_where_the_score_test_rejects() -> None:
+    """At its ends the observed share is just 1.96 standard errors away, those of the end's own share (Wilson 1927)."""
+    for share, n in ((40 / 49, 49), (142 / 145, 145)):
+        for end in wilson_interval(share, n):
+            errors = abs(share - end) / math.sqrt(end * (1 - end) / n)
+            assert errors == pytest.approx(stats.norm.ppf(0.975))
+
+
+@pytest.mark.parametrize(("share", "n"), [(-0.1, 5), (1.1, 5), (math.nan, 5), (0.5, 0)])
+def test_what_is_no_share_has_no_interval(share: float, n: int) -> None:
+    with pytest.raises(ValueError, match=f"interval of a share of .* in {n}: expected a share in"):
+        wilson_interval(share, n)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.05, 0.01, 0.0625])
+def test_fewer_images_never_differ_significantly(level: float) -> None:
+    least = least_difference(level)
+    assert stats.binomtest(least, least).pvalue < level
+    for lost in range(100):
+        assert stats.binomtest(least - 1 + lost, least - 1 + 2 * lost).pvalue >= level
 
 
 def test_an_estimate_worked_by_hand() -> None:

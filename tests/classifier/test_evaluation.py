@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
+from statsmodels.stats.proportion import proportion_confint
 from torch import nn
 
+from assay.base.statistics import wilson_interval
 from assay.classifier.evaluation import ClassResult, Evaluation, batch_size, evaluate_batches, predict_scores
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import MemoryDataset
@@ -43,6 +45,19 @@ def test_measures_equal_scikit_learns(random_evaluation: Evaluation) -> None:
     assert np.array_equal(random_evaluation.confusion.numpy(), expected)
 
 
+def test_accuracies_have_statsmodels_wilson_intervals(random_evaluation: Evaluation) -> None:
+    right, images = random_evaluation.correct.numpy(), 200
+    assert random_evaluation.interval == pytest.approx(proportion_confint(right.sum(), images, method="wilson"))
+    summary, labels = random_evaluation.summary(), random_evaluation.labels.numpy()
+    assert summary["interval"] == list(random_evaluation.interval) == random_evaluation.figures()["interval"]
+    results = {one.name: one.interval for one in random_evaluation.class_results()}
+    for number, name in enumerate(random_evaluation.classes):
+        of_class = right[labels == number]
+        expected = proportion_confint(of_class.sum(), len(of_class), method="wilson")
+        assert results[name] == pytest.approx(expected)
+        assert summary["per_class_interval"][name] == list(results[name])
+
+
 def test_calibration_error_by_its_formula(random_evaluation: Evaluation) -> None:
     confidence = random_evaluation.probabilities.amax(1).double().numpy()
     right = random_evaluation.correct.numpy()
@@ -68,7 +83,7 @@ def test_a_case_worked_by_hand() -> None:
         "correct": False,
         "probability": pytest.approx(np.exp(2) / (np.exp(2) + 1), rel=1e-6),
     }
-    assert evaluation.class_results()[0] == ClassResult("class 0", 2, 0.5, "class 1", 1)
+    assert evaluation.class_results()[0] == ClassResult("class 0", 2, 0.5, wilson_interval(0.5, 2), "class 1", 1)
 
 
 def test_equally_accurate_classes_keep_their_order() -> None:
@@ -81,7 +96,8 @@ def test_a_class_without_images_has_no_accuracy() -> None:
     assert evaluation.per_class_accuracy == {"class 0": 1.0, "class 1": None, "class 2": None}
     assert evaluation.top5 == 1.0
     assert [one.name for one in evaluation.class_results()] == ["class 0", "class 1", "class 2"]
-    assert evaluation.class_results()[-1] == ClassResult("class 2", 0, None, "", 0)
+    assert evaluation.class_results()[-1] == ClassResult("class 2", 0, None, None, "", 0)
+    assert evaluation.summary()["per_class_interval"]["class 2"] is None
 
 
 @pytest.mark.parametrize("training", [True, False])

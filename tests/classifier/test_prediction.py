@@ -114,7 +114,7 @@ def test_the_same_from_a_parquet_file(data: Path, trained: Path, tmp_path: Path,
     assert statuses == [0, 0]
     assert columns(answers, "label", "probability") == columns(log, "predicted", "probability")
     plain = assay.predict(trained, data / "test", top=1)
-    assert [row["probability"] for row in answers] == [str(one.probabilities[0]) for one in plain]
+    assert [row["probability"] for row in answers] == [f"{one.probabilities[0]:.6g}" for one in plain]
 
 
 def test_the_same_where_bad_images_are_left_out(data: Path, trained: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_every_format_holds_the_same_rows(data: Path, trained: Path, tmp_path: P
     rows = pq.read_table(files["parquet"]).to_pylist()
     assert list(rows[0]) == ["name", "label", "probability", "label_2", "probability_2"]
     assert rows == [json.loads(line) for line in files["jsonl"].read_text().splitlines()]
-    text = [{name: str(value) for name, value in row.items()} for row in rows]
+    text = [{name: f"{value:.6g}" if "prob" in name else value for name, value in row.items()} for row in rows]
     assert text == read_csv(files["csv"].read_text())
     assert rows == [one.to_row() for one in assay.predict(trained, inputs, top=2)]
 

@@ -1,6 +1,7 @@
 """`assay errors`: what it passes on, prints and writes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_one_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("runs/a", "--format", "png", "--limit", "2") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("runs/a, test: ")
-    assert "images wrong (" in lines[0]
+    assert re.search(r" images wrong \(\d+\.\d\d% \[\d+\.\d, \d+\.\d\]\), calibration error", lines[0])
     assert lines[1].startswith("most confused (first 10 of ")
     assert "digits/" in "\n".join(lines)
     assert "runs wrong" not in "\n".join(lines)

@@ -211,6 +211,14 @@ def test_pairs_that_gain_equally_by_chance_prove_nothing() -> None:
     assert not any("one test image" in note for note in footnotes(unknown))
 
 
+def test_a_small_test_split_is_remarked_on() -> None:
+    control = row("a", None, runs(70.0, 71.0, correct=answers(700)))
+    few = row("b", None, runs(70.0, 71.0, correct=answers(70, of=100)))
+    remark = "The test split has 100 images: differences of fewer than 6 images (6.0 points) between single runs are"
+    assert any(note.startswith(remark) for note in footnotes(table_of(control, few)))
+    assert not any("test split has" in note for note in footnotes(table_of(control, control)))
+
+
 def test_the_steps_of_the_coarser_accuracies_count() -> None:
     control = row("a", None, runs(70.0, 71.0, correct=answers(700)))
     line = table_of(control, row("b", None, runs(71.0, 72.0, correct=answers(71, of=100)))).lines[1]

@@ -13,15 +13,20 @@ from assay.base.atomic import replace_file
 from assay.base.registry import choose
 
 Rows = Sequence[Mapping[str, Any]]
+_CSV_DIGITS = 6  # CSV is for people too, and further digits of a probability change with the machine
 
 
-def to_csv(rows: Rows) -> bytes:
-    """Comma-separated, with a header; numbers in full precision."""
+def to_csv(rows: Rows, digits: int | None = _CSV_DIGITS) -> bytes:
+    """Comma-separated, with a header; floats, such as probabilities, to six significant digits, or all for None."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(rows if digits is None else [_rounded(row, digits) for row in rows])
     return buffer.getvalue().encode(errors="backslashreplace")  # names of files may hold bytes that are not UTF-8
+
+
+def _rounded(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    return {name: f"{value:.{digits}g}" if isinstance(value, float) else value for name, value in row.items()}
 
 
 def to_json_lines(rows: Rows) -> bytes:

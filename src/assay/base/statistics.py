@@ -3,7 +3,8 @@
 References:
     Student 1908, The probable error of a mean; Holm 1979, A simple sequentially rejective multiple test procedure;
     McNemar 1947, Note on the sampling error of the difference between correlated proportions or percentages;
-    Dietterich 1998, Approximate statistical tests for comparing supervised classification learning algorithms.
+    Dietterich 1998, Approximate statistical tests for comparing supervised classification learning algorithms;
+    Wilson 1927, Probable inference, the law of succession, and statistical inference.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
+
+# scipy and statsmodels are imported by the functions that need them: they take more than a second, and every
+# evaluation imports this module for the interval of its accuracy.
+
+Interval = tuple[float, float]
+"""the lower and the upper end"""
 
 _MOST_SEEDS = 1_000_000
 _LARGEST_EFFECT = 1e4  # in standard deviations; two pairs find it for sure, as they would any larger one
@@ -74,6 +78,47 @@ class McNemarResult:
     p: float
 
 
+def wilson_interval(share: float, n: int, level: float = 0.95) -> Interval:
+    """Compute the score interval of a proportion (Wilson 1927; Brown, Cai & DasGupta 2001, section 3.1.1).
+
+    Unlike the proportion plus and minus its standard error, it stays in [0, 1], has a width where the proportion is 0
+    or 1, and covers the true proportion about as often as it says also where n is small.
+
+    Args:
+        share: the observed proportion, such as an accuracy, in [0, 1].
+        n: independent observations that it is of, such as images; at least 1.
+        level: the share of such intervals that hold the true proportion, in (0, 1).
+
+    Returns:
+        Its ends, in [0, 1].
+
+    Raises:
+        ValueError: a share outside [0, 1], or no observation.
+    """
+    if not (0 <= share <= 1 and n >= 1):
+        raise ValueError(f"interval of a share of {share:g} in {n}: expected a share in [0, 1] of at least 1")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    centre = share + z**2 / (2 * n)
+    width = z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low, high = ((centre + side) / (1 + z**2 / n) for side in (-width, width))
+    # Of none and of all it ends at 0 and at 1, which rounding may miss by the last bit.
+    return (0.0 if share == 0 else low, 1.0 if share == 1 else high)
+
+
+def least_difference(level: float = 0.05) -> int:
+    """Return the fewest observations by which two answers to the same ones must differ to be told apart.
+
+    The interval of a difference of paired proportions excludes 0 where McNemar's exact test rejects that both are
+    equal. Where one is right in k observations more than the other, its p value is smallest if the other is right in
+    none that the first gets wrong, and then it is 2 (1/2)^k (McNemar 1947): no smaller k reaches the level, however
+    many observations there are.
+
+    Args:
+        level: the probability of a false positive, in (0, 1).
+    """
+    return math.floor(math.log2(2 / level)) + 1
+
+
 def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0.0) -> Estimate:
     """Compute the mean with Student's t interval (Student 1908).
 
@@ -89,6 +134,8 @@ def estimate(values: Sequence[float], level: float = 0.95, resolution: float = 0
     Returns:
         The estimate. From one value, only its mean and n are numbers; from none, only n.
     """
+    from scipy.special import stdtrit
+
     sample, n = np.asarray(values, dtype=np.float64), len(values)
     if n < 2:
         return Estimate(float(sample[0]) if n else math.nan, math.nan, math.nan, math.nan, n)
@@ -113,6 +160,8 @@ def paired_difference(
         resolution: as for ``estimate``. Without it, a few pairs whose differences are equal by chance would make any
             difference certain, and false claims far more frequent than the level allows.
     """
+    from scipy.special import stdtr
+
     seeds = sorted(values.keys() & control.keys())
     about = estimate([values[seed] - control[seed] for seed in seeds], level, resolution)
     if about.n < 2:
@@ -132,6 +181,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Args:
         p_values: in [0, 1]; nan stands for a comparison that was not made: it stays nan and does not count.
     """
+    from statsmodels.stats.multitest import multipletests
+
     adjusted = np.array(p_values, dtype=np.float64)
     made = ~np.isnan(adjusted)
     if made.any():
@@ -152,6 +203,8 @@ def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> M
     Raises:
         ValueError: the numbers of images differ.
     """
+    from statsmodels.stats.contingency_tables import mcnemar as exact_test
+
     if len(correct) != len(control_correct):
         raise ValueError(
             f"answers to {len(correct)} images against {len(control_correct)}: they must be the same images"
@@ -160,7 +213,7 @@ def mcnemar(correct: NDArray[np.bool_], control_correct: NDArray[np.bool_]) -> M
     lost = int(np.sum(~correct & control_correct))
     if gained == lost:  # where the binomial is symmetric: statsmodels counts the middle twice
         return McNemarResult(gained, lost, 1.0)
-    return McNemarResult(gained, lost, float(_mcnemar([[0, gained], [lost, 0]], exact=True).pvalue))
+    return McNemarResult(gained, lost, float(exact_test([[0, gained], [lost, 0]], exact=True).pvalue))
 
 
 def seeds_to_resolve(
@@ -194,6 +247,8 @@ def seeds_to_resolve(
 
 def _power(effect: float, n: int, level: float) -> float:
     """Return the power of the two-sided paired t-test, counting only findings in the right direction."""
+    from statsmodels.stats.power import TTestPower
+
     power = float(TTestPower().power(effect, n, level / 2, alternative="larger"))
     # scipy's noncentral t gives nan at a few isolated points; a slightly smaller effect has nearly the same power.
     return _power(0.99 * effect, n, level) if math.isnan(power) else power

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from assay.base.statistics import Interval, wilson_interval
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
@@ -76,6 +77,7 @@ class ClassResult:
         name: the class.
         images: number of its images.
         accuracy: share of correct predictions, in [0, 1]; None for a class without images.
+        interval: its 95 % interval, as ``Evaluation.interval``; None for a class without images.
         taken_for: the wrong class that is predicted most often; empty if all predictions are correct.
         times: how often it is predicted.
     """
@@ -83,6 +85,7 @@ class ClassResult:
     name: str
     images: int
     accuracy: float | None
+    interval: Interval | None
     taken_for: str
     times: int
 
@@ -146,6 +149,14 @@ class Evaluation:
         return self.correct.double().mean().item()
 
     @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the accuracy (Wilson 1927), its ends in [0, 1]: what other images like these would give.
+
+        It is of this network alone; another seed would give another one.
+        """
+        return wilson_interval(self.accuracy, len(self.labels))
+
+    @property
     def top5(self) -> float:
         """Share of images whose label is among the five highest scores, in [0, 1]; 1 for 5 classes or fewer."""
         best = self.scores.topk(min(5, len(self.classes)), dim=1).indices
@@ -173,6 +184,15 @@ class Evaluation:
         }
 
     @property
+    def per_class_interval(self) -> dict[str, Interval | None]:
+        """The 95 % interval of each class's accuracy; None for a class without images."""
+        images = self.confusion.sum(dim=1).tolist()
+        return {
+            name: None if accuracy is None else wilson_interval(accuracy, total)
+            for (name, accuracy), total in zip(self.per_class_accuracy.items(), images, strict=True)
+        }
+
+    @property
     def calibration_error(self) -> float:
         """Expected calibration error over 15 equal bins of confidence (Guo et al. 2017, equation 3), in [0, 1]."""
         # Imported here, because it takes long and few evaluations need it.
@@ -185,7 +205,13 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """Return the measures that a run's summary holds."""
-        return {"images": len(self.labels), "accuracy": self.accuracy, "top5": self.top5, "loss": self.loss}
+        return {
+            "images": len(self.labels),
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "top5": self.top5,
+            "loss": self.loss,
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return all measures as plain values."""
@@ -193,6 +219,7 @@ class Evaluation:
             **self.figures(),
             "calibration_error": self.calibration_error,
             "per_class_accuracy": self.per_class_accuracy,
+            "per_class_interval": {name: ends and list(ends) for name, ends in self.per_class_interval.items()},
             "confusion": self.confusion.tolist(),
         }
 
@@ -213,13 +240,14 @@ class Evaluation:
 
     def class_results(self) -> list[ClassResult]:
         """Return the classes' results, the worst first, equal ones in class order; classes without images come last."""
-        results = []
+        results, intervals = [], self.per_class_interval
         for number, (name, accuracy) in enumerate(self.per_class_accuracy.items()):
             counts = self.confusion[number].clone()
             images, counts[number] = int(counts.sum()), 0  # without the correct ones, the largest count is a mistake
             often = int(counts.argmax())
             times = int(counts[often])
-            results.append(ClassResult(name, images, accuracy, self.classes[often] if times else "", times))
+            taken_for = self.classes[often] if times else ""
+            results.append(ClassResult(name, images, accuracy, intervals[name], taken_for, times))
         return sorted(results, key=lambda one: (one.accuracy is None, one.accuracy or 0.0))
 
     def mistakes(self) -> list[int]:

@@ -69,8 +69,10 @@ def execute(options: argparse.Namespace) -> int:
 
 def print_errors(found: Errors) -> None:
     """Print how much is wrong, and the first lines of each table."""
+    from assay.classifier.accuracy import with_interval
+
     for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
-        share = f"{wrong:,} of {found.images:,} images wrong ({wrong / found.images:.2%})"
+        share = f"{wrong:,} of {found.images:,} images wrong ({with_interval(wrong / found.images, found.images)})"
         print(one_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}"))
     runs = len(found.runs)
     heading = ("label", "taken for", "images (mean)" if runs > 1 else "images", "of the label's")

@@ -44,10 +44,12 @@ def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namesp
     from assay.analysis.figures.style import save_figure
     from assay.base.json_files import LineLog, write_json
     from assay.base.row_files import write_rows
+    from assay.classifier.accuracy import with_interval
     from assay.classifier.classifier import model_path
 
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"{options.model}, {options.split} split: {evaluation.accuracy:.2%} of {len(evaluation.labels):,} right"
+    right = with_interval(evaluation.accuracy, len(evaluation.labels))
+    title = f"{options.model}, {options.split} split: {right} of {len(evaluation.labels):,} images right"
     write_json(folder / "summary.json", evaluation.summary())
     write_rows(folder / "log.csv", evaluation.log())
     save_figure(plot_mistakes(evaluation, title), folder / "mistakes.png")
@@ -62,15 +64,21 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
     """Print the measures, and a table of the classes, the worst first."""
     from rich.table import Table
 
-    print(f"{title}: {len(evaluation.labels):,} images")
-    print(f"  accuracy           {evaluation.accuracy:.2%}")
-    print(f"  top-5 accuracy     {evaluation.top5:.2%}")
+    from assay.classifier.accuracy import few_images, shows_top5, with_interval
+
+    images = len(evaluation.labels)
+    print(f"{title}: {images:,} images; [low, high] is the 95 % interval of an accuracy over images like these")
+    print(f"  accuracy           {with_interval(evaluation.accuracy, images)}")
+    if shows_top5(len(evaluation.classes)):
+        print(f"  top-5 accuracy     {with_interval(evaluation.top5, images)}")
     print(f"  loss               {evaluation.loss:.4f} nats")
     print(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
+    if remark := few_images(images, "models"):
+        print(f"  note               {remark}")
     table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
     by_name = sorted(evaluation.class_results(), key=lambda one: one.name)  # the order of equally accurate classes
     for one in sorted(by_name, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)):
-        accuracy = "" if one.accuracy is None else f"{one.accuracy:.2%}"
+        accuracy = "" if one.accuracy is None else with_interval(one.accuracy, one.images)
         taken_for = f"{one.taken_for} ({one.times})" if one.times else ""
         table.add_row(one.name, accuracy, f"{one.images:,}", taken_for)
     plain_console().print(table)

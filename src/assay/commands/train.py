@@ -44,18 +44,24 @@ def execute(options: argparse.Namespace) -> int:
 
 def print_summary(record: RunRecord) -> None:
     """Print the end of a run in a few lines."""
+    from assay.classifier.accuracy import shows_top5, with_interval
+
     summary = record.summary
+    has_top5 = shows_top5(summary.get("classes", 0))  # summaries of earlier versions lack the number of classes
     print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
     print(f"  kept      {summary['selection']}")
     for name in ("train", "held_out", "test"):
         if name in summary:
             figures = summary[name]
-            print(
-                f"  {name.replace('_', '-'):<9} accuracy {figures['accuracy']:.2%}, top-5 {figures['top5']:.2%}, "
-                f"loss {figures['loss']:.4f} on {figures['images']:,} images"
-            )
+            images = figures["images"]
+            accuracy, top5 = (with_interval(figures[measure], images) for measure in ("accuracy", "top5"))
+            measures = f"accuracy {accuracy}, top-5 {top5}" if has_top5 else f"accuracy {accuracy}"
+            print(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} images")
     if "folds" in summary:
         print_folds(summary)
+    print("            [low, high]: 95 % interval of an accuracy over images like these")
+    if remark := remark_on_selection(record):
+        print(f"  note      {remark}")
     if summary["test_augmented"]:
         print("            the test images went through the training augmentation")
     print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
@@ -67,17 +73,28 @@ def print_summary(record: RunRecord) -> None:
 
 def print_folds(summary: JsonObject) -> None:
     """Print what the models of the folds reached, together and each, and what the final model is."""
+    from assay.classifier.accuracy import with_interval
+
     overall, accuracies = summary["out_of_fold"], [figures["accuracy"] for figures in summary["folds"]]
-    print(
-        f"  folds     out-of-fold accuracy {overall['accuracy']:.2%}, loss {overall['loss']:.4f} "
-        f"on {overall['images']:,} images"
-    )
-    each = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
+    accuracy = with_interval(overall["accuracy"], overall["images"])
+    print(f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images")
+    each = ", ".join(f"{one:.2%}" for one in accuracies)
     print(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
     print(
         f"  model     the final one, of {summary['train_images']:,} images; each fold's learned from the other "
         f"{len(accuracies) - 1} folds"
     )
+
+
+def remark_on_selection(record: RunRecord) -> str:
+    """Return a warning where few images have chosen among the epochs; else nothing."""
+    from assay.classifier.accuracy import few_images
+
+    summary, split = record.summary, record.recipe.as_trained().train.select.replace("-", "_")
+    if split == "last" or (summary["epochs"] == 1 and "probe" not in summary):  # the probe is chosen from too
+        return ""
+    remark = few_images(summary[split]["images"], "epochs")
+    return remark and f"the epoch was chosen by {remark}"
 
 
 def _as_argument(folder: Path) -> str:

@@ -81,6 +81,7 @@ def finish(
         "epochs": position.epoch,
         "parameters": components.parameters,
         "flops": count_flops(classifier.network, form.channels, form.size, components.device),
+        "classes": len(classifier.classes),
         "train_images": len(components.data.splits["train"]),
         **({"probe": position.probe} if position.probe else {}),
         "seconds": position.seconds,

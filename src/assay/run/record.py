@@ -74,12 +74,13 @@ def _read_summary(path: Path) -> JsonObject:
     for split in summary.keys() & {"train", "held_out", "out_of_fold", "test"}:
         if not isinstance(summary[split], dict):
             raise ValueError(f"{path}: {split}: expected a mapping, not {type(summary[split]).__name__}")
-        _check_numbers(f"{path}: {split}", summary[split])
+        _check_figures(f"{path}: {split}", summary[split])
     for number, figures in enumerate(_read_list(path, summary, "folds"), start=1):
         if not isinstance(figures, dict):
             raise ValueError(f"{path}: fold {number}: expected a mapping, not {type(figures).__name__}")
-        _check_numbers(f"{path}: fold {number}", figures)
-    _check_numbers(str(path), {name: summary.get(name) for name in ("parameters", "seconds", "images_per_second")})
+        _check_figures(f"{path}: fold {number}", figures)
+    counts = ("parameters", "classes", "seconds", "images_per_second")
+    _check_numbers(str(path), {name: summary.get(name) for name in counts})
     if "epoch" in summary:
         _check_epoch(str(path), summary["epoch"])
     return summary
@@ -105,6 +106,14 @@ def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
             raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
         if isinstance(value, int) and value.bit_length() > 63:  # numpy's integers could not hold it
             raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
+
+
+def _check_figures(where: str, figures: Mapping[str, Any]) -> None:
+    """Refuse figures of a split that are not numbers; the interval is two."""
+    ends = figures.get("interval")
+    if ends is not None and not (isinstance(ends, list) and len(ends) == 2 and all(map(is_number, ends))):
+        raise ValueError(f"{where}: interval: expected two numbers")
+    _check_numbers(where, {name: value for name, value in figures.items() if name != "interval"})
 
 
 def _check_epoch(where: str, epoch: Any) -> None:

@@ -34,7 +34,7 @@ class Line:
         images_per_second: while training, on average.
         runs: the number of finished runs.
         accuracies: by seed.
-        step: the accuracy of one test image, the least standard deviation that is assumed; 0 where unknown.
+        images: test images, the fewest of its runs; 0 where unknown.
         guessing: the seeds whose networks are no better than guessing.
         failures: the reasons of the failed runs, each with its seed.
         seeds_needed: seeds that resolve the table's wanted difference, at the observed standard deviation.
@@ -55,7 +55,7 @@ class Line:
     images_per_second: float
     runs: int
     accuracies: Mapping[int, float]
-    step: float
+    images: int
     guessing: tuple[int, ...]
     failures: tuple[str, ...]
     seeds_needed: int | None
@@ -64,6 +64,11 @@ class Line:
     def name(self) -> str:
         """The row's name."""
         return self.row.name
+
+    @property
+    def step(self) -> float:
+        """The accuracy of one test image, the least standard deviation that is assumed; 0 where unknown."""
+        return _step(self.images)
 
 
 @dataclass(frozen=True)
@@ -130,11 +135,11 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
     rival = control if control is not None and _comparable(rows, control) else None
     difference = _difference(results, rival.results) if rival else None
     test, p = _tested(difference, results, rival.results) if rival and difference else ("", math.nan)
-    accuracies = _by_seed(results)
+    accuracies, images = _by_seed(results), _images(results)
     return Line(
         row=row,
         published_difference=_published_difference(rows, rival),
-        estimate=estimate(list(accuracies.values()), resolution=_step(results)),
+        estimate=estimate(list(accuracies.values()), resolution=_step(images)),
         held_out=_held_out(results) if setting.selection == "test" and row.split == "test" else None,
         difference=difference,
         test=test,
@@ -147,7 +152,7 @@ def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Lin
         images_per_second=_mean([result.images_per_second for result in results]),
         runs=len(results),
         accuracies=accuracies,
-        step=_step(results),
+        images=images,
         guessing=tuple(result.seed for result in results if not result.has_learned),
         failures=tuple(f"seed {seed}: {reason}" for seed, reason in rows.failures.items()),
         seeds_needed=None,
@@ -176,7 +181,9 @@ def _judged(line: Line, p: float, wanted: float, comparisons: int) -> Line:
 
 def _difference(results: Sequence[Result], control: Sequence[Result]) -> Difference | None:
     """The paired difference over the shared seeds; None where there are none."""
-    difference = paired_difference(_by_seed(results), _by_seed(control), resolution=_step([*results, *control]))
+    difference = paired_difference(
+        _by_seed(results), _by_seed(control), resolution=_step(_images([*results, *control]))
+    )
     return difference if difference.n else None
 
 
@@ -184,14 +191,18 @@ def _by_seed(results: Sequence[Result]) -> dict[int, float]:
     return {result.seed: result.accuracy for result in results}
 
 
-def _step(results: Sequence[Result]) -> float:
+def _images(results: Sequence[Result]) -> int:
+    """The number of test images, the smallest where runs differ; 0 where it is unknown."""
+    return min((len(result.correct) for result in results if result.correct is not None), default=0)
+
+
+def _step(images: int) -> float:
     """The accuracy of one image, in percentage points.
 
     Two seeds can agree to the image by chance, and a standard deviation of 0 would make any difference significant:
     so no standard deviation over seeds is taken to be smaller than this.
     """
-    images = [len(result.correct) for result in results if result.correct is not None]
-    return 100 / min(images) if images else 0.0
+    return 100 / images if images else 0.0
 
 
 def _tested(difference: Difference, results: Sequence[Result], control: Sequence[Result]) -> tuple[str, float]:

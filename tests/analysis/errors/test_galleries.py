@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from statsmodels.stats.proportion import proportion_confint
 
 from assay.analysis.errors.api import summarise
 from assay.analysis.errors.diagrams import plot_calibration, plot_wrong_in_runs
@@ -91,6 +92,10 @@ def test_the_diagram_shows_the_bins(tmp_path) -> None:
     filled = [part for part in found.calibration[0].bins if part.images]
     drawn = {tuple(point) for line in reliability.lines[1:3] for point in line.get_xydata().tolist()}
     assert drawn == {(part.confidence, part.accuracy) for part in filled}
+    bars = [segment.tolist() for segment in reliability.collections[0].get_segments()]
+    ends = [proportion_confint(round(one.accuracy * one.images), one.images, method="wilson") for one in filled]
+    assert np.array(bars)[:, :, 0] == pytest.approx(np.array([[one.confidence] * 2 for one in filled]))
+    assert np.array(bars)[:, :, 1] == pytest.approx(np.array(ends))
     assert [text.get_text() for text in reliability.get_legend().get_texts()] == [
         f"{run.run}: ECE {run.error:.2%}" for run in found.calibration
     ]

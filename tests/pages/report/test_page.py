@@ -92,13 +92,29 @@ def test_it_says_what_the_run_did(whole: Page, trained: Path) -> None:
     assert len(pictures) == min(wrong, 24)
 
 
+def test_a_summary_of_an_earlier_version_has_its_intervals_too(copy_run: CopyRun) -> None:
+    """It holds accuracy and images alone; which classes there were it does not say."""
+    figures = {"images": 49, "accuracy": 40 / 49, "top5": 1.0, "loss": 0.5}
+    folder = copy_run("old", test=figures, held_out=figures, classes=None)
+    page = Page(build_page([folder]))
+    assert page.by_id("summary").text.count("81.63 % [68.6, 90.0]") == 2
+    assert "81.63 % [68.6, 90.0]" in page.by_id("run-1").all("summary")[0].text
+    assert "top-5" not in page.by_id("run-1").text
+
+
+@pytest.mark.parametrize(("classes", "shown"), [(10, False), (11, True)])
+def test_top5_is_shown_of_more_than_ten_classes(copy_run: CopyRun, classes: int, shown: bool) -> None:
+    page = Page(build_page([copy_run("many", classes=classes)]))
+    assert ("top-5" in page.by_id("run-1").text) is shown
+
+
 def test_the_confusion_matrix_holds_every_answer(whole: Page) -> None:
     (matrix,) = (one for one in whole.all("table") if one.attributes["class"] == "confusion")
     rows = [[int(cell.text or 0) for cell in row.all("td")] for row in matrix.all("tbody")[0].all("tr")]
     assert sum(map(sum, rows)) == 355
     assert [len(row) for row in rows] == [10] * 10
     summary = whole.by_id("summary").all("tr")[1]
-    shown = next(float(cell.text.split()[0]) for cell in summary.all("td") if cell.text.endswith(" %"))
+    shown = next(float(cell.text.split()[0]) for cell in summary.all("td") if " % [" in cell.text)
     assert sum(row[place] for place, row in enumerate(rows)) / 3.55 == pytest.approx(shown, abs=0.01)
 
 

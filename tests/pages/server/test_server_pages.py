@@ -26,8 +26,11 @@ def overview(name: str, folder: Path) -> Overview:
 def test_the_list_names_all_runs_and_how_they_stand(client: TestClient, runs: Path) -> None:
     page = client.get("/").text
     assert page.index('href="/runs/digits"') < page.index('href="/runs/group/second"')
-    accuracy = RunRecord.read(runs / "digits").summary["test"]["accuracy"]
-    assert f"{100 * accuracy:.2f} %" in page
+    figures = RunRecord.read(runs / "digits").summary["test"]
+    low, high = figures["interval"]
+    assert f"{100 * figures['accuracy']:.2f} % [{100 * low:.1f}, {100 * high:.1f}]" in page
+    first, second = client.get("/api/runs").json()
+    assert (first["interval"], second["interval"]) == ([low, high], None)  # an epoch's figures lack the images
     assert "1 of 2" in page
 
 

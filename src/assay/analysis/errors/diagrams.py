@@ -21,7 +21,8 @@ def plot_calibration(runs: Sequence[Calibration], title: str) -> Figure:
     """Draw the reliability diagram of one or several runs, and below it how many answers each bin holds."""
     caption = (
         f"Above: the answers in {len(runs[0].bins)} equal bins of confidence (Guo et al. 2017); a point stands at the "
-        "mean confidence of its bin, and as high as the share of right answers in it. Below the dashed line the "
+        "mean confidence of its bin, and as high as the share of right answers in it, with the 95 % interval of that "
+        "share (Wilson 1927). Below the dashed line the "
         f"network is surer than right. Hollow points are of fewer than {_FEW} answers, which say little. "
         "Below: the share of all answers in each bin, on a logarithmic axis. ECE is the expected calibration error, "
         "the mean distance from the dashed line, weighted with the bins' answers."
@@ -82,3 +83,5 @@ def _draw_reliability(axes: Axes, run: Calibration, color: str) -> None:
     places, heights = [part.confidence for part in few], [part.accuracy for part in few]
     # Lines are drawn at zorder 2: a bin that says little must not hide one that says much.
     axes.plot(places, heights, "o", color=color, markersize=4.5, markerfacecolor="white", zorder=1.5)
+    ends = [(part.confidence, *part.interval) for part in run.bins if part.interval is not None]
+    axes.vlines(*zip(*ends, strict=True), color=color, linewidth=1, alpha=0.4, zorder=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from assay.analysis.errors.diagrams import plot_calibration, plot_wrong_in_runs
 from assay.analysis.errors.galleries import galleries
-from assay.analysis.errors.results import Errors
+from assay.analysis.errors.results import Bin, Errors
 from assay.analysis.output import FORMATS, check_output, write_output
 
 GALLERY, MOST = 40, 200  # images of a gallery: by default, and at most
@@ -53,13 +54,18 @@ class Output:
         return write_output(self.folder, self.formats, figures, _tables(found))
 
 
+def _of_bin(run: str, part: Bin) -> dict[str, Any]:
+    low, high = part.interval or (math.nan, math.nan)
+    return {"run": run, **asdict(part), "accuracy_low": low, "accuracy_high": high}
+
+
 def _tables(found: Errors) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each table by the name of its file; a table without rows has no file."""
     flips, issues = found.flips, found.label_issues
     tables = {
         "mistakes": [asdict(mistake) for mistake in found.mistakes],
         "confusions": [{**asdict(pair), "share": pair.share} for pair in found.confusions],
-        "calibration": [{"run": run.run, **asdict(part)} for run in found.calibration for part in run.bins],
+        "calibration": [_of_bin(run.run, part) for run in found.calibration for part in run.bins],
         "wrong-in-runs": [asdict(row) for row in found.wrong_in_runs],
         "always-wrong": [asdict(mistake) for mistake in found.always_wrong],
         "flips": [] if flips is None else [asdict(flip) for flip in flips.images],

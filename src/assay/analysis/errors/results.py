@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from assay.base.statistics import Interval, wilson_interval
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 
@@ -172,6 +173,11 @@ class Bin:
     images: int
     confidence: float
     accuracy: float
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of the accuracy, as ``Evaluation.interval``; None where there are no answers."""
+        return wilson_interval(self.accuracy, self.images) if self.images else None
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from assay.pages.report.content import RunPart
 
 
 def calibration_rows(calibration: Calibration) -> list[dict[str, float | int]]:
-    """Return a row for each range of confidence that has answers; ends, accuracy and confidence are in percent."""
-    fields = ("low", "high", "accuracy", "confidence")
-    return [
-        {**{field: rounded(getattr(one, field), 100) or 0 for field in fields}, "images": one.images}
-        for one in calibration.bins
-        if one.images
-    ]
+    """Return a row for each range of confidence that has answers; all but the number of images is in percent."""
+    rows = []
+    for one in calibration.bins:
+        if one.interval is not None:
+            shares = {field: getattr(one, field) for field in ("low", "high", "accuracy", "confidence")}
+            shares |= zip(("accuracy_low", "accuracy_high"), one.interval, strict=True)
+            rows.append({**{name: rounded(share, 100) or 0 for name, share in shares.items()}, "images": one.images})
+    return rows
 
 
 @cache
@@ -30,6 +31,8 @@ def calibration_spec() -> Spec:
         alt.Tooltip("low:Q", title="confidence from (%)", format=".1f"),
         alt.Tooltip("high:Q", title="to (%)", format=".1f"),
         alt.Tooltip("accuracy:Q", title="accuracy (%)", format=".1f"),
+        alt.Tooltip("accuracy_low:Q", title="95 % interval from (%)", format=".1f"),
+        alt.Tooltip("accuracy_high:Q", title="to (%)", format=".1f"),
         alt.Tooltip("confidence:Q", title="mean confidence (%)", format=".1f"),
         alt.Tooltip("images:Q", title="images"),
     ]
@@ -40,11 +43,17 @@ def calibration_spec() -> Spec:
         y=alt.Y("accuracy:Q", scale=whole, title="accuracy (%)"),
         tooltip=tooltip,
     )
+    intervals = base.mark_rule(color="#888888").encode(
+        x=alt.X("confidence:Q", scale=whole),
+        y=alt.Y("accuracy_low:Q", scale=whole),
+        y2="accuracy_high:Q",
+        tooltip=tooltip,
+    )
     ends = alt.Chart(alt.InlineData(values=[{"at": 0}, {"at": 100}]))
     diagonal = ends.mark_line(color="#888888", strokeDash=[4, 4]).encode(
         x=alt.X("at:Q", title="confidence (%)"), y=alt.Y("at:Q", title="accuracy (%)")
     )
-    return plain(alt.layer(bars, diagonal).properties(width="container", height=240))
+    return plain(alt.layer(bars, intervals, diagonal).properties(width="container", height=240))
 
 
 def confusion_rows(run: RunPart) -> dict[str, Any]:

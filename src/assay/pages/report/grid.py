@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from assay.classifier.accuracy import in_brackets, interval
 from assay.studies.forms.columns import Column, Listing
 
 MISSING = "—"
@@ -55,9 +56,17 @@ def number(value: float | None, form: str = ",.0f", *, scale: int = 1, unit: str
     return Cell(f"{format(scale * value, form)}{unit}", scale * value, warning=warning)
 
 
-def percent(share: float | None, warning: str = "", *, bar: bool = False) -> Cell:
-    """Return a cell of a share in [0, 1] in percent, with a bar behind it if wanted."""
-    cell = number(share, ".2f", scale=100, unit=" %", warning=warning)
+def percent(share: float | None, warning: str = "", *, images: int | None = None, bar: bool = False) -> Cell:
+    """Return a cell of a share in [0, 1] in percent.
+
+    Args:
+        share: None makes a dash.
+        warning: as in ``Cell``.
+        images: of how many images it is an accuracy, whose 95 % interval is then shown too.
+        bar: draw a bar behind it.
+    """
+    ends = None if share is None else in_brackets(interval(share, images))
+    cell = number(share, ".2f", scale=100, unit=f" % {ends}" if ends else " %", warning=warning)
     # A dash carries the warning too.
     return replace(cell, warning=warning, share=share if bar else None)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.analysis.errors.results import Errors
 from assay.base.json_files import JsonObject
+from assay.classifier.accuracy import shows_top5
 from assay.pages.report.content import RunPart
 from assay.pages.report.grid import MISSING, Cell, Grid, Head, number, percent
 from assay.recipe.fields import field_names
@@ -16,12 +17,13 @@ from assay.studies.forms.columns import quantity
 
 OPTIMISTIC = "epoch chosen on the test split: optimistic"
 _CHOSEN = {"held-out": "best held-out", "last": "last", "test": "best on the TEST split"}
+_INTERVAL = "[low, high]: 95 % interval over images like these (Wilson 1927)"
 _SUMMARY = (
     Head("run", numeric=False),
     Head("recipe", numeric=False),
-    Head("test accuracy", hint="percent of the test images, of the chosen epoch"),
+    Head("test accuracy", hint=f"percent of the test images, of the chosen epoch; {_INTERVAL}"),
     Head("test loss", hint="cross-entropy in nats"),
-    Head("held-out accuracy", hint="percent of the held-out images, of the chosen epoch"),
+    Head("held-out accuracy", hint=f"percent of the held-out images, of the chosen epoch; {_INTERVAL}"),
     Head("held-out loss", hint="cross-entropy in nats"),
     Head("epoch", hint="the chosen one, of those that were done"),
     Head("chosen", numeric=False, hint="how the epoch is chosen"),
@@ -48,7 +50,7 @@ def headline(record: RunRecord) -> list[Cell]:
     epoch = Cell(f"epoch {_epoch(record).text}")
     for split, warning in (("test", warning_of(record)), ("out_of_fold", ""), ("held_out", "")):
         if split in record.summary:
-            accuracy = percent(record.summary[split].get("accuracy"), warning)
+            accuracy = _share(record.summary[split], "accuracy", warning)
             return [accuracy, epoch] if accuracy.value is not None else [epoch]
     return [epoch]
 
@@ -82,18 +84,20 @@ def measures(record: RunRecord) -> Grid:
     splits = [("held-out", end.get("held_out"), ""), ("test", end.get("test"), warning_of(record))]
     splits += [("out-of-fold", end.get("out_of_fold"), "")]
     splits += [(f"fold {number}", figures, "") for number, figures in enumerate(end.get("folds", ()), start=1)]
+    has_top5 = shows_top5(record.summary.get("classes") or 0)  # summaries of earlier versions lack the number
     rows = [
         (
             Cell(name),
             number(figures.get("images")),
-            percent(figures.get("accuracy"), warning),
-            percent(figures.get("top5"), warning),
+            _share(figures, "accuracy", warning),
+            *([_share(figures, "top5", warning)] if has_top5 else []),
             number(figures.get("loss"), ".4f", warning=warning),
         )
         for name, figures, warning in splits
         if figures is not None
     ]
-    heads = (Head("split", numeric=False), Head("images"), Head("accuracy"), Head("top-5"), Head("loss (nats)"))
+    shares = (Head("accuracy", hint=_INTERVAL), *([Head("top-5", hint=_INTERVAL)] if has_top5 else []))
+    heads = (Head("split", numeric=False), Head("images"), *shares, Head("loss (nats)"))
     return Grid("Measured at the end, of the chosen epoch", heads, tuple(rows))
 
 
@@ -103,14 +107,14 @@ def by_class(run: RunPart) -> Grid:
     rows = tuple(
         (
             Cell(one.name),
-            Cell(MISSING) if one.accuracy is None else percent(one.accuracy, bar=True),
+            Cell(MISSING) if one.accuracy is None else percent(one.accuracy, images=one.images, bar=True),
             number(one.images),
             Cell(f"{one.taken_for} ({one.times})" if one.times else MISSING),
         )
         for one in run.evaluation.class_results()
     )
     taken = Head("most often taken for", numeric=False)
-    heads = (Head("class", numeric=False), Head("accuracy"), Head("images"), taken)
+    heads = (Head("class", numeric=False), Head("accuracy", hint=_INTERVAL), Head("images"), taken)
     return Grid(f"Accuracy of each class on the {run.split} images", heads, rows)
 
 
@@ -148,9 +152,9 @@ def _summary_row(run: RunPart) -> tuple[Cell, ...]:
     return (
         Cell(run.name, link=run.key),
         Cell(f"{record.recipe.model.name} on {record.recipe.data.name}"),
-        percent(test.get("accuracy"), warning_of(record)),
+        _share(test, "accuracy", warning_of(record)),
         number(test.get("loss"), ".4f", warning=warning_of(record)),
-        percent(held_out.get("accuracy")),
+        _share(held_out, "accuracy"),
         number(held_out.get("loss"), ".4f"),
         _epoch(record),
         Cell(_CHOSEN[record.recipe.as_trained().train.select]),
@@ -160,6 +164,11 @@ def _summary_row(run: RunPart) -> tuple[Cell, ...]:
         number(end.get("images_per_second")),
         Cell(str(about.get("accelerator") or about.get("device") or MISSING)),
     )
+
+
+def _share(figures: Mapping[str, Any], measure: str, warning: str = "") -> Cell:
+    """Return the cell of a split's accuracy or top-5 accuracy."""
+    return percent(figures.get(measure), warning, images=figures.get("images"))
 
 
 def _held_out(record: RunRecord) -> Mapping[str, Any]:

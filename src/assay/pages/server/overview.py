@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay.base.json_files import JsonObject
+from assay.base.statistics import Interval
+from assay.classifier.accuracy import interval
 from assay.pages.report.run_grids import chosen_by
 from assay.run.folder import FOLDS
 from assay.run.record import RunRecord
@@ -31,6 +33,7 @@ class Overview:
         epoch: how many epochs are done.
         epochs: how many the recipe asks for.
         accuracy: in [0, 1], on ``split``: a finished run's result, or else the last epoch's.
+        interval: the 95 % interval of a finished run's accuracy over images, in [0, 1]; else None.
         split: ``test``, ``out-of-fold``, ``held-out`` or ``train``.
         select: how the epoch is chosen, as in the recipe.
         protocol: how the epoch is chosen, in words.
@@ -45,6 +48,7 @@ class Overview:
     epoch: int = 0
     epochs: int = 0
     accuracy: float | None = None
+    interval: Interval | None = None
     split: str = ""
     select: str = ""
     protocol: str = ""
@@ -128,7 +132,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 def _view(record: RunRecord) -> Overview:
     """Return the overview without name and time; its status is ``running`` if the run has no end."""
-    accuracy, split = _accuracy(record)
+    accuracy, images, split = _accuracy(record)
     train, end = record.recipe.as_trained().train, record.summary.get("status")
     return Overview(
         name="",
@@ -136,6 +140,7 @@ def _view(record: RunRecord) -> Overview:
         epoch=int(record.metrics[-1]["epoch"]) if record.metrics else 0,
         epochs=train.epochs,
         accuracy=accuracy,
+        interval=None if accuracy is None else interval(accuracy, images),
         split=split,
         select=train.select,
         protocol=chosen_by(record),
@@ -151,10 +156,11 @@ def _patience(record: RunRecord) -> float:
     return _QUIET_SECONDS + 2 * seconds
 
 
-def _accuracy(record: RunRecord) -> tuple[float | None, str]:
+def _accuracy(record: RunRecord) -> tuple[float | None, int | None, str]:
+    """Return the accuracy, of how many images it is where that is known, and their split."""
     last: JsonObject = record.metrics[-1] if record.metrics else {}
     for split in ("test", "out_of_fold", "held_out", "train"):
         measured: Mapping[str, Any] = record.summary.get(split) or {"accuracy": last.get(f"{split}_accuracy")}
         if measured.get("accuracy") is not None:
-            return float(measured["accuracy"]), split.replace("_", "-")
-    return None, ""
+            return float(measured["accuracy"]), measured.get("images"), split.replace("_", "-")
+    return None, None, ""

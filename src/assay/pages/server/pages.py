@@ -15,6 +15,7 @@ from urllib.parse import quote
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from assay.analysis.errors.results import Errors
+from assay.classifier.accuracy import in_brackets
 from assay.pages.report.collect import collect
 from assay.pages.report.content import Report, RunPart, StudyPart
 from assay.pages.report.page import asset, curve_data, render, runtime
@@ -39,6 +40,7 @@ def _environment() -> Environment:
     # New dictionaries, because an overlay shares those of the report's environment.
     environment.filters = {
         **environment.filters,
+        "in_brackets": in_brackets,
         "when": lambda seconds: f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}",
     }
     environment.globals = {**environment.globals, "site_asset": partial(asset, package=_PACKAGE)}

@@ -14,6 +14,7 @@ EXEMPT = {
     "base.statistics": "intervals and tests of finished runs",
     "base.text": "the words of messages",
     "base.user_errors": "which errors are explained without a traceback",
+    "classifier.accuracy": "how an accuracy is written",
     "classifier.prediction": "labels for new images",
     "data.check": "findings about a set of images",
     "data.inputs": "images for a finished network",

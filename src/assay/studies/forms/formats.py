@@ -52,7 +52,7 @@ def as_latex(table: Table) -> str:
 
 def as_csv(table: Table) -> str:
     """A line for each row, with its numbers in full precision and the setting, so that a line can stand alone."""
-    return to_csv([_record(table, line) for line in table.lines]).decode()
+    return to_csv([_record(table, line) for line in table.lines], digits=None).decode()
 
 
 def _latex(text: str) -> str:

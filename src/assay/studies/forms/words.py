@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.results import Setting
 from assay.studies.table import LEVEL, Table
@@ -66,6 +67,9 @@ def _on_statistics(table: Table) -> Iterator[str]:
             f"Accuracies come in steps of one test image ({step:.2g} points), so a few may be equal by chance: "
             "a standard deviation over seeds counts as at least one step."
         )
+    images = min((line.images for line in lines if line.images), default=0)
+    if images and (remark := few_images(images, "single runs")):
+        yield f"The test split has {remark}."
     if table.setting.control is not None:
         yield f"Differences to {table.setting.control}, in percentage points, are paired by seed."
     if table.compared:

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
-from assay.base.row_files import write_rows
+from assay.base.row_files import to_csv
 from assay.studies.advice.advise import advise
 from assay.studies.advice.factors import in_words, value_in_words
 from assay.studies.advice.words import as_text as advice_as_text
@@ -39,7 +39,7 @@ def publish(result: SearchResult, folder: Path) -> None:
             }
             for trial in result.trials
         ]
-        write_rows(folder / TRIALS, rows)
+        replace_file(folder / TRIALS, to_csv(rows, digits=None))  # values that were tried, for another run
     if result.best_recipe:
         replace_file(folder / BEST, result.best_recipe.to_yaml())
         save_figure(plot_search(result), folder / PICTURE)

@@ -48,7 +48,7 @@ def as_csv(claims: Sequence[Claim], setting: Setting) -> str:
     """A line for each claim, with its numbers in full precision and the study's budget."""
     about = {"study": setting.study, "budget": setting.budget, "budget_in_words": setting.budget_in_words}
     rows = [{**about, **asdict(claim), "verdict": claim.verdict} for claim in claims]
-    return to_csv([without_nan(row) for row in rows]).decode()
+    return to_csv([without_nan(row) for row in rows], digits=None).decode()
 
 
 def as_rich(claims: Sequence[Claim]) -> Grid:
