@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from assay.recipe.named.named_recipe import CROP_FLIP, LAST_EPOCH, ONE_THREAD, SHARED, STEM_3X3, Measured, NamedRecipe
 from assay.recipe.recipe import Recipe
+from assay.recipe.suit import suit_finetuning
 
 _DIGITS = Recipe().but(
     {
@@ -50,10 +51,11 @@ _FINETUNE = Recipe().but(
         "optim.weight_decay": 0.05,
         "optim.decay": "weights",
         "schedule.name": "cosine",
-        "schedule.warmup": 0.5,
-        "transfer.layer_decay": 0.9,
+        "schedule.warmup": 0.8,
+        "transfer.head": "fitted",
+        "transfer.freeze_norms": True,
         "loss.label_smoothing": 0.1,
-        "train.epochs": 5,
+        "train.epochs": 8,
         "train.batch_size": 32,
     }
 )
@@ -85,5 +87,7 @@ RECIPES = {
         Measured((91.73,), 7843, SHARED),
     ),
     "photos": NamedRecipe(_PHOTOS, "a folder of photos, from scratch: give --data.name folder:PATH"),
-    "photos-finetune": NamedRecipe(_FINETUNE, "a folder of photos, from ImageNet weights: the better choice"),
+    "photos-finetune": NamedRecipe(
+        _FINETUNE, "a folder of photos, from ImageNet weights: the better choice", suit=suit_finetuning
+    ),
 }

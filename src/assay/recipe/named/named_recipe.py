@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from assay.recipe.recipe import Recipe
+from assay.recipe.suit import Choice
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,20 @@ class Measured:
 
 @dataclass(frozen=True)
 class NamedRecipe:
-    """A recipe with its purpose in a line and, once measured, its results."""
+    """A recipe with its purpose in a line.
+
+    Attributes:
+        recipe: its fields.
+        purpose: what it is for.
+        measured: its results; None before they are measured.
+        suit: chooses the fields that depend on the size of the set, as ``recipe.suit.suit_finetuning`` does; None where
+            there are none.
+    """
 
     recipe: Recipe
     purpose: str
     measured: Measured | None = None
+    suit: Callable[..., Mapping[str, Choice]] | None = None
 
 
 CROP_FLIP = {"augment.crop": 4, "augment.flip": 0.5}
