@@ -25,6 +25,8 @@ from assay.recipe.sections import AugmentSection, DataSection
 
 _GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
 
+_SAMPLED = 512
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -33,10 +35,12 @@ class Feed:
     Attributes:
         train: the training batches, an epoch at a time.
         splits: those of held-out and test if they have images, and of train if the recipe evaluates it.
+        sample: some 500 training images as they are, in random order and in (parts of) batches of the training's size.
     """
 
     train: TrainBatches
     splits: Mapping[str, EvaluationBatches]
+    sample: EvaluationBatches
 
 
 def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
@@ -71,7 +75,7 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         for name, split in data.splits.items()
         if len(split) and (name != "train" or recipe.test.train)
     }
-    return Feed(train, splits)
+    return Feed(train, splits, _sample(recipe, data, device, layout))
 
 
 def training_images(
@@ -81,6 +85,13 @@ def training_images(
     labels = data.splits["train"].labels.cpu().numpy()
     rows = stratified_sample(labels, min(most, len(labels)), recipe.data.split_seed)
     return _evaluated("train", recipe, data, device, layout, rows=torch.from_numpy(rows).to(device))
+
+
+def _sample(recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format) -> EvaluationBatches:
+    count, size = len(data.splits["train"]), recipe.train.batch_size // recipe.train.accumulate
+    rows = torch.randperm(count, generator=torch.Generator().manual_seed(recipe.data.split_seed))
+    whole = min(count, max(_SAMPLED, size)) // size * size
+    return _evaluated("train", recipe, data, device, layout, rows=rows[:whole].to(device), size=size)
 
 
 def _is_augmented(section: AugmentSection, split: str) -> bool:
@@ -99,6 +110,7 @@ def _evaluated(
     device: torch.device,
     layout: torch.memory_format,
     rows: Tensor | None = None,
+    size: int | None = None,
 ) -> EvaluationBatches:
     section = AugmentSection() if name == "train" else recipe.augment  # training images are evaluated as they are
     normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)

@@ -42,6 +42,7 @@ class Components:
         network: the network that is trained.
         batches: the training batches, an epoch at a time.
         splits: the batches of each split that is evaluated.
+        sample: some training images as they are, in batches of the training's size.
         loss_fn: the loss that is minimised.
         update: the step from gradients to new weights.
         freeze: sets which layers learn; called at the beginning of each epoch with its number from 0.
@@ -57,6 +58,7 @@ class Components:
     network: nn.Module
     batches: TrainBatches
     splits: Mapping[str, EvaluationBatches]
+    sample: EvaluationBatches
     loss_fn: LossFunction
     update: Update
     freeze: Callable[[int], None]
@@ -176,7 +178,9 @@ def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[st
     update = _update(recipe, network, groups, len(feed.train), device)
     loss_fn = _loss(recipe, data, device)
     freeze, parameters = _freezing(recipe, network, groups), count_parameters(network)
-    return Components(data, network, feed.train, feed.splits, loss_fn, update, freeze, parameters, notes, device)
+    return Components(
+        data, network, feed.train, feed.splits, feed.sample, loss_fn, update, freeze, parameters, notes, device
+    )
 
 
 def _layout(recipe: Recipe) -> torch.memory_format:

@@ -20,6 +20,7 @@ from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
 from assay.run.build import Components, architecture
 from assay.run.folder import RunFolder
+from assay.run.norms import norm_remark
 from assay.run.observer import Observer
 from assay.run.out_of_fold import gather
 from assay.run.selection import PROBE, SELECTION
@@ -72,6 +73,9 @@ def finish(
         **{name: evaluation.figures() for name, evaluation in evaluations.items()},
     }
     replace(classifier, metrics=metrics).save(path)
+    if remark := norm_remark(classifier.network, components.sample):
+        for observer in observers:
+            observer.say(remark)
     folds, timings, form = components.data.folds, folder.timings.rows(), classifier.preprocessing
     summary = {
         "status": "finished",
