@@ -34,13 +34,14 @@ from assay.data.inputs import find_inputs
 from assay.data.sources import load_source
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
-from assay.run.adapt import Adapted, adapt
+from assay.run.adapt import Adapted
 from assay.run.build import build
 from assay.run.cross_validation import cross_validate
 from assay.run.folder import free_folder
 from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord as RunRecord
 from assay.run.run import run
+from assay.run.suited import suited
 from assay.training.lr_finder import Sweep as Sweep
 from assay.training.lr_finder import sweep_rates
 from assay.training.transfer import train_what_learns
@@ -112,7 +113,7 @@ def train(
     """
     name, base = find_recipe(recipe)
     # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
-    adapted = Adapted(base.but(changes or {})) if resume else adapt(base, changes or {})
+    adapted = Adapted(base.but(changes or {})) if resume else suited(name, base, changes or {})
     observers = [ProgressBar(Console(), adapted.notes)] if progress else []
     conduct = cross_validate if adapted.recipe.is_cross_validated else run
     return conduct(adapted.recipe, _out(recipe, name, out, resume), resume=resume, observers=observers)
@@ -219,7 +220,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     >>> 1e-5 < find_lr("digits").suggestion < 1
     True
     """
-    adapted = adapt(find_recipe(recipe)[1], changes or {})
+    adapted = suited(*find_recipe(recipe), changes or {})
     wanted = adapted.recipe.as_trained()
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):

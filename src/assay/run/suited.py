@@ -1,4 +1,4 @@
-"""A named recipe, suited to the set of images that it is given."""
+"""A recipe as it is used: a named one is suited to the set of images first, then changed as its user says."""
 
 from __future__ import annotations
 
@@ -9,29 +9,40 @@ from assay.data.sources import load_source
 from assay.data.split import Cut, cut_splits
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
+from assay.recipe.suit import Choice
+from assay.run.adapt import Adapted, adapt
 
 
-def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
-    """Let a named recipe take from the size of the set what depends on it.
+def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
+    """Change a recipe as ``adapt`` does; one that has rules takes from the set of images first what depends on it.
 
     Args:
-        name: of the recipe; one without rules comes back as it is.
-        recipe: the recipe.
-        given: the fields that the user has set, which name the set; the rules change none of them.
-
-    Returns:
-        The recipe, whose other fields are as before, and a line for each that a rule has changed.
+        name: of the recipe.
+        recipe: the named recipe itself, or another, which has no rules.
+        given: values under dotted names, which no rule changes.
 
     Raises:
-        ValueError: the given fields name no set.
+        ValueError: as ``Recipe.but``; or there is no set of the name that a rule has to look at.
     """
-    rules = RECIPES[name].suit if name in RECIPES else None
-    if rules is None:
-        return recipe, []
-    section = recipe.but({key: value for key, value in given.items() if key.startswith("data.")}).data
+    entry = RECIPES.get(name)
+    if entry is None or entry.suit is None or entry.recipe is not recipe:  # a file may have the name of a recipe
+        return adapt(recipe, given)
+    choices = entry.suit(*_sizes(adapt(recipe, given).recipe), given)
+    changed = {key: choice for key, choice in choices.items() if choice.value != recipe.get(key)}
+    adapted = adapt(adapt(recipe, {key: choice.value for key, choice in changed.items()}).recipe, given)
+    notes = [_note(key, choice) for key, choice in changed.items() if adapted.recipe.get(key) == choice.value]
+    return Adapted(adapted.recipe, adapted.changes, (*notes, *adapted.notes))
+
+
+def _sizes(recipe: Recipe) -> tuple[int, int]:
+    """How many images a recipe's set has to learn from, before any are held out, and in a held-out split of its own."""
+    section = recipe.data
     source = load_source(section.name, root=section.root, label=section.label)
     splits = cut_splits(source, Cut(0.0, section.test, section.split_seed, section.train_images)).splits
-    choices = rules(len(splits["train"]), len(splits.get("held-out", ())), given)
-    changed = {key: choice for key, choice in choices.items() if choice.value != recipe.get(key)}
-    notes = [f"{key} {choice.value}: {choice.reason}" for key, choice in changed.items()]
-    return recipe.but({key: choice.value for key, choice in changed.items()}), notes
+    own = source.splits.get("held-out")
+    return len(splits["train"]), 0 if own is None else len(own)
+
+
+def _note(name: str, choice: Choice) -> str:
+    value = str(choice.value).lower() if isinstance(choice.value, bool) else choice.value
+    return f"{name}: {value}, for {choice.reason}"

@@ -17,8 +17,8 @@ from assay.base.atomic import replace_file
 from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
-from assay.run.adapt import adapt
 from assay.run.folder import WITHOUT_EFFECT
+from assay.run.suited import suited
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.store import Job, with_full_paths
 from assay.studies.folder import store_of
@@ -76,7 +76,7 @@ def search(
             20 trials in a row gave nothing.
         InterruptedStudyError: a signal arrived; the same call goes on.
     """
-    adapted, console = adapt(find_recipe(recipe)[1], changes or {}), Console(quiet=not progress)
+    adapted, console = suited(*find_recipe(recipe), changes or {}), Console(quiet=not progress)
     base = with_full_paths(adapted.recipe)
     _check(base, budget.confirm_seeds)
     folder = Path(out).expanduser().absolute()
