@@ -34,16 +34,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs on digits, trained once for all workers; copy it to change it."""
+    return train_once("digits", tmp_path_factory, {"train.epochs": 2, "train.threads": 1})
+
+
+@pytest.fixture(scope="session")
+def folded_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-validated run of one epoch on a few digits, trained once for all workers; copy it to change it."""
+    few = {"train.epochs": 1, "train.threads": 1, "train.tensorboard": False, "data.train_images": 100}
+    return train_once("folded", tmp_path_factory, {**few, "data.folds": 2})
+
+
+def train_once(name: str, tmp_path_factory: pytest.TempPathFactory, changes: Mapping[str, Any]) -> Path:
+    """The folder of a finished run of the recipe ``digits``."""
     import assay
 
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent  # which the workers share
-    folder = root / "finished" / "digits"
+    folder = root / "finished" / name
     with FileLock(root / "finished.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSAY_CACHE", str(root / "finished-cache"))
         if not (folder / "summary.json").exists():  # the last file that a run writes
-            assay.train("digits", {"train.epochs": 2, "train.threads": 1}, out=folder, progress=False)
+            assay.train("digits", changes, out=folder, progress=False)
     return folder
 
 

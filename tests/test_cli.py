@@ -65,6 +65,22 @@ def test_a_training_sums_up_what_it_did(tmp_path: Path, capsys: pytest.CaptureFi
     assert printed.splitlines()[-1].startswith(f"next: assay evaluate {tmp_path / 'new'} ")
 
 
+def test_a_cross_validation_sums_up_its_folds(
+    folded_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(folded_run, folder)
+    assert main(["train", str(folder), "--resume"]) == 0
+    printed = capsys.readouterr().out
+    summary = RunRecord.read(folder).summary
+    assert f"out-of-fold accuracy {summary['out_of_fold']['accuracy']:.2%}" in printed
+    one, other = (f"{figures['accuracy']:.2%}" for figures in summary["folds"])
+    assert f"{one}, {other}: mean " in printed
+    assert "kept epochs 1, 1; each learned from the other 1 folds" in printed
+    assert "the final one: learned from all 100 images, none held out" in printed
+    assert printed.splitlines()[-1].startswith(f"next: assay evaluate {folder} ")
+
+
 def test_runs_are_numbered_where_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(2):

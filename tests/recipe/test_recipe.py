@@ -182,6 +182,37 @@ def test_error_of_a_choice_that_may_be_absent_lists_the_choices() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data.fold": 1}, "data.fold: 1 is not one of data.folds (which is not given)"),
+        ({"data.folds": 5, "data.fold": 6}, "data.fold: 6 is not one of data.folds (5)"),
+        ({"data.folds": 1}, "data.folds: 1 is not a whole number at least 2 and at most 1000"),
+        (
+            {"data.folds": 5, "train.select": "test"},
+            "train.select test: nothing may be selected on a fold that the model is tested on",
+        ),
+    ],
+)
+def test_folds_that_make_no_sense_are_refused(changes: dict[str, Any], words: str) -> None:
+    assert refusal(changes) == words
+
+
+def test_a_cross_validated_recipe_has_one_of_each_fold_and_one_of_the_final_model() -> None:
+    recipe = Recipe().but({"data.folds": 3, "train.patience": 2})
+    assert recipe.is_cross_validated
+    assert recipe.differences(recipe.of_fold(2)) == {"data.fold": (None, 2)}
+    assert not recipe.of_fold(2).is_cross_validated
+    assert recipe.of_fold(2).as_trained() == recipe.of_fold(2)
+    assert recipe.differences(recipe.as_trained()) == {
+        "data.held_out": (0.1, 0.0),
+        "data.test": (0.2, 0.0),
+        "train.select": ("held-out", "last"),
+        "train.patience": (2, None),
+    }
+    assert recipe.as_trained().as_trained() == recipe.as_trained()
+
+
+@pytest.mark.parametrize(
     ("mean", "std", "words"),
     [
         ([0.5], None, "data.mean and data.std: give both of them, or neither"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from statsmodels.stats.proportion import proportion_confint
 
 import assay
 from assay.base.json_files import read_json
@@ -114,11 +115,13 @@ def test_the_summary_measures_all_answers_and_each_fold(finished: Path) -> None:
     overall = summary["out_of_fold"]
     assert overall["images"] == POOL
     assert overall["accuracy"] == pytest.approx(right.mean())
+    assert overall["interval"] == pytest.approx(proportion_confint(right.sum(), POOL, method="wilson"))
     assert [figures["accuracy"] for figures in summary["folds"]] == pytest.approx(each)
     assert overall["fold_mean"] == pytest.approx(np.mean(each))
     assert overall["fold_std"] == pytest.approx(np.std(each, ddof=1))
     folds = [read_json(RunFolder(finished).fold(number).joinpath("summary.json")) for number in range(1, FOLDS + 1)]
     assert [fold["test"]["accuracy"] for fold in folds] == pytest.approx(each)
+    assert [figures["epoch"] for figures in summary["folds"]] == [fold["epoch"] for fold in folds]
     assert {fold["selection"] for fold in folds} == {"the epoch that was best on the held-out split"}
 
 

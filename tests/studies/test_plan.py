@@ -138,6 +138,14 @@ def test_rows_choose_the_epoch_in_one_way() -> None:
     assert plan_study(study, selection="last").setting.selection == "last"
 
 
+def test_a_run_of_a_study_is_one_training() -> None:
+    rows = (Row("first", {"data.fold": 1}), Row("second", {"data.fold": 2}))
+    folds = Study("small", "Which?", BASE.but({"data.folds": 2}), rows)
+    assert [job.recipe.data.fold for job in plan_study(folds, seeds=(0,)).order()] == [1, 2]
+    with pytest.raises(ValueError, match=r"^data\.folds: a run of a study trains one model"):
+        plan_study(STUDY, changes={"data.folds": 2})
+
+
 def test_two_rows_that_are_one_run_are_refused() -> None:
     study = Study("small", "Which?", BASE, (Row("a"), Row("b", {"optim.lr": 0.1})))
     with pytest.raises(ValueError, match="rows 'a' and 'b' are one and the same run"):

@@ -75,15 +75,14 @@ def print_folds(summary: JsonObject) -> None:
     """Print what the models of the folds reached, together and each, and what the final model is."""
     from assay.classifier.accuracy import with_interval
 
-    overall, accuracies = summary["out_of_fold"], [figures["accuracy"] for figures in summary["folds"]]
+    overall, folds = summary["out_of_fold"], summary["folds"]
     accuracy = with_interval(overall["accuracy"], overall["images"])
     print(f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images")
-    each = ", ".join(f"{one:.2%}" for one in accuracies)
+    each = ", ".join(f"{figures['accuracy']:.2%}" for figures in folds)
+    epochs = ", ".join(str(figures["epoch"]) for figures in folds)
     print(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
-    print(
-        f"  model     the final one, of {summary['train_images']:,} images; each fold's learned from the other "
-        f"{len(accuracies) - 1} folds"
-    )
+    print(f"            kept epochs {epochs}; each learned from the other {len(folds) - 1} folds")
+    print(f"  model     the final one: learned from all {summary['train_images']:,} images, none held out")
 
 
 def remark_on_selection(record: RunRecord) -> str:

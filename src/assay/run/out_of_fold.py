@@ -6,7 +6,6 @@ import statistics
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
 
 from assay.base.atomic import replace_file
 from assay.base.json_files import JsonObject
@@ -31,30 +30,25 @@ def gather(folder: RunFolder, folds: Folds, classes: tuple[str, ...]) -> JsonObj
 
     Returns:
         Entries of the summary: ``out_of_fold``, the figures over all images, with the mean and the standard deviation
-        of the accuracies of the folds; ``folds``, the figures of each fold.
+        of the accuracies of the folds; ``folds``, the figures of each fold and the epoch that its run kept.
 
     Raises:
         ValueError: a fold run is not finished, or answered for other images.
     """
     numbers = torch.from_numpy(folds.numbers)
     scores, labels = torch.zeros(len(numbers), len(classes)), torch.zeros(len(numbers), dtype=torch.int64)
-    count = int(numbers.max())
-    for number in range(1, count + 1):
+    figures = []
+    for number in range(1, int(numbers.max()) + 1):
         rows = torch.nonzero(numbers == number).flatten()
         run = folder.fold(number)
-        answered = load(run).data["images"]["test"]
-        if answered != digest([folds.names[row] for row in rows]):
+        classifier = load(run)
+        if classifier.data["images"]["test"] != digest([folds.names[row] for row in rows]):
             raise ValueError(f"{run}: the images of this fold have changed since it was trained; train anew")
         scores[rows], labels[rows] = map(torch.from_numpy, read_scores(run))
+        answers = Evaluation(scores[rows], labels[rows], classes, ())
+        figures.append({**answers.figures(), "epoch": classifier.metrics["epoch"]})
     tensors = {"scores": scores, "labels": labels, "folds": numbers}
     replace_file(folder.out_of_fold, save({f"out_of_fold.{name}": tensor for name, tensor in tensors.items()}))
-    figures = [
-        _figures(scores[numbers == number], labels[numbers == number], classes) for number in range(1, count + 1)
-    ]
     accuracies = [one["accuracy"] for one in figures]
     spread = {"fold_mean": statistics.mean(accuracies), "fold_std": statistics.stdev(accuracies)}
-    return {"out_of_fold": {**_figures(scores, labels, classes), **spread}, "folds": figures}
-
-
-def _figures(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> JsonObject:
-    return Evaluation(scores, labels, classes, ()).figures()
+    return {"out_of_fold": {**Evaluation(scores, labels, classes, ()).figures(), **spread}, "folds": figures}

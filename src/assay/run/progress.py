@@ -81,3 +81,6 @@ class ProgressBar(Observer):
     def stop(self) -> None:
         """Take the bar away."""
         self._bar.stop()
+        if self._task is not None:  # another run may begin a bar of its own
+            self._bar.remove_task(self._task)
+            self._task = None

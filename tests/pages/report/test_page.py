@@ -290,6 +290,36 @@ def test_runs_of_other_images_are_said_not_to_be_compared(copy_run: CopyRun) -> 
 
 
 @pytest.mark.slow
+def test_a_cross_validated_run_is_shown_by_its_out_of_fold_answers(folded_run: Path, tmp_path: Path) -> None:
+    """Where the set has no test split; the fold runs are no runs of the page, but rows of their run."""
+    run = tmp_path / "runs" / "x"
+    shutil.copytree(folded_run, run)
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps({name: value for name, value in summary.items() if name != "test"}))
+    page = Page(build_page([run.parent]))
+    check_structure(page)
+    assert len([one for one in page.all("details") if one.attributes.get("class") == "run"]) == 1
+    measured = next(one for one in page.all("table") if "Measured at the end" in one.all("caption")[0].text)
+    rows = {row.all("th")[0].text if row.all("th") else row.all("td")[0].text: row for row in measured.all("tr")[1:]}
+    assert [*rows] == ["out-of-fold", "fold 1", "fold 2"]
+    for name, figures in zip(rows, [summary["out_of_fold"], *summary["folds"]], strict=True):
+        assert f"{100 * figures['accuracy']:.2f} %" in rows[name].text
+    assert "wrong answers to 1442 out-of-fold images" in page.by_id("run-1").text
+
+
+def test_a_cross_validated_run_says_how_many_folds_are_done(folded_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "x"
+    shutil.copytree(folded_run / "folds" / "1", run / "folds" / "1")
+    shutil.copy(folded_run / "recipe.yaml", run)
+    assert "1 of 2 folds are done" in Page(build_page([run])).root.text
+
+
+def test_fold_runs_are_runs_where_they_are_named(folded_run: Path) -> None:
+    report = collect([folded_run / "folds"])
+    assert [run.name for run in report.runs] == ["1", "2"]
+    assert report.together == ()  # they answered for different images
+
+
 def test_fifty_runs_fit_into_a_page(copy_run: CopyRun, tmp_path: Path) -> None:
     for number in range(50):
         copy_run(f"run-{number:02d}", recipe={"  seed: 0": f"  seed: {number}"})

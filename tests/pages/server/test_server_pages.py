@@ -67,6 +67,34 @@ def test_a_run_in_its_first_epoch_has_until_its_second_checkpoint(runs: Path) ->
     assert overview("second", folder).status == "stopped"
 
 
+def test_the_runs_of_folds_are_listed_and_their_run_stands_as_they_do(folded_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(folded_run, tmp_path / "x")
+    for name in ("summary.json", "metrics.jsonl", "timings.jsonl", "model.safetensors", "last.ckpt"):
+        (tmp_path / "x" / name).unlink()
+    for folder in (tmp_path / "x", tmp_path / "x" / "folds" / "1"):
+        age(folder, 60 * 60)
+    views = {one["name"]: one for one in visit(tmp_path).get("/api/runs").json()}
+    assert {name: one["status"] for name, one in views.items()} == {
+        "x": "running",
+        "x/folds/1": "finished",
+        "x/folds/2": "finished",
+    }
+    age(tmp_path / "x" / "folds" / "2", 60 * 60)
+    assert overview("x", tmp_path / "x").status == "stopped"
+    assert visit(tmp_path).get("/runs/x").status_code == 200
+    assert visit(tmp_path).get("/runs/x/folds/2").status_code == 200
+
+
+def test_a_cross_validated_run_shows_its_out_of_fold_accuracy(folded_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(folded_run, tmp_path / "x")
+    summary = RunRecord.read(folded_run).summary
+    assert overview("x", tmp_path / "x").split == "test"
+    del summary["test"]
+    (tmp_path / "x" / "summary.json").write_text(json.dumps(summary))
+    view = overview("x", tmp_path / "x")
+    assert (view.split, view.accuracy, view.select) == ("out-of-fold", summary["out_of_fold"]["accuracy"], "last")
+
+
 def test_a_diverged_run(runs: Path) -> None:
     (runs / "group" / "second" / "summary.json").write_text('{"status": "diverged", "epoch": 2}')
     assert overview("second", runs / "group" / "second").status == "diverged"

@@ -381,6 +381,7 @@ def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> N
     [
         ({"train.select": "last"}, {}, "train.select: last; a search compares recipes on the held-out split"),
         ({"train.select": "test"}, {}, "train.select: test"),
+        ({"data.folds": 2}, {}, "data.folds: a run of a study trains one model"),
         ({}, {"trials": 0}, "trials: 0 is not at least 1"),
         ({}, {"confirm_seeds": (0, 1)}, "seed 0 is the search's own"),
         ({}, {"confirm_seeds": (5, 5)}, "are not different numbers"),
