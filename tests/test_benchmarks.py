@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from small_world import write_cifar
+from assay.models import build_model
+from small_world import WIDTH, write_cifar
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
@@ -19,6 +21,7 @@ SMALL = {
     "tracking.py --images 16 --batch-size 8 --device cpu": "an epoch of 6125 steps: about ",
     "augment.py --images 8 --rounds 1 flip erase": "below the bar: ",
     "mutation.py --list --count 3": "src/assay/",
+    "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 SCRIPTS = {command.split()[0] for command in SMALL}
@@ -37,8 +40,13 @@ def test_a_benchmark_runs(
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.syspath_prepend(BENCHMARKS)  # as of a script that is run
     script, *arguments = command.split()
-    where = ["--out", str(tmp_path / "kills")] if script == "kills.py" else []
-    monkeypatch.setattr(sys, "argv", [script, *arguments, *where])
+    if script in ("kills.py", "finetune.py"):
+        arguments += ["--out", str(tmp_path / "out")]
+    if script == "finetune.py":
+        torch.save(build_model("resnet18", classes=7, width=WIDTH).state_dict(), tmp_path / "weights.pth")
+        network = ["model.name=resnet18", f"model.width={WIDTH}", f"model.pretrained={tmp_path / 'weights.pth'}"]
+        arguments[-2:-2] = network
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
     with contextlib.suppress(SystemExit):  # whose status says what the last line says
         runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
     assert SMALL[command] in capsys.readouterr().out
