@@ -50,13 +50,14 @@ def print_summary(record: RunRecord) -> None:
     has_top5 = shows_top5(summary.get("classes", 0))  # summaries of earlier versions lack the number of classes
     print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
     print(f"  kept      {summary['selection']}")
-    for name in ("train", "held_out", "test"):
+    for name in ("probe", "train", "held_out", "test"):
         if name in summary:
             figures = summary[name]
             images = figures["images"]
             accuracy, top5 = (with_interval(figures[measure], images) for measure in ("accuracy", "top5"))
             measures = f"accuracy {accuracy}, top-5 {top5}" if has_top5 else f"accuracy {accuracy}"
-            print(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} images")
+            kind = "held-out images, before the first step" if name == "probe" else "images"
+            print(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} {kind}")
     if "folds" in summary:
         print_folds(summary)
     print("            [low, high]: 95 % interval of an accuracy over images like these")

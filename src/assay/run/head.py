@@ -25,13 +25,16 @@ def fit_head(network: nn.Module, batches: EvaluationBatches, classes: int) -> Li
         classes: the number of classes.
 
     Returns:
-        The probe; None, and the network as it was, if its final layer is not a single linear one.
+        The probe; None, and the network as it was, if the scores are not those of a single linear layer.
     """
     names = final_layers(network)
     layer = network.get_submodule(names[0])
     if len(names) > 1 or not isinstance(layer, nn.Linear):
         return None
-    probe = fit_linear_probe(*features_of(network, layer, batches), classes)
+    features, labels = features_of(network, layer, batches)
+    if features.ndim > 2:  # the layer answers for each place of an image, and the network averages these answers
+        return None
+    probe = fit_linear_probe(features, labels, classes)
     with torch.no_grad():
         layer.weight.copy_(probe.weight)
         if layer.bias is not None:
@@ -40,7 +43,7 @@ def fit_head(network: nn.Module, batches: EvaluationBatches, classes: int) -> Li
 
 
 def features_of(network: nn.Module, layer: nn.Module, batches: EvaluationBatches) -> tuple[Tensor, Tensor]:
-    """The inputs of a layer for the images, float32 ``[N, D]``, in evaluation mode, and the labels, int64 ``[N]``."""
+    """A layer's inputs for the images, float32 ``[N, ..., D]``, in evaluation mode, and the labels, int64 ``[N]``."""
     features: list[Tensor] = []
     labels: list[Tensor] = []
 
