@@ -42,6 +42,18 @@ def test_a_set_of_its_own_held_out_split_keeps_it(tmp_path: Path, make_folder: C
     assert (recipe.data.held_out, recipe.train.select) == (0.1, "held-out")
 
 
+def test_folds_are_suited_to_the_images_of_the_others(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    """Whose held-out images, cut from these, are too few to select by, although the set brings enough."""
+    split = {"train/cat": 60, "train/dog": 60, "val/cat": 30, "val/dog": 30, "test/cat": 3, "test/dog": 3}
+    given = {"data.name": f"folder:{make_folder(tmp_path, split)}"}
+    alone, folded = (
+        suited(*find_recipe("photos-finetune"), {**given, **more}).recipe for more in ({}, {"data.folds": 3})
+    )
+    assert (alone.data.held_out, alone.train.select) == (0.1, "held-out")
+    assert (folded.data.held_out, folded.train.select) == (0, "last")
+    assert folded.train.epochs == 58  # of 7 steps: 120 images in batches of 16
+
+
 def test_other_recipes_are_changed_as_told_and_no_more(tmp_path: Path, photos: str) -> None:
     found = suited(*find_recipe("photos"), {"data.name": photos})
     assert found.recipe == find_recipe("photos")[1].but({"data.name": photos})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.data.sources import load_source
-from assay.data.split import Cut, cut_splits
+from assay.data.split import Cut, cut_splits, pooled
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.recipe.suit import Choice
@@ -35,9 +35,15 @@ def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
 
 
 def _sizes(recipe: Recipe) -> tuple[int, int]:
-    """How many images a recipe's set has to learn from, before any are held out, and in a held-out split of its own."""
+    """How many images a recipe's set has to learn from, before any are held out, and in a held-out split of its own.
+
+    With folds, the model of a fold learns from those of the others.
+    """
     section = recipe.data
     source = load_source(section.name, root=section.root, label=section.label)
+    if section.folds:
+        images = len(pooled(source).splits["train"])
+        return images - images // section.folds, 0
     splits = cut_splits(source, Cut(0.0, section.test, section.split_seed, section.train_images)).splits
     own = source.splits.get("held-out")
     return len(splits["train"]), 0 if own is None else len(own)

@@ -304,6 +304,11 @@ def test_a_cross_validated_run_is_shown_by_its_out_of_fold_answers(folded_run: P
     assert [*rows] == ["out-of-fold", "fold 1", "fold 2"]
     for name, figures in zip(rows, [summary["out_of_fold"], *summary["folds"]], strict=True):
         assert f"{100 * figures['accuracy']:.2f} %" in rows[name].text
+    heads = [one.text for one in page.by_id("summary").all("thead")[0].all("th")]
+    row = page.by_id("summary").all("tbody")[0].all("tr")[0].children
+    shown = dict(zip(heads, (cell.text for cell in row), strict=True))
+    assert shown["out-of-fold accuracy"].startswith(f"{100 * summary['out_of_fold']['accuracy']:.2f} % ")
+    assert shown["test accuracy"] == "—"
     assert "wrong answers to 1442 out-of-fold images" in page.by_id("run-1").text
 
 

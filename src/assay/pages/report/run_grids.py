@@ -18,6 +18,10 @@ from assay.studies.forms.columns import quantity
 OPTIMISTIC = "epoch chosen on the test split: optimistic"
 _CHOSEN = {"held-out": "best held-out", "last": "last", "test": "best on the TEST split"}
 _INTERVAL = "[low, high]: 95 % interval over images like these (Wilson 1927)"
+_OUT_OF_FOLD = Head(
+    "out-of-fold accuracy",
+    hint=f"percent of all images, each answered by the model that did not learn from its fold; {_INTERVAL}",
+)
 _SUMMARY = (
     Head("run", numeric=False),
     Head("recipe", numeric=False),
@@ -57,7 +61,12 @@ def headline(record: RunRecord) -> list[Cell]:
 
 def summary(runs: Sequence[RunPart]) -> Grid:
     """Return a row for each run: its recipe, what it reached, how its epoch was chosen, what it took."""
-    return Grid("All runs", _SUMMARY, tuple(_summary_row(run) for run in runs))
+    rows = [_summary_row(run) for run in runs]
+    folded = [run.record.summary.get("out_of_fold", {}) if run.record else {} for run in runs]
+    if not any(folded):  # most pages show no cross-validated run, and need no column for one
+        return Grid("All runs", _SUMMARY, tuple(rows))
+    wider = ((*row[:2], _share(figures, "accuracy"), *row[2:]) for row, figures in zip(rows, folded, strict=True))
+    return Grid("All runs", (*_SUMMARY[:2], _OUT_OF_FOLD, *_SUMMARY[2:]), tuple(wider))
 
 
 def differences(runs: Sequence[RunPart]) -> Grid | None:
