@@ -115,6 +115,17 @@ def test_a_curve_answers_to_the_pointer(open_page: Open, site: str, report: str,
         expect(page.locator("#tip")).to_be_hidden()
 
 
+def test_calibration_has_its_diagonal_and_an_interval_for_each_bar(open_page: Open, report: str) -> None:
+    with open_page(report) as page:
+        page.locator("details.run").first.evaluate("part => part.open = true")
+        plot = page.locator("figure[data-spec=calibration] .plot").first
+        plot.scroll_into_view_if_needed()
+        expect(plot.locator("svg path[stroke-dasharray]")).to_be_visible()
+        bars = plot.locator(".mark-rect > path").count()
+        expect(plot.locator(".mark-rule.role-mark > line")).to_have_count(bars)
+        assert bars > 1
+
+
 def test_runs_are_chosen_and_compared(open_page: Open, site: str) -> None:
     with open_page(f"{site}/") as page:
         for name in ("first", "second"):

@@ -32,7 +32,7 @@ def calibration_spec() -> Spec:
         alt.Tooltip("high:Q", title="to (%)", format=".1f"),
         alt.Tooltip("accuracy:Q", title="accuracy (%)", format=".1f"),
         alt.Tooltip("accuracy_low:Q", title="95 % interval from (%)", format=".1f"),
-        alt.Tooltip("accuracy_high:Q", title="to (%)", format=".1f"),
+        alt.Tooltip("accuracy_high:Q", title="95 % interval to (%)", format=".1f"),
         alt.Tooltip("confidence:Q", title="mean confidence (%)", format=".1f"),
         alt.Tooltip("images:Q", title="images"),
     ]

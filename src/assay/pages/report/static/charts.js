@@ -52,7 +52,7 @@ const assayCharts = (() => {
     start();
     const place = figure.querySelector(".plot");
     const spec = structuredClone(specs[figure.dataset.spec]);
-    spec.datasets = { rows: rowsOf(figure) };
+    spec.datasets = { ...spec.datasets, rows: rowsOf(figure) };
     if (figure.dataset.spec.startsWith("confusion")) {
       const { classes } = parse(figure.dataset.rows);
       spec.encoding.x.scale = spec.encoding.y.scale = { domain: classes };
