@@ -1,4 +1,4 @@
-"""The sections of a recipe: every field with its unit in its description and its range in its type.
+"""The sections of a recipe but that of the data: every field with its unit in its description, its range in its type.
 
 A field that is None takes the default of the thing that it configures (a model's own stem, an
 optimizer's own momentum); a field that the chosen model, optimizer or schedule does not have is
@@ -7,60 +7,16 @@ refused when the run is built, never ignored.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from assay.base.strict_model import Count, Fraction, Positive, StrictModel
 from assay.data.augment.strengths import Strengths
-from assay.data.choices import Interpolation, OnBadImage
+from assay.recipe.data_section import DataSection
 
 Factor = Annotated[float, Field(ge=0, le=1)]
-Means = Annotated[tuple[Factor, ...], Field(min_length=1, max_length=3)]
-Deviations = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)]
 Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
-
-
-class DataSection(StrictModel):
-    """The images, their splits, and the size that the network sees."""
-
-    name: str = "digits"
-    """digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH or parquet:PATH"""
-    root: Path | None = None
-    """folder that holds the named sets (default: $ASSAY_DATA, else the user's cache folder)"""
-    label: str | None = None
-    """label column of a Parquet set that has several"""
-    size: Annotated[int, Field(ge=4, le=2048)] | None = None
-    """side of the square image that the network sees, in pixels (default: the weights', else the images' own)"""
-    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
-    """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""
-    interpolation: Interpolation | None = None
-    """how images are scaled (default: the weights' own, else bilinear)"""
-    mean: Means | None = None
-    """what is subtracted from each channel, pixels in [0, 1] (default: the weights' own, else the training images')"""
-    std: Deviations | None = None
-    """what each channel is divided by then (default: likewise)"""
-    held_out: Fraction = 0.1
-    """fraction of the train split kept aside, stratified by class, to watch and select by"""
-    test: Fraction = 0.2
-    """fraction cut off as the test split, stratified, where the set has none of its own"""
-    train_images: Count | None = None
-    """training images to use at most, after the other splits are cut off; stratified by class (default: all)"""
-    split_seed: Annotated[int, Field(ge=0)] = 0
-    """seed of the cut into train, held-out and test; independent of train.seed"""
-    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
-    """cross-validation: parts of the images outside the set's test split; a model for each, and one of all images"""
-    fold: Count | None = None
-    """train the model of this fold alone, counted from 1: the fold is its test split (default: all of them)"""
-    groups: str | None = None
-    """images that stay in one split: near-duplicates, or a Parquet column whose equal values mark them"""
-    memory: Annotated[float, Field(ge=0)] = 4.0
-    """largest decoded split held in memory, in GiB; larger ones stream from disk"""
-    workers: Annotated[int, Field(ge=0, le=256)] | None = None
-    """processes that decode a streamed set (default: one per core, at most 8)"""
-    on_bad_image: OnBadImage = "error"
-    """stop at an image that cannot be decoded, or leave it out and name it"""
 
 
 class _Where(StrictModel):

@@ -20,8 +20,9 @@ from assay.data.sources import load_source
 from assay.data.split import Cut
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
+from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections import AugmentSection, DataSection
+from assay.recipe.sections import AugmentSection
 
 _GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
 

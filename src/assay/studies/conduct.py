@@ -9,7 +9,7 @@ import torch
 
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
-from assay.recipe.sections import DataSection
+from assay.recipe.data_section import DataSection
 from assay.run.batches import open_data
 from assay.run.build import check_recipe
 from assay.studies.collect import collect
