@@ -34,6 +34,9 @@ SMALLER = {
     "assay train photos-finetune --data.name folder:photos --data.folds": (
         f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth --data.folds 2"
     ),
+    "assay train photos-finetune --data.name folder:photos --time": (
+        "--time 5m --train.threads 1 --train.batch_size 8 --train.epochs 1 --model.pretrained weights.pth"
+    ),
     "assay train photos-finetune": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
     "assay train vgg16-": NARROW,
     "assay train resnet18-cifar": NARROW,

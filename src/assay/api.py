@@ -42,6 +42,7 @@ from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord as RunRecord
 from assay.run.run import run
 from assay.run.suited import suited
+from assay.run.timed_run import run_in_time
 from assay.training.lr_finder import Sweep as Sweep
 from assay.training.lr_finder import sweep_rates
 from assay.training.transfer import train_what_learns
@@ -88,6 +89,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    time: str | float | None = None,
 ) -> RunRecord:
     """Train a classifier and measure it; with ``data.folds``, one for each fold and a final one of all images.
 
@@ -99,6 +101,9 @@ def train(
             folder that is given as the recipe is also the one to resume.
         resume: go on exactly where the run in ``out`` stopped, also for more epochs than it was first asked for.
         progress: show a progress bar and a line for each epoch.
+        time: when the run is to end, from now: ``"90s"``, ``"20m"``, ``"1.5h"``, or seconds. Speed is measured first;
+            then the size of the images and the number of epochs are chosen, as far as they are not given, so that the
+            run ends within some percent of it (``assay.run.timed_run``). The run's recipe holds what was chosen.
 
     Returns:
         The run's record; the trained model is ``record.folder / "model.safetensors"``. With ``data.folds`` it is that
@@ -112,6 +117,10 @@ def train(
     355
     """
     name, base = find_recipe(recipe)
+    if time is not None:
+        return run_in_time(
+            name, base, changes or {}, time, None if resume else _out(recipe, name, out, resume), progress=progress
+        )
     # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
     adapted = Adapted(base.but(changes or {})) if resume else suited(name, base, changes or {})
     observers = [ProgressBar(Console(), adapted.notes)] if progress else []

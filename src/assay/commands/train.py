@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """RECIPE, ``--out``, ``--resume`` and a flag for every field."""
     parser.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE, or the next free)")
     parser.add_argument("--resume", action="store_true", help="go on exactly where the run in DIR stopped")
+    parser.add_argument(
+        "--time",
+        metavar="TIME",
+        help="end after about this time, 90s, 20m or 1.5h: measure the speed, then choose data.size and train.epochs",
+    )
     add_recipe(parser)
 
 
@@ -31,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.run.run import DivergedError, InterruptedRunError
 
     try:
-        record = train(options.recipe, given_fields(options), out=options.out, resume=options.resume)
+        record = train(options.recipe, given_fields(options), out=options.out, resume=options.resume, time=options.time)
     except InterruptedRunError as stopped:
         print(f"{stopped}\ngo on with: assay train {_as_argument(stopped.folder)} --resume", file=sys.stderr)
         return 130

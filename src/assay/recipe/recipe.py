@@ -26,6 +26,12 @@ class Recipe(Sections):
         return self
 
     @model_validator(mode="after")
+    def _stops_at_the_end_at_the_latest(self) -> Self:
+        if (self.train.stop_after or 0) > self.train.epochs:
+            raise ValueError(f"train.stop_after: {self.train.stop_after} is more than train.epochs {self.train.epochs}")
+        return self
+
+    @model_validator(mode="after")
     def _mean_has_its_deviation(self) -> Self:
         mean, std = self.data.mean, self.data.std
         if (mean is None) != (std is None):

@@ -202,6 +202,8 @@ class TrainSection(StrictModel):
     """decay per step of the weights' exponential average, which is what is measured and kept"""
     patience: Count | None = None
     """stop after this many epochs without a better one (needs select held-out or test)"""
+    stop_after: Count | None = None
+    """end the run after this many epochs, in the middle of the schedule (default: when all epochs are done)"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """seed of the initial weights, the order of the images, augmentation and dropout"""
     select: Literal["held-out", "last", "test"] = "held-out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +17,7 @@ from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
 from assay.data.sources import load_source
-from assay.data.split import Cut
+from assay.data.split import Cut, Source
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
 from assay.recipe.data_section import DataSection
@@ -25,8 +25,10 @@ from assay.recipe.recipe import Recipe
 from assay.recipe.sections import AugmentSection
 
 _GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
-
 _SAMPLED = 512
+
+OpenImages = Callable[[DataSection, torch.device, Wanted], Data]
+"""as ``open_data``: a recipe's images, on a device"""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,20 @@ class Feed:
 def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
     """The images that a recipe names; ``wanted`` decides about the input what the recipe leaves open."""
     source = load_source(section.name, root=section.root, label=section.label, groups=section.groups)
+    return open_source(source, cut_of(section), section, device, wanted)
+
+
+def cut_of(section: DataSection) -> Cut:
+    """How a recipe's missing splits are cut."""
+    return Cut(section.held_out, section.test, section.split_seed, section.train_images, section.folds, section.fold)
+
+
+def open_source(source: Source, cut: Cut, section: DataSection, device: torch.device, wanted: Wanted) -> Data:
+    """The images of any source, treated as a recipe treats its own."""
     return load_data(
         source,
         wanted.but(**section.model_dump(include=_GIVEN)),
-        cut=Cut(section.held_out, section.test, section.split_seed, section.train_images, section.folds, section.fold),
+        cut=cut,
         storage=Storage(device, section.memory, section.workers),
         on_bad_image=section.on_bad_image,
     )

@@ -18,7 +18,7 @@ from assay.models.seeded_init import seeded_init
 from assay.models.structure import layer_groups
 from assay.models.weights import InputForm, load_weights
 from assay.recipe.recipe import Recipe
-from assay.run.batches import build_feed, open_data, training_images
+from assay.run.batches import OpenImages, build_feed, open_data, training_images
 from assay.run.find_weights import find_pretrained
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
@@ -111,13 +111,16 @@ class Components:
         return f"{counts} images in {len(self.data.classes)} classes, train mean {mean}"
 
 
-def build(recipe: Recipe, device: torch.device, previous: State | None = None) -> Components:
+def build(
+    recipe: Recipe, device: torch.device, previous: State | None = None, open_images: OpenImages = open_data
+) -> Components:
     """Build everything that the recipe names.
 
     Args:
         recipe: names the components.
         device: will hold them.
         previous: the state that will be restored; pretrained weights are then not loaded again.
+        open_images: opens the images of the recipe's data section.
 
     Raises:
         ValueError: something does not exist or fit.
@@ -126,7 +129,7 @@ def build(recipe: Recipe, device: torch.device, previous: State | None = None) -
     pretrained = find_pretrained(source, **architecture(recipe)) if source else None
     form = pretrained.preprocessing if pretrained else pretrained_input_in(previous)
     wanted = decided_in(previous) if previous and recipe.model.pretrained else wanted_by(form)
-    data = open_data(recipe.data, device, wanted)
+    data = open_images(recipe.data, device, wanted)
     # Each tensor is drawn on the CPU by itself: equal layers begin equal on every device and in every row of a study.
     with seeded_init(recipe.train.seed):
         network = build_network(architecture(recipe), data.classes, data.preprocessing)

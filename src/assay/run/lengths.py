@@ -11,7 +11,7 @@ from assay.training.schedule import SCHEDULES
 from assay.training.transfer import FREEZES
 
 _FRACTIONAL = ("schedule.warmup", "schedule.every", "schedule.period", "schedule.milestones")
-_WHOLE = ("transfer.unfreeze_after", "transfer.unfreeze_every")
+_WHOLE = ("transfer.unfreeze_after", "transfer.unfreeze_every", "train.stop_after")
 
 
 def scaled_lengths(recipe: Sections, ratio: float) -> dict[str, Any]:
@@ -23,8 +23,8 @@ def scaled_lengths(recipe: Sections, ratio: float) -> dict[str, Any]:
 
     Returns:
         By dotted name: warmup, steps, periods and milestones of the schedule in fractions of an epoch, and when
-        layers join the training in whole epochs, at least 1. What the recipe leaves to a default counts with that.
-        Empty for a ratio of 1.
+        layers join the training or the run stops in whole epochs, at least 1. What the recipe leaves to a default
+        counts with that. Empty for a ratio of 1.
     """
     if ratio == 1:
         return {}

@@ -17,13 +17,14 @@ from assay.base.signals import StopRequest
 from assay.classifier.classifier import MODEL_FILE
 from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.recipe.recipe import Recipe
+from assay.run.batches import OpenImages, open_data
 from assay.run.build import Components, build, learning_rate
 from assay.run.finish import as_classifier, finish
 from assay.run.folder import RunFolder
 from assay.run.observer import Observer
 from assay.run.probing.probe import SurfaceProbe
 from assay.run.record import RunRecord
-from assay.run.selection import is_over, score
+from assay.run.selection import is_over, last_epoch, score
 from assay.run.tracking import EventFiles, TensorBoard
 from assay.training.checkpoint import State, save_checkpoint
 from assay.training.loop import Step, train_epoch
@@ -90,19 +91,20 @@ def run(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     begin: Callable[[], None] = lambda: None,
+    enough: Callable[[int], bool] = lambda _done: False,
+    open_images: OpenImages = open_data,
 ) -> RunRecord:
-    """Train as the recipe says, and leave the record in ``out``.
+    """Train as the recipe says; leave the record in ``out``, and return it.
 
     Args:
         recipe: everything that decides the result.
         out: the run folder; it must not exist, unless ``resume`` is set.
         resume: go on from the run's last checkpoint, exactly as if it had not stopped.
         observers: follow the run, beside those that the recipe asks for.
-        begin: is called if there is anything to train, before the first file is written, when recipe and data are
-            known to work.
-
-    Returns:
-        The record of the finished run.
+        begin: is called before the first file is written if there is anything to train; recipe and data work then.
+        enough: is asked between epochs, with the number of those done; True ends the run, and its recipe says so
+            (``train.stop_after``), which repeats the run without being asked.
+        open_images: opens the recipe's images.
 
     Raises:
         ValueError: a bad recipe, bad data, or a folder that cannot be used; nothing is written then.
@@ -112,16 +114,19 @@ def run(
     folder = RunFolder(out)
     if not resume:
         folder.check_new()
-        return _run_from(None, recipe, folder, folder.held_as_new(), observers, begin)
+        return _run_from(None, recipe, folder, folder.held_as_new(), observers, begin, enough, open_images)
     folder.check_there()
     with folder.held():
         previous = folder.previous_state(recipe)
         if previous and folder.summary.exists():
             position = previous["position"]
             if is_over(recipe.train, position["epoch"], position["best_epoch"]):
-                _say(observers, f"{out} is finished; ask for more with --train.epochs (or train.patience)")
+                _say(
+                    observers,
+                    f"{out} is finished; ask for more with --train.epochs (or train.patience, train.stop_after)",
+                )
                 return RunRecord.read(out)
-        return _run_from(previous, recipe, folder, nullcontext(), observers, begin)
+        return _run_from(previous, recipe, folder, nullcontext(), observers, begin, enough, open_images)
 
 
 def _say(observers: Sequence[Observer], text: str) -> None:
@@ -136,6 +141,8 @@ def _run_from(
     claim: AbstractContextManager[None],
     observers: Sequence[Observer],
     begin: Callable[[], None],
+    enough: Callable[[int], bool],
+    open_images: OpenImages,
 ) -> RunRecord:
     """Do the rest of a run; ``claim`` makes and locks its folder, but only once recipe and data are known to work."""
     asked, recipe = recipe, recipe.as_trained()
@@ -143,7 +150,7 @@ def _run_from(
     # Another number of threads rounds sums otherwise: a resumed run keeps that of its beginning.
     threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
     with reproducible(recipe.train.seed, device, threads), StopRequest() as stop:
-        components = build(recipe, device, previous)
+        components = build(recipe, device, previous, open_images)
         for remark in [*(f"left out: {error}" for error in components.data.bad), *components.notes]:
             _say(observers, remark)
         if previous:
@@ -161,8 +168,8 @@ def _run_from(
             run = Run(recipe, folder, components, position, observers, stop)
             if components.is_probe:
                 _judge_probe(run)
-            _train(run)
-            finish(recipe, folder, components, position, observers)
+            _train(run, enough)
+            finish(run.recipe, folder, components, position, observers)
     return RunRecord.read(folder.path)
 
 
@@ -193,7 +200,7 @@ def _judge_probe(run: Run) -> None:
         as_classifier(run.recipe, run.components, {"epoch": 0}).save(run.folder.path / MODEL_FILE)
 
 
-def _train(run: Run) -> None:
+def _train(run: Run, enough: Callable[[int], bool]) -> None:
     position, epochs, steps = run.position, run.recipe.train.epochs, len(run.components.batches)
     for observer in run.observers:
         observer.start(epochs=epochs, steps=steps, done=position.epoch * steps + position.step)
@@ -206,8 +213,11 @@ def _train(run: Run) -> None:
                 run.save_when_due()
             _end_epoch(run, *_evaluate_epoch(run))
             position.seconds += time.monotonic() - began
+            if position.epoch < last_epoch(run.recipe.train) and enough(position.epoch):
+                run.recipe = run.recipe.but({"train.stop_after": position.epoch})
+                run.folder.announce(run.recipe)  # before the checkpoint: a resumed run stops there too
             run.save()
-        if position.epoch < epochs:
+        if position.epoch < last_epoch(run.recipe.train):
             text = f"stopped after epoch {position.epoch}: none has been better than epoch {position.best_epoch}"
             _say(run.observers, text)
     finally:

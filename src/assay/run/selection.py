@@ -23,10 +23,15 @@ def score(row: JsonObject, select: str) -> tuple[float, ...]:
     return (row[f"{split}_accuracy"], -row[f"{split}_loss"])
 
 
+def last_epoch(train: TrainSection) -> int:
+    """The epoch after which a run is over in any case, from 1."""
+    return train.stop_after or train.epochs
+
+
 def is_over(train: TrainSection, epoch: int, best_epoch: int) -> bool:
     """Whether a run is over after ``epoch`` epochs, of which ``best_epoch`` (from 1) was the best.
 
     Early stopping (Prechelt 1998) ends it after ``train.patience`` epochs without a better one.
     """
     stalled = train.patience is not None and epoch - best_epoch >= train.patience
-    return epoch >= train.epochs or stalled
+    return epoch >= last_epoch(train) or stalled

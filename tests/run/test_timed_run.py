@@ -1,0 +1,105 @@
+"""A run that ends at a given time, one that is cut, and its recipe, which repeats it without a clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import assay
+from assay.recipe.named import RECIPES
+from assay.recipe.recipe import Recipe
+from assay.run.adapt import adapt
+from assay.run.run import run
+from assay.run.time_budget import Plan, Way
+from assay.run.timed_run import Deadline
+
+FIVE = RECIPES["digits"].recipe.but({"train.epochs": 5, "train.tensorboard": False, "data.train_images": 64})
+FILES = ("metrics.jsonl", "model.safetensors")
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def ended_after(epoch: float, epochs: int = 10, slack: float = 5.0) -> tuple[int, list[str]]:
+    """After how many epochs of so many seconds a run ends that was planned for ``epochs`` of 10 s, and what is said."""
+    said: list[str] = []
+    times = iter([0.0, *(5 + epoch * number for number in range(1, epochs + 1))])
+    plan = Plan(Way(96, False, 100, before=5, epoch=10, after=5), epochs)
+    deadline = Deadline(plan, end=10 + 10.0 * epochs, slack=slack, say=said.append, clock=lambda: next(times))
+    return next((done for done in range(1, epochs) if deadline(done)), epochs), said
+
+
+@pytest.mark.parametrize(
+    ("epoch", "done"),
+    [
+        (10, 10),
+        (8, 10),  # faster: the schedule comes to its end
+        (10.4, 10),  # 4 s late are within the slack
+        (12, 8),  # with an end of 6 s: 8 epochs end at 107 s, 9 at 119 s, and 110 s were wanted
+        (30, 3),  # with an end of 15 s: 3 epochs end at 110 s
+        (200, 1),  # nothing is shorter than one epoch
+    ],
+)
+def test_a_run_that_became_slower_ends_where_it_is_nearest_to_the_time(epoch: float, done: int) -> None:
+    ended, said = ended_after(epoch)
+    assert ended == done
+    assert bool(said) == (done < 10)
+    assert not said or said[0].startswith(f"stopped after epoch {done} of 10: ")
+
+
+def test_a_cut_run_is_repeated_and_resumed_by_its_recipe(tmp_path: Path) -> None:
+    cut = run(FIVE, tmp_path / "cut", enough=lambda done: done == 2)
+    assert (cut.recipe.train.epochs, cut.recipe.train.stop_after, cut.summary["epochs"]) == (5, 2, 2)
+    again = assay.train(tmp_path / "cut", out=tmp_path / "again", progress=False)
+    assert contents(again.folder) == contents(cut.folder)
+    before = contents(cut.folder)
+    assay.train(tmp_path / "cut", resume=True, progress=False)  # it is finished
+    assert contents(cut.folder) == before
+    assay.train(tmp_path / "cut", {"train.stop_after": None}, resume=True, progress=False)
+    whole = run(FIVE, tmp_path / "whole")
+    assert contents(cut.folder) == contents(whole.folder)
+
+
+def test_where_a_run_stops_is_a_share_of_it() -> None:
+    recipe = Recipe().but({"train.epochs": 12, "train.stop_after": 9})
+    assert adapt(recipe, {"train.epochs": 4}).recipe.train.stop_after == 3
+    with pytest.raises(ValueError, match=r"train\.stop_after: 13 is more than train\.epochs 12"):
+        recipe.but({"train.stop_after": 13})
+
+
+@pytest.mark.parametrize(
+    ("given", "resume", "complaint"),
+    [
+        ({}, True, "a resumed run has its plan already"),
+        ({"data.folds": 5}, False, "not with data.folds"),
+        ({"train.epochs": 2, "data.size": 32}, False, "nothing is left to choose"),
+    ],
+)
+def test_what_has_no_plan_to_make_is_refused(
+    tmp_path: Path, given: dict[str, object], resume: bool, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        assay.train("digits", given, out=tmp_path / "run", resume=resume, time="1m", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_time_becomes_epochs_that_the_recipe_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"train.tensorboard": False, "data.train_images": 320}
+    record = assay.train("digits", given, out=tmp_path / "run", time="8s")
+    said = capsys.readouterr().out
+    assert "measured at 32 pixels" in said
+    assert f"plan: data.size 32, train.epochs {record.recipe.train.epochs}, " in said
+    assert "ends at about" in said
+    assert record.summary["epochs"] == (record.recipe.train.stop_after or record.recipe.train.epochs)
+    again = assay.train(record.folder, out=tmp_path / "again", progress=False)
+    assert contents(again.folder) == contents(record.folder)
+
+
+@pytest.mark.slow
+def test_too_short_a_time_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"time: .* are left after measuring, but the shortest run"):
+        assay.train("digits", out=tmp_path / "run", time=0.01, progress=False)
+    assert not (tmp_path / "run").exists()
