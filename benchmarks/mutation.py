@@ -124,7 +124,7 @@ def chosen(places: Sequence[str], count: int, seed: int) -> list[Break]:
     return [draw.choice(by_line[key]) for key in draw.sample(sorted(by_line), min(count, len(by_line)))]
 
 
-def is_noticed(one: Break, tests: Sequence[str], home: Path) -> bool:
+def is_noticed(one: Break, tests: Sequence[str], home: Path, workers: str = "auto") -> bool:
     """Whether some test of the copy at ``home`` fails under the break; the file is put back."""
     file = home / one.file
     whole = file.read_text()
@@ -132,7 +132,7 @@ def is_noticed(one: Break, tests: Sequence[str], home: Path) -> bool:
     lines[one.line - 1] = f"{one.after}\n"
     file.write_text("".join(lines))
     try:
-        return any(_fails(home, stage) for stage in (_own_tests(one.file, home), list(tests)) if stage)
+        return any(_fails(home, stage, workers) for stage in (_own_tests(one.file, home), list(tests)) if stage)
     finally:
         file.write_text(whole)
 
@@ -145,7 +145,7 @@ def _own_tests(file: Path, home: Path) -> list[str]:
     return [] if folder == Path("tests") else [str(folder)]
 
 
-def _fails(home: Path, tests: Sequence[str]) -> bool:
+def _fails(home: Path, tests: Sequence[str], workers: str) -> bool:
     command = [
         sys.executable,
         "-m",
@@ -153,7 +153,7 @@ def _fails(home: Path, tests: Sequence[str]) -> bool:
         "-q",
         "-x",
         "-n",
-        "auto",
+        workers,
         "-m",
         "not slow",
         "-p",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 from PIL import Image
+
+if TYPE_CHECKING:
+    from killing import Warm
 
 # Before torch is imported, and for the processes that tests start: steps as small as theirs gain nothing
 # from a second thread, and wait long for it where the machine is busy.
@@ -57,6 +60,15 @@ def train_once(name: str, tmp_path_factory: pytest.TempPathFactory, changes: Map
         if not (folder / "summary.json").exists():  # the last file that a run writes
             assay.train("digits", changes, out=folder, progress=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts processes of runs, which may kill themselves, in no time."""
+    import killing  # and with it torch, which not every test needs
+
+    with killing.warm(tmp_path_factory.mktemp("cache"), killing.__file__, "run") as starter:
+        yield starter
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -51,9 +51,9 @@ class Warm:
     What differs between tests is no reason for a new server: pytest's own variable, and the cache.
     """
 
-    def __init__(self, what: str, cache: Path) -> None:
+    def __init__(self, program: Sequence[str], cache: Path) -> None:
         self.ends: list[int] = []
-        self.server = ForkServer([str(Path(__file__)), what])
+        self.server = ForkServer(program)
         self._cache = str(cache)
 
     def __call__(self, folder: Path, log: IO[bytes]) -> RunProcess:
@@ -85,9 +85,9 @@ class Warm:
 
 
 @contextmanager
-def warm(what: str, cache: Path) -> Iterator[Warm]:
-    """A fork server of this program, ``run`` or ``study``."""
-    starter = Warm(what, cache)
+def warm(cache: Path, *program: str) -> Iterator[Warm]:
+    """A fork server of a program: its file, and what it is given before the socket."""
+    starter = Warm(program, cache)
     try:
         yield starter
     finally:

@@ -57,5 +57,5 @@ def test_a_break_is_noticed_where_a_test_fails(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     broken = mutation.Break(Path("src/assay/room/code.py"), 2, "    return x * 2", "    return (x / 2)")
-    assert mutation.is_noticed(broken, ["tests"], tmp_path) is noticed
+    assert mutation.is_noticed(broken, ["tests"], tmp_path, workers="0") is noticed
     assert (tmp_path / "src/assay/room/code.py").read_text() == source

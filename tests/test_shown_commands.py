@@ -7,9 +7,11 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
+from matplotlib.figure import Figure
 
 from assay.cli import main
 from assay.studies.execution import local
@@ -22,7 +24,7 @@ DOCUMENTS = {file.name: file.read_text() for file in (HOME / "README.md", *sorte
 TRAIN = "--train.epochs 1 --train.threads 1"
 CIFAR = f"{TRAIN} --train.batch_size 20 --data.train_images 100 --train.tensorboard false"
 NARROW = f"{CIFAR} --model.width {WIDTH}"
-PHOTOS = "--train.threads 1 --train.batch_size 8 --data.size 64"
+PHOTOS = "--train.threads 1 --train.batch_size 8 --data.size 32"
 SMALLER = {
     "assay train digits --data.folds": f"{TRAIN} --data.folds 2 --data.train_images 100",
     "assay train digits": TRAIN,
@@ -44,6 +46,8 @@ SMALLER = {
     "assay train simple-cnn": CIFAR,
     "assay study run": "--seeds 1",
     "assay study search": f"{CIFAR} --trials 2 --confirm-seeds 7",
+    "assay inspect": "--format png",
+    "assay errors": "--format png",
     "assay serve": "--port 0",
 }
 NOT_RUN = {
@@ -70,6 +74,16 @@ def small(command: str) -> list[str]:
     return [*shlex.split(command)[1:], *shlex.split(more)]
 
 
+def coarsely(savefig: Callable[..., None]) -> Callable[..., None]:
+    """Figures are drawn, but few of their pixels, and not laid out; tests of each of them do both."""
+
+    def save(figure: Figure, *where: Any, **options: Any) -> None:
+        figure.set_layout_engine("none")
+        savefig(figure, *where, **{**options, "dpi": 20})
+
+    return save
+
+
 @pytest.fixture
 def _world(
     tmp_path: Path,
@@ -79,6 +93,7 @@ def _world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A working folder with all that the commands name; studies train in this process, and a server ends at once."""
+    monkeypatch.setattr(Figure, "savefig", coarsely(Figure.savefig))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.setattr(local, "run_here", run_small)

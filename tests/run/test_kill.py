@@ -1,16 +1,15 @@
 """A run that is killed with SIGKILL on its way, and resumed, ends as an undisturbed one."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assay.recipe.recipe import Recipe
 from assay.run.record import RunRecord
-from killing import Warm, is_midway, kills_of, warm
+from killing import Warm, is_midway, kills_of
 
-pytestmark = pytest.mark.xdist_group("warm")  # one worker starts the warm processes
+pytestmark = pytest.mark.xdist_group("processes")  # one worker starts the warm ones
 RECIPE = Recipe().but(
     {
         "data.size": 16,
@@ -27,22 +26,15 @@ RECIPE = Recipe().but(
 KILLS = ("step 1", "step 5", "write 3", "write 20", "step 8", "write 2")
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    """Starts processes of runs, which may kill themselves, in no time."""
-    with warm("run", tmp_path_factory.mktemp("cache")) as starter:
-        yield starter
-
-
 @pytest.mark.slow
-def test_killed_runs_end_as_undisturbed_ones(runs: Warm, tmp_path: Path) -> None:
-    assert runs.do(tmp_path / "undisturbed", RECIPE) == 0
+def test_killed_runs_end_as_undisturbed_ones(warm_runs: Warm, tmp_path: Path) -> None:
+    assert warm_runs.do(tmp_path / "undisturbed", RECIPE) == 0
     folder = tmp_path / "killed"
     kills_of(folder).write_text("\n".join(KILLS))
     for _ in KILLS:
-        assert runs.do(folder, RECIPE) == -signal.SIGKILL
+        assert warm_runs.do(folder, RECIPE) == -signal.SIGKILL
         assert is_midway(folder)
-    assert runs.do(folder, RECIPE) == 0
+    assert warm_runs.do(folder, RECIPE) == 0
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (folder / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
     assert len(RunRecord.read(folder).timings) == 3

@@ -48,8 +48,14 @@ def describe_field(name: str) -> tuple[str, str, Any]:
 def field_schema(name: str) -> list[dict[str, Any]]:
     """The alternatives of a field's JSON schema: a value has to fit one of them. Null is left out."""
     section, field = name.split(".")
-    schema = section_types()[section].model_json_schema()["properties"][field]
+    schema = _section_schema(section)[field]
     return [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
+
+
+@cache  # a command asks for every field, and making a section's schema takes milliseconds
+def _section_schema(section: str) -> dict[str, Any]:
+    properties: dict[str, Any] = section_types()[section].model_json_schema()["properties"]
+    return properties
 
 
 def parse_value(text: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -15,7 +15,9 @@ from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.environment import environment
 from assay.run.record import OUT_OF_FOLD_FILE, SCORES_FILE
-from assay.training.checkpoint import State, load_checkpoint
+
+if TYPE_CHECKING:
+    from assay.training.checkpoint import State
 
 FOLDS = "folds"
 """the folder in that of a cross-validated run that holds the run of each fold, under its number"""
@@ -74,6 +76,8 @@ class RunFolder:
         Raises:
             ValueError: the checkpoint is damaged, or belongs to another recipe.
         """
+        from assay.training.checkpoint import load_checkpoint  # imports torch; most readers of a folder need no state
+
         state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
         before = read_recipe(self.recipe) if state is None else Recipe.from_dict(state["recipe"])
         check_same(

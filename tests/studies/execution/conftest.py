@@ -1,5 +1,6 @@
 """What an undisturbed study gives, and the processes that work on a store."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import small_study
+from fresh_run import FreshRun, do_fresh_run
 
+import killing
 from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Job, Store
@@ -19,16 +22,9 @@ from killing import Warm, warm
 
 
 @pytest.fixture(scope="session")
-def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    """Starts processes of runs, which may kill themselves, in no time."""
-    with warm("run", tmp_path_factory.mktemp("cache")) as starter:
-        yield starter
-
-
-@pytest.fixture(scope="session")
 def warm_studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Starts processes that conduct the small study in a store, in no time."""
-    with warm("study", tmp_path_factory.mktemp("cache")) as starter:
+    with warm(tmp_path_factory.mktemp("cache"), killing.__file__, "study") as starter:
         yield starter
 
 
@@ -46,9 +42,19 @@ def undisturbed(warm_runs: Warm, tmp_path_factory: pytest.TempPathFactory) -> tu
     return store, conduct(small_study.small_plan(), store, StudyObserver(), partial(run_here, start=warm_runs))
 
 
+@pytest.fixture(scope="session")
+def fresh_run(tmp_path_factory: pytest.TempPathFactory) -> FreshRun:
+    """What a run imports in a process that has imported nothing else."""
+    return do_fresh_run(tmp_path_factory.mktemp("fresh") / "run")
+
+
 def _parents() -> dict[int, int]:
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True)
-    return {int(pid): int(parent) for pid, parent in map(str.split, listing.stdout.splitlines())}
+    """The parent of each process; from /proc, as a `ps` for each look would cost more than what is waited for."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    return parents
 
 
 def _log_of(pid: int) -> Path | None:
@@ -102,7 +108,7 @@ def wait_until() -> Callable[[Callable[[], object]], None]:
         end = time.monotonic() + 600
         while not is_so():
             assert time.monotonic() < end, "it never came"
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     return wait
 
@@ -112,8 +118,8 @@ def start_study() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """A function that starts a process that conducts the small study in a store; it ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(store: Store, where: str = "here") -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(Path(small_study.__file__)), str(store.root), where]
+    def start(store: Store, *where: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(Path(small_study.__file__)), str(store.root), *where]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment))
         return started[-1]

@@ -1,6 +1,7 @@
-"""A study of seconds, and a process that conducts it: ``python small_study.py STORE [ray]``."""
+"""A study of seconds, and a process that conducts it: ``python small_study.py STORE [ADDRESS]``, which is of a Ray."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from assay.recipe.recipe import Recipe
@@ -48,13 +49,14 @@ def essence(store: Store, job: Job) -> tuple[bytes, ...]:
     return tuple((store.folder(job) / name).read_bytes() for name in names)
 
 
-def _where(name: str) -> Execute:
-    if name == "here":
+def _where(addresses: Sequence[str]) -> Execute:
+    if not addresses:
         return run_here
     from assay.studies.execution.on_ray import Ray
 
-    return Ray()
+    # The cluster of the tests has two CPUs: one run at a time, as each worker takes seconds to start.
+    return Ray() if addresses == ["its own"] else Ray(addresses[0], cpus=2)
 
 
 if __name__ == "__main__":
-    conduct(small_plan(), Store(Path(sys.argv[1])), StudyObserver(), _where(sys.argv[2] if sys.argv[2:] else "here"))
+    conduct(small_plan(), Store(Path(sys.argv[1])), StudyObserver(), _where(sys.argv[2:]))

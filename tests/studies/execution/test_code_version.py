@@ -1,31 +1,21 @@
 """Each module that a run imports is part of the version of its code, or exempt for a reason."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fresh_run import FreshRun
 
 import assay
 from assay.studies.execution import code_version as module
 from assay.studies.execution.code_version import EXEMPT, ROOMS, code_version, is_hashed
 
 HOME = Path(assay.__file__).parent
-RUN = """
-import sys
-from pathlib import Path
-from assay.recipe.recipe import Recipe
-from assay.studies.execution import child, fork_server
-recipe = {"data.size": 16, "train.epochs": 1, "train.threads": 1, "probe.every": 10}
-child.run(Recipe().but(recipe), Path(sys.argv[1]))
-print(*(name.removeprefix("assay.") for name in sys.modules if name.startswith("assay.")))
-"""
 
 
 @pytest.mark.slow
-def test_all_that_a_run_imports_is_hashed_or_exempt(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", RUN, str(tmp_path / "run")]
-    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+@pytest.mark.xdist_group("processes")
+def test_all_that_a_run_imports_is_hashed_or_exempt(fresh_run: FreshRun) -> None:
+    names = [name.removeprefix("assay.") for name in fresh_run.imported if name.startswith("assay.")]
     assert {"run.run", "training.loop", "studies.execution.child"} <= set(names)
     parents = {name: [".".join(name.split(".")[:count]) for count in range(1, name.count(".") + 2)] for name in names}
     neither = [name for name in names if not is_hashed(name) and not EXEMPT.keys() & parents[name]]

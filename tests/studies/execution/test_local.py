@@ -22,7 +22,7 @@ Undisturbed = tuple[Store, StudyResults]
 Processes = Callable[..., dict[int, int]]
 JOBS = small_plan().order()
 FIRST = JOBS[0]
-pytestmark = pytest.mark.xdist_group("warm")  # one worker starts the warm processes
+pytestmark = pytest.mark.xdist_group("processes")  # one worker starts the warm ones
 
 
 def instead(code: str, started: list[RunProcess] | None = None) -> Start:

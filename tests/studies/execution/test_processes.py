@@ -1,6 +1,5 @@
 """Processes of runs: forks of a server give what fresh processes give, see what they see, and leave nothing behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fresh_run import FreshRun
 
 import assay
 from assay.pages.report import origin
@@ -16,8 +16,12 @@ from assay.run.record import RunRecord
 from assay.studies.execution.processes import ForkServer, process_starter
 
 SERVER = """
-import os, signal, socket, sys, time
-from assay.studies.execution import child, fork_server
+import os, signal, socket, sys, time, types
+
+# In the place of the module that does runs, whose imports take seconds.
+child = sys.modules["assay.studies.execution.child"] = types.ModuleType("child")
+child.__file__ = "child.py"
+from assay.studies.execution import fork_server
 
 def main(folder):
     if folder.name == "tell":
@@ -77,7 +81,6 @@ def end_of(server: ForkServer, folder: Path) -> int | None:
             return process.wait(None)
 
 
-@pytest.mark.slow
 def test_every_end_is_reported(server: ForkServer, tmp_path: Path) -> None:
     assert end_of(server, tmp_path / "returns") == 3
     assert end_of(server, tmp_path / "crash") == 1
@@ -94,7 +97,6 @@ def test_every_end_is_reported(server: ForkServer, tmp_path: Path) -> None:
     assert end_of(server, tmp_path / "returns") == 3
 
 
-@pytest.mark.slow
 def test_a_run_sees_the_environment_and_folder_of_the_moment_it_starts(
     server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,28 +121,13 @@ def test_blocks_within_another_share_its_server() -> None:
 
 
 @pytest.mark.slow
-def test_the_server_is_fit_to_be_forked_and_lacks_no_import(tmp_path: Path) -> None:
-    code = """
-import os, sys
-from pathlib import Path
-from assay.studies.execution import fork_server
-fork_server.import_all()
-import torch
-print(torch.cuda.is_initialized())
-print(*{Path(f"/proc/self/task/{number}/comm").read_text().strip() for number in os.listdir("/proc/self/task")
-        if int(number) != os.getpid()})
-before = set(sys.modules)
-from assay.recipe.recipe import Recipe
-fork_server.child.run(Recipe().but({"data.size": 16, "train.epochs": 1, "train.threads": 1}), Path(sys.argv[1]))
-new = {name.partition(".")[0] for name in set(sys.modules) - before}
-print(*new & {"PIL", "pandas", "scipy", "sklearn", "tensorboard", "torchvision"})
-"""
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", code, str(tmp_path / "run")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
-    assert told[0] == "False"
-    assert told[1] in ("", "jemalloc_bg_thd")  # it handles forks itself
-    assert told[2] == ""
+@pytest.mark.xdist_group("processes")
+def test_the_server_is_fit_to_be_forked_and_lacks_no_import(fresh_run: FreshRun) -> None:
+    assert not fresh_run.has_touched_the_gpu
+    assert set(fresh_run.threads) <= {"jemalloc_bg_thd"}  # it handles forks itself
+    late = {name.partition(".")[0] for name in fresh_run.imported_late}
+    assert not late & {"PIL", "pandas", "scipy", "sklearn", "tensorboard", "torchvision"}
+    assert "torchvision" not in fresh_run.imported_at_first  # or each command would wait for it
 
 
 @pytest.mark.slow

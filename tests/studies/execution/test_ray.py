@@ -23,24 +23,10 @@ from assay.studies.results import StudyResults
 from killing import is_midway
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
-pytestmark = pytest.mark.xdist_group("ray")  # one worker starts it
+pytestmark = pytest.mark.xdist_group("processes")  # one worker starts it
 
 Undisturbed = tuple[Store, StudyResults]
 Processes = Callable[..., dict[int, int]]
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A local Ray with two CPUs; the cache folder of its workers."""
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ASSAY_CACHE", str(cache))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        before = signal.getsignal(signal.SIGTERM)
-        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="warning")
-        yield cache
-        ray.shutdown()
-        signal.signal(signal.SIGTERM, before)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
@@ -56,7 +42,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
+@pytest.mark.usefixtures("local_ray")
 def test_a_study_gives_the_same_numbers_as_without_ray(undisturbed: Undisturbed, tmp_path: Path) -> None:
     store = Store(tmp_path)
     results = conduct(small_plan(), store, StudyObserver(), Ray())
@@ -67,15 +53,95 @@ def test_a_study_gives_the_same_numbers_as_without_ray(undisturbed: Undisturbed,
     assert ray.is_initialized()
 
 
+def family() -> list[Job]:
+    """A teacher, its student, and a student of that one."""
+    teacher = Job(SHORT)
+    student = Job(SHORT.but({"train.seed": 1, "loss.teacher_weight": 0.5}), {"loss.teacher": teacher})
+    return [teacher, student, Job(SHORT.but({"train.seed": 2, "loss.teacher_weight": 0.5}), {"loss.teacher": student})]
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
+def test_without_a_shared_folder_all_comes_back_through_the_driver(
+    local_ray: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, store = Store(tmp_path / "shared"), Store(tmp_path / "store")
+    teacher, student, last = family()
+    refused = Job(SHORT.but({"train.batch_size": 5000}))
+    ends = [(job.key, outcome.status) for job, outcome in Ray()([teacher, student, last], shared)]
+    assert ends == [(job.key, "finished") for job in (teacher, student, last)]  # none before those that it needs
+    unpack(pack(shared.folder(teacher)), store.folder(teacher))  # it was done before, and is not among the jobs
+    pretend(monkeypatch, root=tmp_path / "of another host")
+    found = {job.key: outcome for job, outcome in Ray()([student, last, refused], store)}
+    assert [found[job.key].status for job in (student, last, refused)] == ["finished", "finished", "failed"]
+    assert "train.batch_size" in found[refused.key].reason
+    assert "train.batch_size" in store.log(refused).read_text()
+    for job in (student, last):
+        assert essence(store, job) == essence(shared, job)
+        kept = {path.name for path in store.folder(job).iterdir()}
+        assert kept == {path.name for path in shared.folder(job).iterdir()} - {"last.ckpt"}
+        assert RunFolder(local_ray / "execution" / job.key).checkpoint.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
+def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, code="of yesterday")
+    [(_, outcome)] = Ray()([Job(SHORT)], Store(tmp_path))
+    assert outcome.status == "failed"
+    assert outcome.reason.endswith("has another version of assay or torch")
+    assert not (tmp_path / Job(SHORT).key).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
+def test_a_run_is_stopped_on_request_and_saves(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    store, stopped = Store(tmp_path), Job(DIGITS)
+    long = Job(DIGITS.but({"train.epochs": 100}))
+
+    def watch(job: Job) -> bool:
+        return job is long and (store.folder(job) / "last.ckpt").exists()
+
+    ends = {job.key: outcome.status for job, outcome in Ray()([long, stopped], store, watch)}
+    assert ends == {long.key: "interrupted", stopped.key: "finished"}
+    assert essence(store, stopped) == essence(undisturbed[0], stopped)
+    assert store.outcome(long) is None
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
+def test_a_study_is_stopped_and_killed_and_goes_on(
+    undisturbed: Undisturbed,
+    processes: Processes,
+    wait_until: Callable[[Callable[[], object]], None],
+    start_study: Callable[..., subprocess.Popen[bytes]],
+    tmp_path: Path,
+) -> None:
+    """In a process that starts its own Ray, in one that joins a cluster, and in this one, where Ray runs already."""
+    store = Store(tmp_path)
+    for number, address, status in (
+        (signal.SIGINT, "its own", 1),  # an InterruptedStudyError
+        (signal.SIGKILL, ray.get_runtime_context().gcs_address, -signal.SIGKILL),
+    ):
+        study = start_study(store, address)
+        wait_until(lambda: processes(store))
+        study.send_signal(number)
+        assert study.wait() == status
+        wait_until(lambda: not processes(store))
+    conduct(small_plan(), store, StudyObserver(), Ray())  # on the Ray that is running
+    for job in small_plan().order():
+        assert essence(store, job) == essence(undisturbed[0], job)
+    assert {path.name[:8] for path in tmp_path.glob(".*")} <= {".driver-"}  # the killed one's mark
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
 def test_killed_workers_lose_nothing(undisturbed: Undisturbed, processes: Processes, tmp_path: Path) -> None:
     store = Store(tmp_path)
     killed: list[int] = []
 
     class Killing(StudyObserver):
         def watch(self, job: Job) -> bool:
-            if len(killed) < 3 and is_midway(store.folder(job)):
+            if len(killed) < 2 and is_midway(store.folder(job)):
                 for worker in set(processes(store, job).values()) - set(killed):
                     os.kill(worker, signal.SIGKILL)
                     killed.append(worker)
@@ -83,14 +149,14 @@ def test_killed_workers_lose_nothing(undisturbed: Undisturbed, processes: Proces
             return False
 
     results = conduct(small_plan(), store, Killing(), Ray(retries=10))
-    assert len(killed) == 3
+    assert len(killed) == 2
     assert what_counts(results) == what_counts(undisturbed[1])
     for job in small_plan().order():
         assert essence(store, job) == essence(undisturbed[0], job)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
+@pytest.mark.usefixtures("local_ray")
 def test_a_worker_that_is_lost_too_often_fails_its_run_alone(processes: Processes, tmp_path: Path) -> None:
     store, victim, fine = Store(tmp_path), Job(DIGITS.but({"train.epochs": 60})), Job(SHORT)
     student = Job(SHORT.but({"train.seed": 1, "loss.teacher_weight": 0.5}), {"loss.teacher": victim})
@@ -111,82 +177,6 @@ def test_a_worker_that_is_lost_too_often_fails_its_run_alone(processes: Processe
     assert "train.batch_size" in ends[refused.key].reason
     assert all(store.outcome(job) == ends[job.key] for job in (victim, student, refused))
     assert list(Ray()([fine], store)) == [(fine, Outcome("finished"))]
-
-
-def family() -> list[Job]:
-    """A teacher, its student, and a student of that one."""
-    teacher = Job(SHORT)
-    student = Job(SHORT.but({"train.seed": 1, "loss.teacher_weight": 0.5}), {"loss.teacher": teacher})
-    return [teacher, student, Job(SHORT.but({"train.seed": 2, "loss.teacher_weight": 0.5}), {"loss.teacher": student})]
-
-
-@pytest.mark.slow
-def test_without_a_shared_folder_all_comes_back_through_the_driver(
-    two_workers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared, store = Store(tmp_path / "shared"), Store(tmp_path / "store")
-    teacher, student, last = family()
-    refused = Job(SHORT.but({"train.batch_size": 5000}))
-    ends = [(job.key, outcome.status) for job, outcome in Ray()([teacher, student, last], shared)]
-    assert ends == [(job.key, "finished") for job in (teacher, student, last)]  # none before those that it needs
-    unpack(pack(shared.folder(teacher)), store.folder(teacher))  # it was done before, and is not among the jobs
-    pretend(monkeypatch, root=tmp_path / "of another host")
-    found = {job.key: outcome for job, outcome in Ray()([student, last, refused], store)}
-    assert [found[job.key].status for job in (student, last, refused)] == ["finished", "finished", "failed"]
-    assert "train.batch_size" in found[refused.key].reason
-    assert "train.batch_size" in store.log(refused).read_text()
-    for job in (student, last):
-        assert essence(store, job) == essence(shared, job)
-        kept = {path.name for path in store.folder(job).iterdir()}
-        assert kept == {path.name for path in shared.folder(job).iterdir()} - {"last.ckpt"}
-        assert RunFolder(two_workers / "execution" / job.key).checkpoint.exists()
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
-def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, code="of yesterday")
-    [(_, outcome)] = Ray()([Job(SHORT)], Store(tmp_path))
-    assert outcome.status == "failed"
-    assert outcome.reason.endswith("has another version of assay or torch")
-    assert not (tmp_path / Job(SHORT).key).exists()
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
-def test_a_run_is_stopped_on_request_and_saves(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    store, stopped = Store(tmp_path), Job(DIGITS)
-    long = Job(DIGITS.but({"train.epochs": 100}))
-
-    def watch(job: Job) -> bool:
-        return job is long and (store.folder(job) / "last.ckpt").exists()
-
-    ends = {job.key: outcome.status for job, outcome in Ray()([long, stopped], store, watch)}
-    assert ends == {long.key: "interrupted", stopped.key: "finished"}
-    assert essence(store, stopped) == essence(undisturbed[0], stopped)
-    assert store.outcome(long) is None
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("two_workers")
-def test_a_study_with_its_own_ray_is_stopped_killed_and_goes_on(
-    undisturbed: Undisturbed,
-    processes: Processes,
-    wait_until: Callable[[Callable[[], object]], None],
-    start_study: Callable[..., subprocess.Popen[bytes]],
-    tmp_path: Path,
-) -> None:
-    store = Store(tmp_path)
-    for number in (signal.SIGINT, signal.SIGKILL):
-        study = start_study(store, "ray")
-        wait_until(lambda: processes(store))
-        study.send_signal(number)
-        assert study.wait() == (1 if number == signal.SIGINT else -signal.SIGKILL)  # an InterruptedStudyError
-        wait_until(lambda: not processes(store))
-    conduct(small_plan(), store, StudyObserver(), Ray())  # on the Ray that is running
-    for job in small_plan().order():
-        assert essence(store, job) == essence(undisturbed[0], job)
-    assert {path.name[:8] for path in tmp_path.glob(".*")} <= {".driver-"}  # the killed one's mark
 
 
 @pytest.mark.parametrize(("gpus", "seen"), [(0, ""), (1, "0")])

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import re
 import signal
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 
 import pytest
 from optuna.pruners import MedianPruner, NopPruner
+from searching import BASE, OVER, by_rate, look
 
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
@@ -29,36 +26,7 @@ from assay.studies.search.search import BEFORE, BEST, plan_confirmation, search
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import Workers, on_ray
 
-BASE = Recipe().but({"train.epochs": 4, "optim.lr": 0.01})
-OVER = ["optim.lr=0.001..1", "augment.cutout=0..8"]
-
 Make = Callable[[Callable[[Recipe], Sequence[float]]], Execute]
-
-
-def by_rate(recipe: Recipe) -> list[float]:
-    """Best at a rate of 0.1; cutout hardly matters."""
-    best = 0.95 - 0.1 * math.log10(recipe.optim.lr / 0.1) ** 2 - 0.0001 * recipe.augment.cutout
-    return [best * epoch / 4 for epoch in range(1, 5)]
-
-
-def look(
-    tmp_path: Path,
-    execute: Execute,
-    over: Sequence[str] = OVER,
-    *,
-    storage: str | None = None,
-    workers: Workers | None = None,
-    **budget: Any,
-) -> SearchResult:
-    return search(
-        BASE,
-        over,
-        out=tmp_path / "studies" / "search",
-        storage=storage,
-        budget=Budget(**{"trials": 12, "confirm_seeds": (), **budget}),
-        workers=replace(workers or Workers(), execute=execute),
-        progress=False,
-    )
 
 
 def drawn(found: SearchResult) -> list[tuple[str, dict[str, Any]]]:
@@ -226,135 +194,6 @@ def test_a_signal_at_the_end_of_a_trial_is_not_lost(
     assert len(look(tmp_path, pretend(by_rate)).of_state("finished", "pruned")) == 12
 
 
-SCRIPT = """
-import os, signal, sys, time
-from pathlib import Path
-sys.path.insert(0, {here!r})
-import test_search
-from assay.base.json_files import LineLog
-from assay.run.folder import RunFolder
-from assay.studies.execution.store import Outcome
-from conftest import write_json
-
-def execute(jobs, store, watch):
-    [job] = jobs
-    folder = RunFolder(store.folder(job))
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with open({log!r}, "a") as file:
-        file.write(job.key + "\\n")
-    accuracies = test_search.by_rate(job.recipe)
-    for epoch, accuracy in enumerate(accuracies, 1):
-        folder.metrics.append({{"epoch": epoch, "held_out_accuracy": accuracy}})
-        watch(job)
-        time.sleep({pause})
-        if len(Path({log!r}).read_text().split()) == {dies_in}:
-            os.kill(os.getpid(), signal.SIGKILL)
-    write_json(folder.summary, {{"status": "finished", "held_out": {{"accuracy": max(accuracies)}}}})
-    yield job, Outcome("finished")
-
-from optuna.pruners import NopPruner
-test_search.look(Path({folder!r}), execute, trials={trials}, storage={storage}, pruner=NopPruner())
-"""
-
-
-def start(
-    tmp_path: Path, *, trials: int, storage: str | None, pause: float = 0.0, dies_in: int | None = None
-) -> subprocess.Popen[bytes]:
-    """A process that searches; it kills itself after the first epoch of the run of that number, from 1."""
-    code = SCRIPT.format(
-        here=str(Path(__file__).parent),
-        log=str(tmp_path / "begun.txt"),
-        folder=str(tmp_path),
-        trials=trials,
-        storage=repr(storage),
-        pause=pause,
-        dies_in=dies_in,
-    )
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("storage", [None, "trials.db"])
-def test_a_killed_search_goes_on_with_the_same_values(
-    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], storage: str | None
-) -> None:
-    where = None if storage is None else str(tmp_path / storage)
-    process = start(tmp_path, trials=4, storage=where, dies_in=3)
-    _, complaint = process.communicate()
-    assert process.returncode == -signal.SIGKILL, complaint.decode()
-    assert len(begun()) == 3
-    found = look(tmp_path, pretend(by_rate), trials=4, storage=where, pruner=NopPruner())
-    assert len(found.of_state("finished")) == 4
-    assert not found.of_state("running")
-    [killed] = found.of_state("put back")
-    assert found.trials[killed.number + 1].values == killed.values
-    assert Counter(begun())[killed.run] == 2
-    assert len(begun()) == 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("storage", [None, "trials.db"])
-def test_two_processes_share_a_storage(tmp_path: Path, begun: Callable[[], list[str]], storage: str | None) -> None:
-    where = None if storage is None else str(tmp_path / storage)
-    processes = [start(tmp_path, trials=8, storage=where, pause=0.2) for _ in range(2)]
-    for process in processes:
-        _, complaint = process.communicate()
-        assert process.returncode == 0, complaint.decode()
-    found = look(tmp_path, lambda *_: iter(()), trials=1, storage=where)
-    assert len(found.trials) == len(found.of_state("finished")) == 8
-    assert len(begun()) == len(set(begun())) == 8
-
-
-@pytest.fixture(scope="module")
-def local_ray() -> Iterator[None]:
-    ray = pytest.importorskip("ray")
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-on_a_ray = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-
-
-@pytest.mark.slow
-@on_a_ray
-@pytest.mark.xdist_group("ray")
-@pytest.mark.usefixtures("local_ray")
-def test_on_ray(tmp_path: Path, pretend: Make, begun: Callable[[], list[str]]) -> None:
-    found = look(tmp_path, pretend(lambda recipe: [recipe.optim.lr / 100] * 4), trials=4, workers=on_ray())
-    assert len(found.of_state("finished", "pruned")) == 4
-    assert len(set(begun())) == len(begun()) == 4
-
-
-@pytest.mark.slow
-@on_a_ray
-@pytest.mark.xdist_group("ray")
-@pytest.mark.usefixtures("local_ray")
-def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, pretend: Make) -> None:
-    def die_once(recipe: Recipe) -> list[float]:
-        if not (tmp_path / "died").exists():
-            (tmp_path / "died").touch()
-            os._exit(1)
-        return [recipe.optim.lr / 100] * 4
-
-    found = look(tmp_path, pretend(die_once), trials=3, workers=on_ray())
-    assert len(found.of_state("finished", "pruned")) == 3
-    assert not found.of_state("running")
-    assert (tmp_path / "died").exists()
-
-
-@pytest.mark.slow
-@on_a_ray
-@pytest.mark.xdist_group("ray")
-@pytest.mark.usefixtures("local_ray")
-def test_an_error_comes_back_from_ray_as_it_was() -> None:
-    def fail() -> TrialEnd:
-        raise ValueError("no such luck")
-
-    with pytest.raises(ValueError, match=r"^no such luck$"):
-        list(on_ray().repeat(fail, 1))
-
-
 def test_another_process_that_does_not_see_the_search_says_so(tmp_path: Path, pretend: Make) -> None:
     def elsewhere(task: Callable[[], TrialEnd], _times: int) -> Generator[TrialEnd, None, None]:
         (tmp_path / "studies" / "search" / "trials.journal").unlink()
@@ -451,34 +290,3 @@ def test_nothing_better_is_confirmed_by_one_row(tmp_path: Path, pretend: Make) -
     assert found.best.number == 0
     assert [row.name for row in plan_confirmation(found, (1000,)).study.rows] == [BEFORE]
     assert "equally good" in look(tmp_path, pretend(lambda _recipe: [0.5] * 4), trials=9).no_importances
-
-
-@pytest.mark.slow
-def test_a_search_on_digits_from_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from assay.cli import Parser
-    from assay.commands.study import search as command
-
-    monkeypatch.chdir(tmp_path)
-    parser = Parser()
-    command.add_arguments(parser)
-    given = "digits --over optim.lr=0.001..0.1 --trials 3 --confirm-seeds 7 --train.epochs 1 --train.select held-out"
-    options = parser.parse_args(given.split())
-    options.given = ["study", "search", *given.split()]
-    assert command.execute(options) == 0
-    said = capsys.readouterr().out
-    assert "best.yaml" in said
-    assert re.search(r"best of\s+the search|as given", said)
-    folder = tmp_path / "studies" / "search-digits"
-    table = (folder / "search.md").read_text()
-    assert "seeds: 7\n" in table
-    assert "1/1" in table
-    assert (folder / "confirmation" / "table.md").exists()
-    name, recipe = find_recipe(folder / "best.yaml")
-    assert name == "best"
-    from assay.api import train
-
-    record = train(recipe, {"train.epochs": 1}, out=tmp_path / "trained")
-    assert record.summary["status"] == "finished"
-    assert command.execute(options) == 0

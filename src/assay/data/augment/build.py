@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from PIL import Image
 from torch import Generator, Tensor
-from torchvision.transforms import v2
 
 from assay.data.augment.colour import add_pca_noise, grey_at_random, jitter_colours
 from assay.data.augment.draw import Augmentation
@@ -82,6 +81,8 @@ def build_transform(
     Raises:
         ValueError: a strength does not go with this kind of set, or two contradict each other.
     """
+    from torchvision.transforms import v2  # takes as long to import as torch, and only sets that stream need it
+
     strengths.check()
     if strengths.alternate_flip:
         raise ValueError(
@@ -97,6 +98,8 @@ def build_transform(
 
 
 def _image_changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]]:
+    from torchvision.transforms import v2
+
     policies: dict[str, Callable[[], Callable[[Tensor], Tensor]]] = {
         "trivial": v2.TrivialAugmentWide,
         "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),

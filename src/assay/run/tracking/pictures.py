@@ -10,7 +10,6 @@ import matplotlib
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
-from torchvision.utils import make_grid
 
 from assay.base.palette import DARK_GREY, WRONG
 from assay.base.text import shorten
@@ -39,6 +38,8 @@ def draw_kernels(network: nn.Module) -> Tensor | None:
     Returns:
         float32 ``[3, H, W]`` in [0, 1].
     """
+    from torchvision.utils import make_grid  # slow to import, and only a run with a log needs it
+
     if not any(isinstance(layer, nn.Conv2d) for layer in network.modules()):
         return None
     kernels = first_kernels(network)

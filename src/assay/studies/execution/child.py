@@ -15,11 +15,8 @@ from assay.base.user_errors import explain
 from assay.recipe.recipe import Recipe
 from assay.run.folder import RunFolder
 from assay.run.run import DivergedError, InterruptedRunError, run
+from assay.studies.execution.protocol import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
 from assay.studies.execution.store import lock
-
-END_OF_RECIPE = "...\n"
-FINISHED, REFUSED, DIVERGED, INTERRUPTED = 0, 2, 3, 130
-"""exit statuses; any other is a crash"""
 
 
 def main(folder: Path) -> int:

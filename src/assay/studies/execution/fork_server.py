@@ -16,7 +16,6 @@ import importlib
 import os
 import signal
 import socket
-import struct
 import sys
 import traceback
 import warnings
@@ -24,8 +23,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from assay.studies.execution import child
+from assay.studies.execution.protocol import STATUS
 
-STATUS = struct.Struct("i")
 _LAZY = (
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",

@@ -7,8 +7,8 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from assay.base.signals import StopRequest
-from assay.studies.execution.child import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
 from assay.studies.execution.processes import Start, process_starter
+from assay.studies.execution.protocol import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
 from assay.studies.execution.store import Job, Outcome, Store
 
 RETRIES = 2  # of a run whose process died; it continues from its checkpoint

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from assay.studies.execution.fork_server import STATUS
+from assay.studies.execution.protocol import STATUS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The store of runs: each under the hash of its recipe and of the code, so that none is done twice."""
+"""The store of runs: each under the hash of its recipe and of the code, so that none is done twice.
+
+It is read without torch, so that a Ray worker, which only starts the processes of runs, is there at once.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,8 @@ from filelock import FileLock
 
 from assay.base.json_files import read_json, write_json
 from assay.data.sources import full_name
-from assay.models.weights import is_path
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
-from assay.run.probing.traces import read_traces
 from assay.run.record import RunRecord, read_scores
 from assay.studies.execution.code_version import code_version
 
@@ -69,6 +70,8 @@ class Job:
 
 def with_full_paths(recipe: Recipe) -> Recipe:
     """The recipe with all its paths made absolute, for a process that works in another folder."""
+    from assay.models.weights import is_path  # imports torch
+
     files = {"model.pretrained": recipe.model.pretrained, "loss.teacher": recipe.loss.teacher}
     changes = {name: _full(value) for name, value in files.items() if value and is_path(value)}
     root = {"data.root": recipe.data.root.expanduser().absolute()} if recipe.data.root else {}
@@ -94,8 +97,11 @@ def _check_record(folder: Path) -> None:
     if not measured or not {"parameters", "flops", "seconds", "images_per_second"} <= record.summary.keys():
         raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
     read_scores(folder, measured[0])
-    if record.recipe.probe.every and read_traces(folder) is None:
-        raise ValueError(f"{folder}: the probe's traces are missing")
+    if record.recipe.probe.every:
+        from assay.run.probing.traces import read_traces  # imports torch
+
+        if read_traces(folder) is None:
+            raise ValueError(f"{folder}: the probe's traces are missing")
 
 
 def lock(folder: Path) -> FileLock:

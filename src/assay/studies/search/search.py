@@ -20,6 +20,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.run.suited import suited
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
+from assay.studies.execution.processes import process_starter
 from assay.studies.execution.store import Job, with_full_paths
 from assay.studies.folder import store_of
 from assay.studies.plan import Plan, plan_study
@@ -93,17 +94,18 @@ def search(
     optuna_study = shared.open()
     for note in adapted.notes:
         console.print(note, markup=False)
-    try:
-        _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
-    finally:  # a search that was stopped has its results so far
-        result = add_importances(read_result(optuna_study, shared), optuna_study)
-        publish(result, folder)
-    # Where other processes still run trials, the best is not known yet; the last of them confirms.
-    if budget.confirm_seeds and result.best and not result.of_state("running"):
-        plan = plan_confirmation(result, budget.confirm_seeds, command=command)
-        view = LiveView(console) if progress else StudyObserver()
-        result = replace(result, confirmation=conduct(plan, store_of(folder.parent), view, workers.confirm))
-        publish(result, folder)
+    with process_starter():  # the trials and the confirmation share a fork server
+        try:
+            _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
+        finally:  # a search that was stopped has its results so far
+            result = add_importances(read_result(optuna_study, shared), optuna_study)
+            publish(result, folder)
+        # Where other processes still run trials, the best is not known yet; the last of them confirms.
+        if budget.confirm_seeds and result.best and not result.of_state("running"):
+            plan = plan_confirmation(result, budget.confirm_seeds, command=command)
+            view = LiveView(console) if progress else StudyObserver()
+            result = replace(result, confirmation=conduct(plan, store_of(folder.parent), view, workers.confirm))
+            publish(result, folder)
     return result
 
 
