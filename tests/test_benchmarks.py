@@ -22,6 +22,9 @@ SMALL = {
     "augment.py --images 8 --rounds 1 flip erase": "below the bar: ",
     "mutation.py --list --count 3": "src/assay/",
     "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
+    "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (
+        "3 networks, 2 of them run; 1 give no scores; 0 fail"
+    ),
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 SCRIPTS = {command.split()[0] for command in SMALL}

@@ -17,8 +17,11 @@ def final_layers(network: nn.Module) -> tuple[str, ...]:
     """
     named = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
     modules = dict(network.named_modules())
-    given = tuple(name for name in ([named] if isinstance(named, str) else named) if name in modules)
-    return given or tuple(name for name, layer in modules.items() if isinstance(layer, nn.Linear | nn.Conv2d))[-1:]
+    given = [name for name in ([named] if isinstance(named, str) else named) if name in modules]
+    layers = [name for name, layer in modules.items() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    # LeViT's variants of stride 8 have a second head, distilled, that timm does not name.
+    unnamed = [name for name in layers if given and is_within(name, ["head_dist"]) and name not in given]
+    return tuple(given + unnamed) or tuple(layers[-1:])
 
 
 def heads_of(network: nn.Module) -> tuple[str, ...]:
