@@ -21,8 +21,10 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def test_import_assay_does_not_import_torch() -> None:
-    assert python("import sys, assay; print('torch' in sys.modules)").strip() == "False"
+@pytest.mark.parametrize("module", ["assay", "assay.studies.execution.ray_task"])
+def test_what_starts_quickly_does_not_import_torch(module: str) -> None:
+    """A Ray worker only starts the processes of runs."""
+    assert python(f"import sys, {module}; print('torch' in sys.modules)").strip() == "False"
 
 
 def test_the_help_needs_none_of_the_heavy_libraries() -> None:

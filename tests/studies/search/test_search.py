@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.pruners import MedianPruner, NopPruner
+from optuna.trial import FrozenTrial
 from searching import BASE, OVER, by_rate, look
 
 from assay.recipe.named import find_recipe
@@ -192,6 +194,48 @@ def test_a_signal_at_the_end_of_a_trial_is_not_lost(
     assert len(begun()) == 1
     assert signal.getsignal(kind) is before
     assert len(look(tmp_path, pretend(by_rate)).of_state("finished", "pruned")) == 12
+
+
+@pytest.fixture
+def interrupted_tell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """A function that has something done where a process is about to tell Optuna that its trial has ended, once."""
+    tell = optuna.Study.tell
+
+    def let(do: Callable[[], None]) -> None:
+        def interrupted(*given: Any, **options: Any) -> FrozenTrial:
+            monkeypatch.setattr(optuna.Study, "tell", tell)
+            do()
+            return tell(*given, **options)
+
+        monkeypatch.setattr(optuna.Study, "tell", interrupted)
+
+    return let
+
+
+def test_a_trial_runs_until_its_end_is_told(
+    tmp_path: Path, pretend: Make, interrupted_tell: Callable[[Callable[[], None]], None]
+) -> None:
+    """Another process may look at the search in between."""
+    seen: list[SearchResult] = []
+    interrupted_tell(lambda: seen.append(look(tmp_path, pretend(by_rate), trials=1)))
+    assert len(look(tmp_path, pretend(by_rate), trials=1).of_state("finished")) == 1
+    assert drawn(seen[0]) == [("running", {"optim.lr": 0.01, "augment.cutout": 0})]
+    assert seen[0].best is None
+
+
+def test_a_process_that_dies_before_it_has_told_the_end_leaves_the_trial_to_others(
+    tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], interrupted_tell: Callable[..., None]
+) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    interrupted_tell(die)
+    with pytest.raises(KeyboardInterrupt):
+        look(tmp_path, pretend(by_rate), trials=3, pruner=NopPruner())
+    found = look(tmp_path, pretend(by_rate), trials=3, pruner=NopPruner())
+    assert [trial.state for trial in found.trials] == ["put back", "finished", "finished", "finished"]
+    assert found.trials[1].values == found.trials[0].values
+    assert len(begun()) == 3  # the run itself was done
 
 
 def test_another_process_that_does_not_see_the_search_says_so(tmp_path: Path, pretend: Make) -> None:

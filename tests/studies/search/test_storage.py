@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -50,3 +51,14 @@ def test_files_take_turns(tmp_path: Path) -> None:
     with exclusive(address):
         assert (tmp_path / "new" / "trials.db.turn").exists()
     assert isinstance(exclusive("postgresql://host/db"), nullcontext)
+
+
+def test_a_new_database_is_opened_by_one_after_another(tmp_path: Path) -> None:
+    address = full_address(str(tmp_path / "trials.db"))
+    with ThreadPoolExecutor(4) as pool:
+        with exclusive(address):
+            opened = [pool.submit(open_storage, address) for _ in range(4)]
+            with pytest.raises(TimeoutError):
+                opened[0].result(timeout=0.5)
+            assert not (tmp_path / "trials.db").exists()
+        assert [storage.result().get_all_studies() for storage in opened] == [[]] * 4

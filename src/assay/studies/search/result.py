@@ -14,7 +14,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
 from assay.studies.results import StudyResults
 from assay.studies.search.space import Space, values_of
-from assay.studies.search.trials import END, EPOCHS, REASON, RUN, Search
+from assay.studies.search.trials import EPOCHS, REASON, RUN, Search, end_of
 
 _FEWEST = 8  # finished trials; importances from fewer are little more than chance
 
@@ -90,7 +90,7 @@ def read_result(optuna_study: optuna.Study, search: Search) -> SearchResult:
         TrialResult(
             number=trial.number,
             values=values_of(search.space, trial.params),
-            state=trial.user_attrs.get(END, "put back" if trial.state == TrialState.FAIL else trial.state.name.lower()),
+            state=end_of(trial) or ("put back" if trial.state == TrialState.FAIL else trial.state.name.lower()),
             accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
             epochs=trial.user_attrs.get(EPOCHS, len(trial.intermediate_values)),
             reason=trial.user_attrs.get(REASON, ""),

@@ -48,7 +48,8 @@ def open_storage(address: str) -> BaseStorage:
     # SQLite locks the whole file while another process writes; by default it waits 5 s.
     options = {"connect_args": {"timeout": _WAIT_SECONDS}} if address.startswith(_SQLITE) else {}
     try:
-        return RDBStorage(address, engine_kwargs=options)
+        with _turn(address):  # two processes that make the tables of a new file at once would both fail
+            return RDBStorage(address, engine_kwargs=options)
     except ImportError as error:
         driver = getattr(error.__cause__ or error, "name", None) or "its driver"
         raise ValueError(f"storage {shown}: the package {driver} is not installed: pip install {driver}") from None
@@ -62,8 +63,13 @@ def exclusive(address: str) -> AbstractContextManager[object]:
 
     Without it SQLite and a journal could give a queued trial to two processes; PostgreSQL locks it by itself.
     """
+    if "://" not in (file := address.removeprefix(_SQLITE)):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    return _turn(address)
+
+
+def _turn(address: str) -> AbstractContextManager[object]:
     file = address.removeprefix(_SQLITE)
-    if "://" in file:
+    if "://" in file or not Path(file).parent.is_dir():
         return nullcontext()
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{file}.turn")  # another file than Optuna's own lock, which is taken within

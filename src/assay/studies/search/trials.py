@@ -12,7 +12,7 @@ from typing import Literal
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.pruners import MedianPruner
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from assay.base.json_files import read_json
 from assay.recipe.recipe import Recipe
@@ -85,8 +85,8 @@ class Search:
 
     def create(self) -> None:
         """Create the search in its storage unless it exists; the recipe's own values are tried first."""
+        storage = open_storage(self.storage)
         with exclusive(self.storage), suppress(DuplicatedStudyError):
-            storage = open_storage(self.storage)
             optuna_study = optuna.create_study(storage=storage, study_name=self.name, direction="maximize")
             own = drawn_of(self.space, self.base)
             if own is not None:  # the best values can then be no worse than those that the user has already
@@ -104,11 +104,20 @@ class Search:
             raise ValueError(f"{self.storage}: the search is not there: {why}") from None
 
 
+def end_of(trial: FrozenTrial) -> str | None:
+    """How a trial ended, of the kinds of `TrialEnd`; None while it runs or waits, and where it was put back.
+
+    Its note alone says nothing yet: it is written before Optuna is told, and the process may die in between.
+    """
+    kind = trial.user_attrs.get(END)
+    return kind if kind in _STATES and trial.state == _STATES[kind] else None
+
+
 def count_missing(optuna_study: optuna.Study, wanted: int) -> int:
     """Return how many trials are neither done nor running, after putting back those of dead processes."""
     put_back_abandoned(optuna_study)
     trials = optuna_study.get_trials(deepcopy=False)
-    present = sum(trial.user_attrs.get(END) in COUNTED or trial.state == TrialState.RUNNING for trial in trials)
+    present = sum(end_of(trial) in COUNTED or trial.state == TrialState.RUNNING for trial in trials)
     return max(0, wanted - present)
 
 
