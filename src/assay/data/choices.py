@@ -9,3 +9,6 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 OUT_OF_FOLD = "out-of-fold"
 """the split of all images that are cut into folds, each answered for by the model that did not learn from its fold"""
+
+NEAR_DUPLICATES = "near-duplicates"
+"""the groups of images that look nearly alike"""

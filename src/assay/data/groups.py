@@ -15,7 +15,6 @@ from assay.data.decode import chunks, map_in_workers, worth
 from assay.data.images import BadImageError, Images, quiet, to_pixels
 from assay.data.split import Source
 
-NEAR_DUPLICATES = "near-duplicates"
 _CHUNK = 64  # images that a worker decodes and sends at a time
 
 _Look = tuple[NDArray[np.uint8], NDArray[np.uint8], str]

@@ -13,9 +13,8 @@ import numpy as np
 import platformdirs
 
 from assay.base.registry import nearest
-from assay.data.decode import default_workers
+from assay.data.choices import NEAR_DUPLICATES
 from assay.data.folder import read_folder
-from assay.data.groups import NEAR_DUPLICATES, group_near_duplicates
 from assay.data.images import ArrayImages
 from assay.data.parquet import find_parquet, read_parquet
 from assay.data.split import Source, Split
@@ -36,6 +35,9 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
     """
     if groups == NEAR_DUPLICATES:
+        from assay.data.decode import default_workers  # imports torch, and a set's name alone is needed without it
+        from assay.data.groups import group_near_duplicates
+
         return group_near_duplicates(load_source(name, root=root, label=label), default_workers())
     kind, colon, path = name.partition(":")
     if groups is not None and kind != "parquet":
