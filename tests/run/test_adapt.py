@@ -47,6 +47,8 @@ def followed(before: dict[str, Any], given: dict[str, Any]) -> dict[str, tuple[A
         ({"schedule.name": "cosine"}, {}),
         ({"schedule.name": "one-cycle"}, {}),
         ({"train.patience": 6}, {}),
+        ({"train.ema": 0.99}, {"train.ema": (0.99, 0.96)}),
+        ({"train.ema": 0.6}, {"train.ema": (0.6, 0.5)}),
         (
             {
                 "model.pretrained": "default",

@@ -3,7 +3,7 @@
 ``Recipe.but`` changes what it is told and nothing else: with fewer epochs or another optimizer, the recipe's own warmup
 or momentum might be refused or mean something else. Here
 
-- lengths in epochs keep their share of the run if ``train.epochs`` changes;
+- lengths keep their share of the run if ``train.epochs`` changes;
 - options that the new model, optimizer or schedule lacks are left out, and so are those of what is switched off;
 - the epoch is selected in a way that the held-out images allow.
 

@@ -1,4 +1,4 @@
-"""The lengths in a recipe that are counted in epochs, as shares of the run."""
+"""The lengths in a recipe, counted in epochs or steps, as shares of the run."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ def scaled_lengths(recipe: Sections, ratio: float) -> dict[str, Any]:
     """The lengths of a recipe whose run becomes ``ratio`` times as long, so that each keeps its share of it.
 
     Args:
-        recipe: has a schedule, with a warmup perhaps, and a way to unfreeze layers.
+        recipe: has a schedule, with a warmup perhaps, a way to unfreeze layers, and perhaps an average of the weights.
         ratio: new epochs over old ones, above 0.
 
     Returns:
-        By dotted name: warmup, steps, periods and milestones of the schedule in fractions of an epoch, and when
-        layers join the training or the run stops in whole epochs, at least 1. What the recipe leaves to a default
-        counts with that. Empty for a ratio of 1.
+        By dotted name: warmup, steps, periods and milestones of the schedule in fractions of an epoch; when layers
+        join the training or the run stops in whole epochs, at least 1; and the decay of the weights' average, which
+        is over 1 / (1 - decay) steps, at least 2. What the recipe leaves to a default counts with that. Empty for a
+        ratio of 1.
     """
     if ratio == 1:
         return {}
     fractional = {name: value for name in _FRACTIONAL if (value := _length(recipe, name))}
     whole = {name: value for name in _WHOLE if (value := _length(recipe, name))}
+    decay = recipe.train.ema
     return {
         **{name: _scaled(value, ratio) for name, value in fractional.items()},
         **{name: max(1, round(ratio * value)) for name, value in whole.items()},
+        **({} if decay is None else {"train.ema": 1 - 1 / max(2.0, _scaled(1 / (1 - decay), ratio))}),
     }
 
 

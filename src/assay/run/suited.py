@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.data.sources import load_source
-from assay.data.split import Cut, cut_splits, pooled
+from assay.data.split import Cut, Source, cut_splits, pooled
+from assay.recipe.data_section import DataSection
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.recipe.suit import Choice
@@ -27,20 +28,38 @@ def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
     entry = RECIPES.get(name)
     if entry is None or entry.suit is None or entry.recipe is not recipe:  # a file may have the name of a recipe
         return adapt(recipe, given)
-    choices = entry.suit(*_sizes(adapt(recipe, given).recipe), given)
+    section = adapt(recipe, given).recipe.data
+    source = load_source(section.name, root=section.root, label=section.label)
+    choices = entry.suit(*images_to_learn_from(source, section), given)
     changed = {key: choice for key, choice in choices.items() if choice.value != recipe.get(key)}
-    adapted = adapt(adapt(recipe, {key: choice.value for key, choice in changed.items()}).recipe, given)
-    notes = [_note(key, choice) for key, choice in changed.items() if adapted.recipe.get(key) == choice.value]
+    adapted, kept = with_choices(recipe, changed, given)
+    notes = (_note(key, choice) for key, choice in kept.items())
     return Adapted(adapted.recipe, adapted.changes, (*notes, *adapted.notes))
 
 
-def _sizes(recipe: Recipe) -> tuple[int, int]:
-    """How many images a recipe's set has to learn from, before any are held out, and in a held-out split of its own.
+def with_choices(
+    recipe: Recipe, choices: Mapping[str, Choice], given: Mapping[str, Any]
+) -> tuple[Adapted, Mapping[str, Choice]]:
+    """Change a recipe as rules have chosen, then as its user says; also return the choices that hold after that.
+
+    The choices are for the length of the run that is given, if it is: they are not scaled to it once more.
+    """
+    epochs = {name: given[name] for name in given if name == "train.epochs"}
+    chosen = {name: choice.value for name, choice in choices.items() if name not in given}
+    first = adapt(recipe, {**chosen, **epochs})
+    last = adapt(first.recipe, given)
+    adapted = Adapted(last.recipe, last.changes, (*first.notes, *last.notes))
+    return adapted, {name: choices[name] for name in chosen if adapted.recipe.get(name) == chosen[name]}
+
+
+def images_to_learn_from(source: Source, section: DataSection) -> tuple[int, int]:
+    """How many images a set has to learn from, before any are held out, and in a held-out split of its own.
 
     With folds, the model of a fold learns from those of the others.
+
+    Raises:
+        ValueError: as ``cut_splits`` does.
     """
-    section = recipe.data
-    source = load_source(section.name, root=section.root, label=section.label)
     if section.folds:
         images = len(pooled(source).splits["train"])
         return images - images // section.folds, 0
