@@ -46,6 +46,7 @@ def here(trained: RunRecord, make_folder: MakeFolder, tmp_path: Path, monkeypatc
     make_folder(Path("pets"), {"cat": 8, "dog": 8})
     make_folder(Path("gap"), {"cat": 8})
     Path("gap/dog").mkdir()
+    make_folder(Path("alone"), {"cat": 8})
     Path("broken.zip").write_bytes(b"PK\x03\x04 and then nothing of the kind")
     Path("broken.tar").write_bytes(b"no tar")
     with zipfile.ZipFile("no-images.zip", "w") as archive:
@@ -102,7 +103,7 @@ RECIPES = [
     ("train dgits --out new", "unknown recipe 'dgits': did you mean digits?"),
     ("train resnet18-cfar --out new", "did you mean resnet18-cifar?"),
     ("train absent.yaml --out new", "absent.yaml: no such recipe file"),
-    ("train nothing --out new", "nothing/recipe.yaml: no such recipe file"),
+    ("train nothing --out new", "folder:nothing: expected one folder per class, found none"),
     ("train digits --optim.lr abc --out new", "optim.lr: 'abc' is not a number above 0"),
     ("train digits --train.epochs 1.5 --out new", "train.epochs: 1.5 is not a whole number"),
     ("train digits --train.epochs 0 --out new", "train.epochs: 0 is not a whole number at least 1"),
@@ -147,6 +148,26 @@ DATA = [
     ("check digits --out absent/found.json", "absent: no such folder to write to"),
     ("check digits --out nothing", "nothing: a folder, not a file to write to"),
 ]
+SETS = [
+    ("new absent", "absent: no such folder or Parquet file, and no set of that name: choose from digits, "),
+    ("new cifar1", "did you mean cifar10?"),
+    ("new file.txt", "file.txt: expected a folder of images, with a folder for each class, or a .parquet file"),
+    ("new nothing", "folder:nothing: expected one folder per class, found none"),
+    ("new pets/cat", "folder:pets/cat: expected one folder per class, found 8 images in no class folder"),
+    ("new gap", "folder:gap: class 'dog' has no images"),
+    ("new alone", "folder:alone: only one class, 'cat'; there is nothing to tell apart"),
+    ("new run", "run: a recipe or a run, not a set of images; assay train takes it"),
+    ("new run/recipe.yaml", "run/recipe.yaml: a recipe or a run, not a set of images"),
+    ("new resnet18-cifar", "resnet18-cifar: a recipe or a run, not a set of images"),
+    ("new .", ".: a folder of runs, not of images"),
+    ("train . --out new", ".: a folder of runs, not of images"),
+    ("train pets --data.name digits --out new", "data.name: the set is folder:pets; leave the option out"),
+    ("new pets --out pets", "--out: pets is not a .yaml file"),
+    ("new pets --out absent/pets.yaml", "absent: no such folder to write to"),
+    ("new pets --out run/recipe.yaml", "run/recipe.yaml is there already; choose another --out"),
+    ("new pets --optim.lr abc", "optim.lr: 'abc' is not a number above 0"),
+    ("check absent", "absent: no such folder or Parquet file"),
+]
 RUN_FOLDERS = [
     ("train digits --out run", "run holds a run already; go on with --resume, or choose another --out"),
     ("train digits --out pets", "pets is there already and is not a run folder"),
@@ -186,7 +207,9 @@ PREDICTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "says"), [*COMMAND_LINES, *RECIPES, *DATA, *RUN_FOLDERS, *MODELS, *PREDICTIONS])
+@pytest.mark.parametrize(
+    ("arguments", "says"), [*COMMAND_LINES, *RECIPES, *DATA, *SETS, *RUN_FOLDERS, *MODELS, *PREDICTIONS]
+)
 @pytest.mark.usefixtures("here")
 def test_bad_input_is_refused_in_one_line(arguments: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert says in refusal(arguments, capsys)

@@ -29,16 +29,16 @@ SMALLER = {
     "assay train digits --data.folds": f"{TRAIN} --data.folds 2 --data.train_images 100",
     "assay train digits": TRAIN,
     "assay train runs/digits --resume": "--train.epochs 2",
-    "assay find-lr photos-finetune": f"{PHOTOS} --model.pretrained weights.pth",
+    "assay new": f"{PHOTOS} --model.pretrained weights.pth",
+    "assay train photos/": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
+    "assay train photos.yaml": "--train.epochs 1",
     "assay train photos-finetune --data.name folder:photos --model.name torchvision:mobilenet_v3_small": (
         f"{PHOTOS} --train.epochs 1 --model.pretrained mobilenet.pth"
     ),
     "assay train photos-finetune --data.name folder:photos --data.folds": (
         f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth --data.folds 2"
     ),
-    "assay train photos-finetune --data.name folder:photos --time": (
-        "--time 5m --train.threads 1 --train.batch_size 8 --train.epochs 1 --model.pretrained weights.pth"
-    ),
+    "assay train small.yaml --time": "--time 5m --train.epochs 1",
     "assay train photos-finetune": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
     "assay train vgg16-": NARROW,
     "assay train resnet18-cifar": NARROW,

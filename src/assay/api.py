@@ -18,6 +18,7 @@ from rich.console import Console
 
 from assay.analysis.errors.runs import evaluate_out_of_fold
 from assay.base.device import pick_device, reproducible
+from assay.base.duration import parse_duration
 from assay.base.registry import choose
 from assay.classifier.classifier import Classifier as Classifier
 from assay.classifier.classifier import load as load
@@ -31,7 +32,7 @@ from assay.data.choices import OUT_OF_FOLD, OnBadImage
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
-from assay.data.sources import load_source
+from assay.data.sources import load_source, name_of_set
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
 from assay.run.adapt import Adapted
@@ -39,6 +40,9 @@ from assay.run.build import build
 from assay.run.cross_validation import cross_validate
 from assay.run.folder import free_folder
 from assay.run.progress import ProgressBar
+from assay.run.propose import Proposal as Proposal
+from assay.run.propose import is_set
+from assay.run.propose import propose as propose
 from assay.run.record import RunRecord as RunRecord
 from assay.run.run import run
 from assay.run.suited import suited
@@ -83,7 +87,7 @@ def _refuse(error: ValueError, *_arguments: Any, **_options: Any) -> None:
 
 
 def train(
-    recipe: str | Path | Recipe = "digits",
+    recipe: str | Path | Recipe | Proposal = "digits",
     changes: Mapping[str, Any] | None = None,
     *,
     out: str | Path | None = None,
@@ -94,7 +98,8 @@ def train(
     """Train a classifier and measure it; with ``data.folds``, one for each fold and a final one of all images.
 
     Args:
-        recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``.
+        recipe: a named recipe, a recipe's YAML file, a run folder, or a ``Recipe``; or a set of images, as for
+            ``propose``, whose proposal is trained, or a proposal.
         changes: fields to change, under dotted names: ``{"train.epochs": 3}``. What hangs on them follows, as
             ``assay.run.adapt`` says, except with ``resume``: a shorter run has a shorter warmup.
         out: the run folder, which must be new; by default the next free one in ``runs``. With ``resume``, a run
@@ -116,10 +121,13 @@ def train(
     >>> record.summary["test"]["images"]
     355
     """
-    name, base = find_recipe(recipe)
+    if not resume and is_set(recipe):
+        return train(propose(recipe, changes, timed=False), changes, out=out, progress=progress, time=time)
+    name, base = (recipe.name, recipe.recipe) if isinstance(recipe, Proposal) else find_recipe(recipe)
     if time is not None:
+        left = parse_duration(time) - (recipe.took if isinstance(recipe, Proposal) else 0.0)
         return run_in_time(
-            name, base, changes or {}, time, None if resume else _out(recipe, name, out, resume), progress=progress
+            name, base, changes or {}, left, None if resume else _out(recipe, name, out, resume), progress=progress
         )
     # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
     adapted = Adapted(base.but(changes or {})) if resume else suited(name, base, changes or {})
@@ -248,11 +256,11 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     return replace(sweep, notes=adapted.notes)
 
 
-def check(data: str, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
+def check(data: str | Path, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
     """Decode every image of a set, and report what is wrong with it.
 
     Args:
-        data: a set's name, as in a recipe.
+        data: a set's name, as in a recipe, or its folder or Parquet file.
         root: the folder that holds the named sets.
         label: the label column of a Parquet set that has several.
         near: similarity from which two images count as near duplicates, in (0, 1).
@@ -266,17 +274,17 @@ def check(data: str, *, root: str | Path | None = None, label: str | None = None
     >>> check("digits").problems
     []
     """
-    source = load_source(data, root=None if root is None else Path(root).expanduser(), label=label)
+    source = load_source(name_of_set(data), root=None if root is None else Path(root).expanduser(), label=label)
     return check_source(source, workers=default_workers(), near=near)
 
 
-def _out(recipe: str | Path | Recipe, name: str, out: str | Path | None, resume: bool) -> Path:
+def _out(recipe: str | Path | Recipe | Proposal, name: str, out: str | Path | None, resume: bool) -> Path:
     """Return the run folder that the arguments of ``train`` mean."""
     if out is not None:
         return Path(out).expanduser()
     if not resume:
         return free_folder(Path("runs"), name)
-    if isinstance(recipe, Recipe) or not Path(recipe).is_dir():
+    if isinstance(recipe, Recipe | Proposal) or not Path(recipe).is_dir():
         raise ValueError("which run to resume? give its folder in place of the recipe, or as --out")
     return Path(recipe)
 

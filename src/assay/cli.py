@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 
 from assay.base.registry import nearest
 from assay.base.user_errors import explain
-from assay.commands import check, errors, evaluate, find_lr, inspect, predict, recipes, report, serve, study, train
+from assay.commands import check, errors, evaluate, find_lr, inspect, new, predict, recipes, report, serve, study, train
 from assay.commands.subcommands import add_subcommands
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
 COMMANDS: dict[str, ModuleType] = {
+    "new": new,
     "train": train,
     "evaluate": evaluate,
     "predict": predict,

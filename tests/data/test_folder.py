@@ -102,6 +102,8 @@ def test_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_without_class_folders_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
     with pytest.raises(ValueError, match=r"expected one folder per class, found none$"):
+        read_folder(tmp_path)
+    (tmp_path / "a.png").touch()
+    with pytest.raises(ValueError, match=r"expected one folder per class, found 1 image in no class folder$"):
         read_folder(tmp_path)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from assay.recipe.commented import commented_yaml
 from assay.recipe.fields import describe_field, field_names, parse_value
 from assay.recipe.recipe import Recipe
 
@@ -67,6 +68,25 @@ def test_yaml_and_back(changes: dict[str, Any]) -> None:
         assert getattr(getattr(recipe, section), field) == value
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe
     assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+@settings(max_examples=60)
+@given(CHANGES, TEXT)
+def test_commented_yaml_and_back(changes: dict[str, Any], reason: str) -> None:
+    recipe = Recipe().but(changes)
+    text = commented_yaml(recipe, dict.fromkeys(field_names(), reason))
+    assert Recipe.from_yaml(text) == recipe
+    fields = [line for line in text.splitlines() if line.startswith("  ")]
+    assert len(fields) == len(Recipe().differences(recipe))
+
+
+def test_comments_stand_behind_their_fields() -> None:
+    recipe = Recipe().but({"optim.lr": 0.5, "schedule.milestones": (3, 4.5), "train.epochs": 7})
+    assert commented_yaml(recipe, {"optim.lr": "it is\nlarge", "data.size": "not shown"}).splitlines() == [
+        *("optim:", "  lr: 0.5  # it is large"),
+        *("schedule:", "  milestones: [3.0, 4.5]"),
+        *("train:", "  epochs: 7"),
+    ]
 
 
 @settings(max_examples=60)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.printing import plain_console
+from assay.commands.printing import print_table
 
 if TYPE_CHECKING:
     from assay.data.check import Check
@@ -20,7 +20,11 @@ _SHOWN = 5  # lines of each kind without --all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """DATA and how much to print."""
-    parser.add_argument("data", metavar="DATA", help="digits, cifar10, cifar100..., folder:PATH or parquet:PATH")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="a folder of class folders, a Parquet file or folder, or a name (digits, cifar10...)",
+    )
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")
     # The default is data.duplicates.NEAR, whose import would bring torch into `assay --help`.
@@ -38,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_place(options.out)  # before every image is decoded, which takes minutes
     found = check(options.data, root=options.root, label=options.label, near=options.near)
-    print_overview(found)
+    print_overview(options.data, found)
     most = None if options.all else _SHOWN
     print_findings("wrong", found.wrong, most)
     print_findings("worth a look", found.remarks, most)
@@ -48,20 +52,21 @@ def execute(options: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
-def print_overview(found: Check) -> None:
-    """A row for each split, and the number of images of each class."""
-    from rich.table import Table
+def print_overview(title: str, found: Check, classes: int | None = None) -> None:
+    """A row for each split, and the number of images of each class.
 
-    rows = {name: split.overview() for name, split in found.splits.items()}
-    table = Table("split", *next(iter(rows.values())))
-    for name, row in rows.items():
-        table.add_row(name, *row.values())
-    console = plain_console()
-    console.print(table)
-    counts = Table("class", *rows)
-    for label in next(iter(found.splits.values())).classes:
-        counts.add_row(label, *(f"{split.classes[label]:,}" for split in found.splits.values()))
-    console.print(counts)
+    With ``classes`` of at most so many, the smallest first, and of none where all have the same number.
+    """
+    splits = found.splits
+    rows = {name: split.overview() for name, split in splits.items()}
+    print_table(title, ("split", *next(iter(rows.values()))), [(name, *row.values()) for name, row in rows.items()])
+    names = list(splits["train"].classes)
+    if classes is not None and all(len(set(split.classes.values())) == 1 for split in splits.values()):
+        return  # as the first table says
+    if classes is not None and len(names) > classes:
+        names.sort(key=lambda name: splits["train"].classes[name])
+    counts = [(name, *(f"{split.classes[name]:,}" for split in splits.values())) for name in names]
+    print_table("classes", ("class", *splits), counts, right=tuple(splits), most=classes)
 
 
 def print_findings(title: str, kinds: Mapping[str, Sequence[str]], most: int | None) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 from assay.recipe.fields import describe_field, field_names, parse_value
 
 
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """RECIPE, and a flag for every field."""
+def add_recipe(parser: argparse.ArgumentParser, or_else: str = "") -> None:
+    """RECIPE, and a flag for every field; ``or_else`` says what may stand in place of a recipe."""
     parser.add_argument(
         "recipe",
         metavar="RECIPE",
-        help="a name that `assay recipes` lists, a recipe's YAML file, or a run folder",
+        help=f"a name that `assay recipes` lists, a recipe's YAML file, or a run folder{or_else}",
     )
     add_fields(parser)
 

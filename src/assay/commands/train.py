@@ -1,6 +1,7 @@
 """Train a classifier as a recipe says, and measure it on the test split.
 
 Every field of the recipe is an option: assay train simple-cnn --optim.lr 0.02 --train.epochs 5
+A set of images in place of the recipe is looked at first, as by assay new: assay train photos/
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.commands.fields import add_recipe, given_fields
+from assay.commands.new import print_proposal
 
 if TYPE_CHECKING:
     from assay.base.json_files import JsonObject
@@ -27,16 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="end after about this time, 90s, 20m or 1.5h: measure the speed, then choose data.size and train.epochs",
     )
-    add_recipe(parser)
+    add_recipe(parser, or_else="; or a set of images, as for assay new")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Train and print a summary; return 130 if the run was interrupted, 1 if it diverged."""
-    from assay.api import train
+    from assay.api import propose, train
+    from assay.recipe.named import RECIPES
+    from assay.run.propose import is_set
     from assay.run.run import DivergedError, InterruptedRunError
 
+    if options.recipe in RECIPES and Path(options.recipe).is_dir() and not options.resume:
+        print(f"{options.recipe} is the named recipe; assay train {options.recipe}/ takes the folder of that name")
     try:
-        record = train(options.recipe, given_fields(options), out=options.out, resume=options.resume, time=options.time)
+        recipe, given = options.recipe, given_fields(options)
+        if not options.resume and is_set(recipe):
+            recipe = propose(recipe, given, timed=False)
+            print_proposal(recipe)
+        record = train(recipe, given, out=options.out, resume=options.resume, time=options.time)
     except InterruptedRunError as stopped:
         print(f"{stopped}\ngo on with: assay train {_as_argument(stopped.folder)} --resume", file=sys.stderr)
         return 130

@@ -29,7 +29,9 @@ def read_folder(folder: Path) -> Source:
     folders = _split_folders(folder)
     classes = tuple(sorted(path.name for path in _subfolders(folders["train"])))
     if not classes:
-        raise ValueError(f"folder:{folders['train']}: expected one folder per class, found none")
+        images = sum(path.suffix.lower() in EXTENSIONS for path in folders["train"].iterdir())
+        found = f"{images} image{'s' * (images > 1)} in no class folder" if images else "none"
+        raise ValueError(f"folder:{folders['train']}: expected one folder per class, found {found}")
     splits = {name: _read_split(folder, path, classes, all_needed=name == "train") for name, path in folders.items()}
     used = {path for split in splits.values() if isinstance(split.images, FileImages) for path in split.images.paths}
     return Source(splits, classes, tuple(_leftovers(folder, used)))

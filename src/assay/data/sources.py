@@ -53,6 +53,28 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
     return NAMED[name]((root or data_root()).expanduser())
 
 
+def name_of_set(place: str | Path) -> str:
+    """The name, as in ``data.name``, of the set at a place.
+
+    Args:
+        place: a folder of class folders, a Parquet file or a folder of such; or a set's name already.
+
+    Raises:
+        ValueError: there is neither a set of that name nor a folder or Parquet file.
+    """
+    text, path = str(place), Path(place).expanduser()
+    if text in NAMED or text.partition(":")[0] in ("folder", "parquet"):
+        return text
+    if path.is_dir():
+        has_parquet = next(path.rglob("*.parquet"), None) is not None
+        return f"{'parquet' if has_parquet else 'folder'}:{Path(place)}"
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        return f"parquet:{Path(place)}"
+    if path.exists():
+        raise ValueError(f"{place}: expected a folder of images, with a folder for each class, or a .parquet file")
+    raise ValueError(f"{place}: no such folder or Parquet file, and no set of that name: {nearest(text, NAMED)}")
+
+
 def full_name(name: str) -> str:
     """The name with its path made absolute, so that a set has the same name from every working directory."""
     kind, colon, path = name.partition(":")

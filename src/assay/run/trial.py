@@ -16,18 +16,19 @@ from assay.classifier.evaluation import predict_scores
 from assay.data.images import ChainedImages
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
-from assay.data.split import Cut, SomeImages, Source, Split
+from assay.data.sources import load_source
+from assay.data.split import Cut, SomeImages, Source, Split, cut_splits
 from assay.data.stratify import stratified_sample
 from assay.data.views import VIEWS
 from assay.models.structure import final_layers
 from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
-from assay.run.batches import open_source
+from assay.run.batches import cut_of, open_source
 from assay.run.build import Components, build
 from assay.run.observer import Batch, Observer
 from assay.run.run import InterruptedRunError, run
-from assay.run.time_budget import Costs, Counts
+from assay.run.time_budget import Costs, Counts, way
 from assay.training.linear_probe import fit_linear_probe
 
 _STEPS, _EPOCHS, _ASIDE = 2, 2, 16
@@ -73,6 +74,20 @@ def measure_costs(recipe: Recipe, source: Source) -> Costs:
         epoch=max(0.0, clock.stopped - clock.epochs[-1] - last - each * aside.get("held-out", 0)),
         finish=max(0.0, clock.ended - clock.stopped - each * views * sum(aside.values())),
     )
+
+
+def expected_seconds(recipe: Recipe) -> float:
+    """What training a recipe takes, by the costs of a short run; with folds all of their runs together.
+
+    Raises:
+        ValueError: as ``run``.
+    """
+    section, folds = recipe.data, recipe.data.folds if recipe.is_cross_validated else 0
+    recipe = recipe.as_trained().but({"data.folds": None}) if folds else recipe
+    source = load_source(section.name, root=section.root, label=section.label, groups=section.groups)
+    source = cut_splits(source, cut_of(recipe.data))
+    one = way(recipe.data.size or 0, False, measure_costs(recipe, source), count_work(recipe, source))
+    return (1 + (folds or 0)) * one.seconds(recipe.train.epochs)  # a fold's run is nearly as long as the final one
 
 
 def count_work(recipe: Recipe, source: Source) -> Counts:
