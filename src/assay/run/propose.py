@@ -10,8 +10,8 @@ from typing import Any, TypeGuard
 
 from assay.base.statistics import wilson_interval
 from assay.data.check import Check, check_source
+from assay.data.choices import NEAR_DUPLICATES
 from assay.data.decode import default_workers
-from assay.data.groups import NEAR_DUPLICATES
 from assay.data.sources import NAMED, load_source, name_of_set
 from assay.data.split import Cut, Source, cut_splits
 from assay.recipe.data_section import DataSection
