@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         return models
 
     return make
+
+
+def test_the_extra_names_the_packages() -> None:
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = {requirement.partition(">=")[0] for requirement in extras["optional-dependencies"]["weights"]}
+    assert named == set(PACKAGES.values())
+    assert set(PACKAGES) <= set(from_timm.names())
 
 
 @pytest.mark.parametrize("value", ["package", "default", "imagenet"])
