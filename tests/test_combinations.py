@@ -81,6 +81,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "transfer.layer_decay": maybe(0.8),
     "transfer.head_lr": maybe(10.0),
     "transfer.freeze_norms": maybe(True),
+    "transfer.head": maybe("fitted"),
     "train.accumulate": maybe(2, 4),
     "train.precision": maybe("fp16", "bf16"),
     "train.ema": maybe(0.9),

@@ -138,9 +138,9 @@ def test_everything_is_written(found, tmp_path) -> None:
     assert list(mistakes[0]) == [
         "index", "name", "label", "predicted", "confidence", "probability_of_label", "runs_wrong",
     ]  # fmt: skip
-    assert float(mistakes[0]["confidence"]) == found.mistakes[0].confidence
+    assert mistakes[0]["confidence"] == f"{found.mistakes[0].confidence:.6g}"
     assert len(rows(folder, "calibration")) == 3 * 15
-    assert float(rows(folder, "confusions")[0]["share"]) == found.confusions[0].share
+    assert rows(folder, "confusions")[0]["share"] == f"{found.confusions[0].share:.6g}"
 
 
 def test_without_data_there_are_tables_and_diagrams(make_run, tmp_path) -> None:
