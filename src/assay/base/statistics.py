@@ -181,12 +181,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Args:
         p_values: in [0, 1]; nan stands for a comparison that was not made: it stays nan and does not count.
     """
-    from statsmodels.stats.multitest import multipletests
-
+    # By hand, because statsmodels collects garbage in each call: a third of a second in a process of some size.
     adjusted = np.array(p_values, dtype=np.float64)
-    made = ~np.isnan(adjusted)
-    if made.any():
-        adjusted[made] = multipletests(adjusted[made], method="holm")[1]
+    order = np.argsort(adjusted)[: np.count_nonzero(~np.isnan(adjusted))]  # nan sorts to the end
+    steps = adjusted[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return [float(p) for p in adjusted]
 
 
