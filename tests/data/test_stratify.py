@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from assay.data.stratify import spread_groups, stratified_folds, stratified_split
 
@@ -34,6 +34,17 @@ def test_every_class_keeps_its_share_to_one_image(counts: list[int], fraction: f
     for count, taken in zip(counts, np.bincount(labels[second], minlength=len(counts)), strict=True):
         share = count * size / len(labels)
         assert floor(share - 1e-9) <= taken <= ceil(share + 1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=8), st.floats(0.05, 0.6), st.integers(0, 2**32 - 1))
+def test_the_same_rows_as_scikit_learns(counts: list[int], fraction: float, seed: int) -> None:
+    labels = labels_of(counts)
+    assume(len(counts) <= ceil(fraction * len(labels)) <= len(labels) - len(counts))
+    rows = np.arange(len(labels))
+    expected = train_test_split(rows, test_size=fraction, stratify=labels, random_state=seed)
+    for ours, theirs in zip(stratified_split(labels, fraction, seed), expected, strict=True):
+        assert np.array_equal(ours, np.sort(theirs))
 
 
 def test_equal_classes_are_cut_equally() -> None:

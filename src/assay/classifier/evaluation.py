@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.base.statistics import Interval, wilson_interval
+from assay.classifier.calibration import Bin, expected_calibration_error, reliability_bins
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.pictures import read_pictures
 from assay.data.views import VIEWS, Views
 
-CALIBRATION_BINS = 15
 _MOST_IMAGES, _MOST_PIXELS = 256, 256 * 224**2
 
 
@@ -193,15 +193,14 @@ class Evaluation:
         }
 
     @property
-    def calibration_error(self) -> float:
-        """Expected calibration error over 15 equal bins of confidence (Guo et al. 2017, equation 3), in [0, 1]."""
-        # Imported here, because it takes long and few evaluations need it.
-        from torchmetrics.functional.classification import multiclass_calibration_error
+    def reliability(self) -> tuple[Bin, ...]:
+        """The answers in 15 equal bins of confidence (Guo et al. 2017)."""
+        return reliability_bins(self.confidence.numpy(), self.correct.numpy())
 
-        error = multiclass_calibration_error(
-            self.probabilities, self.labels, num_classes=len(self.classes), n_bins=CALIBRATION_BINS, norm="l1"
-        )
-        return float(error)
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error over these bins (Guo et al. 2017, equation 3), in [0, 1]."""
+        return expected_calibration_error(self.reliability)
 
     def figures(self) -> dict[str, Any]:
         """Return the measures that a run's summary holds."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 
 from assay.base.registry import nearest
 from assay.data.choices import NEAR_DUPLICATES
@@ -88,20 +90,30 @@ def data_root() -> Path:
 
 def digits(_root: Path) -> Source:
     """Scikit-learn's 1,797 handwritten digits, 8x8 pixels; every fifth of each class is the test split."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # its grey levels are 0 to 16
+    table = _digits_table()
+    labels = table[:, 64]
+    pixels = np.rint(table[:, :64].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)  # its grey levels are 0 to 16
     order_in_class = np.zeros(len(pixels), dtype=np.int64)
     for digit in range(10):
-        members = np.flatnonzero(bunch.target == digit)
+        members = np.flatnonzero(labels == digit)
         order_in_class[members] = np.arange(len(members))
     is_test = order_in_class % 5 == 4  # by rule, not by chance: the same split in every version of numpy
     splits = {}
     for split, rows in (("train", np.flatnonzero(~is_test)), ("test", np.flatnonzero(is_test))):
         images = ArrayImages(pixels[rows], [f"digits/{row:04d}" for row in rows])
-        splits[split] = Split(images, bunch.target[rows].astype(np.int64))
+        splits[split] = Split(images, labels[rows])
     return Source(splits, tuple(str(digit) for digit in range(10)))
+
+
+@cache
+def _digits_table() -> NDArray[np.int64]:
+    """The file of ``sklearn.datasets.load_digits``: a row for each image, 64 grey levels and the label."""
+    # Found without importing scikit-learn, which takes longer than training on the digits.
+    package = find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    return np.loadtxt(file, delimiter=",").astype(np.int64)
 
 
 def _torchvision(root: Path, name: str) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,15 +32,7 @@ def stratified_split(labels: Rows, fraction: float, seed: int, groups: Rows | No
         return np.arange(len(labels)), np.arange(0)
     refusal = f"cannot cut off {fraction:g} of {len(labels)} images"
     if groups is None:
-        from sklearn.model_selection import train_test_split
-
-        rows = np.arange(len(labels))
-        try:
-            first, second = map(
-                np.sort, train_test_split(rows, test_size=fraction, stratify=labels, random_state=seed % _SEEDS)
-            )
-        except ValueError as error:
-            raise ValueError(f"{refusal}: {error}") from None
+        first, second = _shuffle_split(labels, math.ceil(fraction * len(labels)), seed, refusal)
     else:
         parts = spread_groups(labels, groups, [1 - fraction, fraction], seed)
         if not parts.any():  # of each class a group is more than its share: one of the smallest is better than none
@@ -51,6 +44,34 @@ def stratified_split(labels: Rows, fraction: float, seed: int, groups: Rows | No
     if set(labels[first]) != set(labels):
         raise ValueError(f"{refusal}: a class would have none left")
     return first, second
+
+
+def _shuffle_split(labels: Rows, size: int, seed: int, refusal: str) -> tuple[Rows, Rows]:
+    """Cut off ``size`` rows as scikit-learn's StratifiedShuffleSplit does, without its import, which takes seconds."""
+    _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min(initial=2) < 2:
+        raise ValueError(f"{refusal}: a class has a single image")
+    if min(size, len(labels) - size) < len(counts):
+        raise ValueError(f"{refusal}: both parts need an image of each of the {len(counts)} classes")
+    generator = np.random.RandomState(seed % _SEEDS)
+    kept = _whole_shares(counts, len(labels) - size, generator)
+    _whole_shares(counts - kept, size, generator)  # all that is left; drawn because it moves the generator on
+    by_class = np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
+    drawn = [rows[generator.permutation(len(rows))] for rows in by_class]
+    first, second = zip(*((rows[:count], rows[count:]) for rows, count in zip(drawn, kept, strict=True)), strict=True)
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
+def _whole_shares(counts: Rows, total: int, generator: np.random.RandomState) -> Rows:
+    """Return how many of each class make ``total``: rounded down, and then the largest remainders, equals at random."""
+    exact = counts / counts.sum() * total
+    shares = np.floor(exact)
+    for remainder in np.unique(exact - shares)[::-1]:
+        missing = int(total - shares.sum())
+        if missing:
+            (equal,) = np.nonzero(exact - np.floor(exact) == remainder)
+            shares[generator.choice(equal, min(missing, len(equal)), replace=False)] += 1
+    return shares.astype(np.int64)
 
 
 def stratified_folds(

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from assay.base.json_files import JsonObject
@@ -15,13 +16,12 @@ from assay.version import VERSION
 def environment(device: str) -> JsonObject:
     """Describe this process: versions, hardware, threads and the command line."""
     import torch
-    import torchvision
 
     return {
         "assay": VERSION,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": version("torchvision"),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),

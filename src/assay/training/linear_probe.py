@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from torch import Tensor
 
 _STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
@@ -86,6 +85,8 @@ def fit_logistic(
 
 def _choose_strength(features: Tensor, labels: Tensor, classes: int, seed: int) -> float:
     """The strength with the lowest log loss on images that were left out of the fit."""
+    from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit  # slow to import
+
     fewest = int(labels.bincount(minlength=classes).min())
     if fewest < 2:
         return 0.1

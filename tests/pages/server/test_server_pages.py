@@ -73,6 +73,7 @@ def test_the_runs_of_folds_are_listed_and_their_run_stands_as_they_do(folded_run
         (tmp_path / "x" / name).unlink()
     for folder in (tmp_path / "x", tmp_path / "x" / "folds" / "1"):
         age(folder, 60 * 60)
+    age(tmp_path / "x" / "folds" / "2", 0)
     views = {one["name"]: one for one in visit(tmp_path).get("/api/runs").json()}
     assert {name: one["status"] for name, one in views.items()} == {
         "x": "running",

@@ -23,13 +23,13 @@ def test_a_filter_over_colours_is_a_coloured_picture() -> None:
     model = network(3, 2, 3)
     grid = draw_kernels(model)
     assert grid is not None
-    assert grid.shape == (3, 28, 54)  # two kernels of 24 pixels, and gaps of 2 around them
+    assert grid.shape == (3, 24, 50)  # two kernels of 24 pixels, and a gap of 2 between them
     weights = model[1].weight.detach().numpy()
     for number, filters in enumerate(weights):
         wanted = 0.5 + 0.5 * filters / np.abs(filters).max()
         for row in range(3):
             for column in range(3):
-                pixel = grid[:, 2 + 8 * row + 4, 2 + 26 * number + 8 * column + 4]
+                pixel = grid[:, 8 * row + 4, 26 * number + 8 * column + 4]
                 np.testing.assert_allclose(pixel, wanted[:, row, column], rtol=1e-6)
 
 
@@ -43,7 +43,7 @@ def test_other_filters_are_grey_pictures_side_by_side(inputs: int, shown: int) -
     for number in range(3 * shown):
         filters = weights[number // shown]
         wanted = 0.5 + 0.5 * filters[number % shown] / np.abs(filters).max()
-        top, left = 2 + 27 * (number // columns), 2 + 27 * (number % columns)
+        top, left = 27 * (number // columns), 27 * (number % columns)
         picture = grid[:, top + 2 : top + 25 : 5, left + 2 : left + 25 : 5]
         np.testing.assert_allclose(picture, np.broadcast_to(wanted, (3, 5, 5)), rtol=1e-6)
 
@@ -60,7 +60,7 @@ def test_kernels_that_are_zero_or_no_numbers_are_grey() -> None:
 def test_at_most_64_filters_and_no_picture_without_a_convolution() -> None:
     grid = draw_kernels(network(3, 100, 3))
     assert grid is not None
-    assert grid.shape == (3, 2 + 8 * 26, 2 + 8 * 26)
+    assert grid.shape == (3, 8 * 26 - 2, 8 * 26 - 2)
     assert draw_kernels(nn.Linear(3, 2)) is None
 
 

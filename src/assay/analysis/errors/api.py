@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.analysis.errors.agreement import count_wrong, find_always_wrong
-from assay.analysis.errors.calibration import calibrate
 from assay.analysis.errors.label_errors import cleanlab_filter, find_label_issues
 from assay.analysis.errors.mistakes import find_confusions, find_flips, find_mistakes
-from assay.analysis.errors.results import Errors
+from assay.analysis.errors.results import Calibration, Errors
 from assay.analysis.errors.runs import EvaluatedRun, evaluate_runs
 from assay.classifier.split_request import SplitRequest
 from assay.data.choices import OUT_OF_FOLD
@@ -83,7 +82,7 @@ def summarise(runs: Sequence[EvaluatedRun], other: EvaluatedRun | None = None, l
         mistakes=find_mistakes(runs),
         confusions=find_confusions(runs),
         calibration=tuple(
-            calibrate(run.run, run.evaluation.confidence.numpy(), run.evaluation.correct.numpy()) for run in runs
+            Calibration(run.run, run.evaluation.calibration_error, run.evaluation.reliability) for run in runs
         ),
         wrong_in_runs=count_wrong(runs) if several else (),
         always_wrong=find_always_wrong(runs) if several else (),

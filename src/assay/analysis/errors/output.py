@@ -10,8 +10,9 @@ from typing import Any
 
 from assay.analysis.errors.diagrams import plot_calibration, plot_wrong_in_runs
 from assay.analysis.errors.galleries import galleries
-from assay.analysis.errors.results import Bin, Errors
+from assay.analysis.errors.results import Errors
 from assay.analysis.output import FORMATS, check_output, write_output
+from assay.classifier.calibration import Bin
 
 GALLERY, MOST = 40, 200  # images of a gallery: by default, and at most
 

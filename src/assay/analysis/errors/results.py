@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assay.base.statistics import Interval, wilson_interval
+from assay.classifier.calibration import Bin
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 
@@ -154,30 +154,6 @@ class LabelIssues:
     found: int
     items: tuple[LabelIssue, ...]
     dataset: Dataset | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Bin:
-    """The answers within a range of confidence, (low, high].
-
-    Attributes:
-        low: its lower end, which does not belong to it.
-        high: its upper end, which does.
-        images: how many answers are in it.
-        confidence: their mean confidence, in [0, 1]; nan where there are none.
-        accuracy: the share of them that are right, in [0, 1]; nan where there are none.
-    """
-
-    low: float
-    high: float
-    images: int
-    confidence: float
-    accuracy: float
-
-    @property
-    def interval(self) -> Interval | None:
-        """The 95 % interval of the accuracy, as ``Evaluation.interval``; None where there are no answers."""
-        return wilson_interval(self.accuracy, self.images) if self.images else None
 
 
 @dataclass(frozen=True)

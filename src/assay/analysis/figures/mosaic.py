@@ -11,40 +11,12 @@ from numpy.typing import NDArray
 
 from assay.analysis.figures.style import no_frame
 from assay.base.palette import GREY
-
-_SMALLEST_SIDE = 24  # pixels of a small picture, so that the gap beside it can be thin
+from assay.data.pictures import enlarge, mosaic
 
 
 def columns_for(count: int) -> int:
     """Return how many columns make ``count`` squares about four times as wide as high, but one line of up to eight."""
     return min(count, max(8, math.ceil(math.sqrt(4 * count))))
-
-
-def enlarge(pictures: NDArray[Any]) -> NDArray[Any]:
-    """Return small pictures ``[N, h, w, ...]`` with their pixels repeated until each side has at least 24."""
-    factor = math.ceil(_SMALLEST_SIDE / min(pictures.shape[1:3]))
-    return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
-
-
-def mosaic(pictures: NDArray[Any], columns: int, *, gap: int, fill: float) -> NDArray[Any]:
-    """Lay pictures of equal size side by side, row after row.
-
-    Args:
-        pictures: ``[N, h, w]``, or with channels ``[N, h, w, C]``.
-        columns: of pictures.
-        gap: pixels between two pictures.
-        fill: value of the gaps and of the places without a picture, in all channels.
-
-    Returns:
-        One picture, ``[H, W]`` or ``[H, W, C]``, of the same dtype.
-    """
-    count, height, width = pictures.shape[0], pictures.shape[1] + gap, pictures.shape[2] + gap
-    shape = math.ceil(count / columns) * height - gap, columns * width - gap, *pictures.shape[3:]
-    whole = np.full(shape, fill, pictures.dtype)
-    for place, picture in enumerate(pictures):
-        top, left = place // columns * height, place % columns * width
-        whole[top : top + height - gap, left : left + width - gap] = picture
-    return whole
 
 
 def show_mosaic(axes: Axes, pictures: NDArray[Any], *, per_picture: int = 1, **style: Any) -> None:

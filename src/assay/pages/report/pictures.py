@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from assay.analysis.figures.mosaic import mosaic
-from assay.data.pictures import to_image
+from assay.data.pictures import mosaic, to_image
 from assay.models.kernels import Kernels
 
 _LARGEST = 112  # pixels of a picture's side

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
@@ -14,11 +15,10 @@ from torch import Tensor, nn
 from assay.base.palette import DARK_GREY, WRONG
 from assay.base.text import shorten
 from assay.classifier.evaluation import Evaluation
-from assay.data.pictures import to_image
+from assay.data.pictures import enlarge, mosaic, to_image
 from assay.models.kernels import first_kernels
 
 _MOST_FILTERS = 64
-_SMALLEST_SIDE = 24  # pixels of a kernel
 
 _MOST_MISTAKES = 12
 _COLUMNS = 3
@@ -38,18 +38,15 @@ def draw_kernels(network: nn.Module) -> Tensor | None:
     Returns:
         float32 ``[3, H, W]`` in [0, 1].
     """
-    from torchvision.utils import make_grid  # slow to import, and only a run with a log needs it
-
     if not any(isinstance(layer, nn.Conv2d) for layer in network.modules()):
         return None
     kernels = first_kernels(network)
     pictures = kernels.pictures(_MOST_FILTERS)
-    shown = torch.from_numpy(pictures.transpose(0, 3, 1, 2) if kernels.coloured else 0.5 + 0.5 * pictures[:, None])
+    shown = pictures if kernels.coloured else np.repeat(0.5 + 0.5 * pictures[..., None], 3, axis=-1)
+    columns = min(len(shown), max(8, 4 * kernels.per_filter))
     # A browser enlarges small pictures by interpolation, which would blur the kernels.
-    factor = math.ceil(_SMALLEST_SIDE / min(shown.shape[2:]))
-    shown = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    grid: Tensor = make_grid(shown, nrow=max(8, 4 * kernels.per_filter), pad_value=1.0)
-    return grid
+    grid = mosaic(enlarge(shown), columns, gap=2, fill=1.0)
+    return torch.from_numpy(grid.transpose(2, 0, 1))
 
 
 def draw_mistakes(evaluation: Evaluation) -> Image.Image:

@@ -32,16 +32,10 @@ _LAZY = (
     "PIL.PngImagePlugin",
     "PIL.PpmImagePlugin",
     "safetensors.numpy",
-    "scipy.io",
-    "sklearn.datasets.data",
-    "sklearn.datasets.descr",
-    "sklearn.model_selection",
     "tensorboard.plugins.hparams.metadata",
     "torch.utils.serialization",
-    "torchvision.datasets",
-    "torchvision.models",
 )
-"""What most runs import on their way; timm is left to those that use it, as it would slow down all others."""
+"""What most runs import on their way; timm and torchvision, slow to import, are left to those that use them."""
 _WATCHED = (signal.SIGCHLD, signal.SIGTERM)
 
 
