@@ -13,17 +13,11 @@ COUNTS = Counts(steps=95, decoded=3781, at_start=3409, each_epoch=341, at_end=71
 
 
 @pytest.mark.parametrize(
-    ("top", "side", "sizes"),
-    [
-        (224, 600, [96, 128, 160, 192, 224]),
-        (224, 130, [96, 128, 160]),  # of images of 130 pixels, 160 shows all there is
-        (240, 600, [96, 128, 160, 192, 224, 240]),
-        (224, 32, [32]),
-        (300, 97, [96, 128]),
-    ],
+    ("largest", "sizes"),
+    [(224, [96, 128, 160, 192, 224]), (240, [96, 128, 160, 192, 224, 240]), (96, [96]), (32, [32])],
 )
-def test_sizes_end_at_that_of_the_weights_and_of_the_images(top: int, side: int, sizes: list[int]) -> None:
-    assert sizes_up_to(top, side) == sizes
+def test_sizes_are_multiples_of_32_and_the_largest(largest: int, sizes: list[int]) -> None:
+    assert sizes_up_to(largest) == sizes
 
 
 def test_costs_lie_on_a_line_over_the_pixels() -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import assay
+from assay.data.folder import read_folder
+from assay.data.preprocess import Wanted
+from assay.data.split import Source
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
+from assay.run import timed_run
 from assay.run.adapt import adapt
 from assay.run.run import run
-from assay.run.time_budget import Plan, Way
+from assay.run.time_budget import Costs, Plan, Way
 from assay.run.timed_run import Deadline
 
 FIVE = RECIPES["digits"].recipe.but({"train.epochs": 5, "train.tensorboard": False, "data.train_images": 64})
@@ -62,6 +68,36 @@ def test_a_cut_run_is_repeated_and_resumed_by_its_recipe(tmp_path: Path) -> None
     assert contents(cut.folder) == contents(whole.folder)
 
 
+@pytest.mark.parametrize(
+    ("patience", "measured"),
+    [
+        (math.inf, [96, 224]),
+        (8, [96, 192]),  # a step of 0.5 s becomes one of 2 s, and four of them take 6 s more; at 224 pixels 8.9 s
+        (1, [96]),
+    ],
+)
+def test_measuring_has_a_share_of_the_time(
+    patience: float, measured: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def costs(recipe: Recipe, _: object) -> Costs:
+        return Costs(0, 0, 0.5 * (recipe.data.size / 96) ** 2, 0.1, 0, 0)
+
+    monkeypatch.setattr(timed_run, "measure_costs", costs)
+    said: list[str] = []
+    sizes = [96, 128, 160, 192, 224]
+    found = timed_run._measured(RECIPES["photos"].recipe, Source({}, ()), sizes, patience, said.append)
+    assert list(found) == measured
+    assert len(said) == len(measured)
+
+
+@pytest.mark.parametrize(("side", "form", "largest"), [(40, 224, 224), (40, None, 64), (300, None, 128)])
+def test_weights_want_their_size_and_networks_from_scratch_no_more_than_there_is(
+    side: int, form: int | None, largest: int, tmp_path: Path, make_folder: Callable[..., Path]
+) -> None:
+    source = read_folder(make_folder(tmp_path / "photos", {"cat": 2, "dog": 2}, side=side))
+    assert timed_run._largest(RECIPES["photos"].recipe, source, Wanted(size=form)) == largest
+
+
 def test_where_a_run_stops_is_a_share_of_it() -> None:
     recipe = Recipe().but({"train.epochs": 12, "train.stop_after": 9})
     assert adapt(recipe, {"train.epochs": 4}).recipe.train.stop_after == 3
@@ -85,15 +121,19 @@ def test_what_has_no_plan_to_make_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
-def test_a_time_becomes_epochs_that_the_recipe_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_becomes_epochs_that_the_recipe_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As if on a slow machine: ten steps an epoch take 1,000 s, and an hour is three epochs.
+    monkeypatch.setattr(timed_run, "measure_costs", lambda *_: Costs(100, 0, 100, 0.001, 0, 0))
     given = {"train.tensorboard": False, "data.train_images": 320}
-    record = assay.train("digits", given, out=tmp_path / "run", time="8s")
+    record = assay.train("digits", given, out=tmp_path / "run", time="1h")
     said = capsys.readouterr().out
-    assert "measured at 32 pixels" in said
-    assert f"plan: data.size 32, train.epochs {record.recipe.train.epochs}, " in said
+    assert "measured at 32 pixels: 0.32 images/s trained" in said
+    assert "plan: data.size 32, train.epochs 3, 30 steps" in said
     assert "ends at about" in said
-    assert record.summary["epochs"] == (record.recipe.train.stop_after or record.recipe.train.epochs)
+    assert record.recipe.train.epochs == record.summary["epochs"] == 3
+    assert record.recipe.train.stop_after is None
     again = assay.train(record.folder, out=tmp_path / "again", progress=False)
     assert contents(again.folder) == contents(record.folder)
 

@@ -14,7 +14,7 @@ FEW_STEPS = 200
 NEAR = 0.05
 """an end is near the wanted one if it is within this share of the time"""
 _LATEST = 1.1
-_GRID, _SMALLEST = 32, 96
+GRID, _SMALLEST = 32, 96
 _MOST_EPOCHS = 100_000  # that a recipe may have
 
 
@@ -101,15 +101,9 @@ class Plan:
         return self.way.seconds(self.epochs)
 
 
-def sizes_up_to(top: int, side: int) -> list[int]:
-    """The sizes to choose from, ascending: multiples of 32 from 96 on, and the largest that makes sense.
-
-    Args:
-        top: the size that the weights were trained at, or that the recipe has.
-        side: the shorter side of the images themselves; above the next multiple of 32 there is nothing more to see.
-    """
-    largest = min(top, _GRID * math.ceil(side / _GRID))
-    return sorted({*range(_SMALLEST, largest, _GRID), largest})
+def sizes_up_to(largest: int) -> list[int]:
+    """The sizes to choose from, ascending: multiples of 32 from 96 on, and the largest."""
+    return sorted({*range(_SMALLEST, largest, GRID), largest})
 
 
 def costs_at(size: int, measured: dict[int, Costs]) -> Costs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,10 +30,12 @@ from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord
 from assay.run.run import run
 from assay.run.suited import suited
-from assay.run.time_budget import NEAR, Costs, Plan, choose_plan, costs_at, leaves_steps, sizes_up_to, way
-from assay.run.trial import count_work, measure_costs, streams
+from assay.run.time_budget import GRID, NEAR, Costs, Plan, choose_plan, costs_at, leaves_steps, sizes_up_to, way
+from assay.run.trial import TRIAL_STEPS, count_work, measure_costs, streams
 
 Say = Callable[[str], None]
+_PATIENCE = 0.1
+"""share of the time that may be spent on measuring all layers at the largest size"""
 
 
 def run_in_time(
@@ -116,12 +119,15 @@ def _planned(name: str, base: Recipe, given: Mapping[str, Any], end: float, say:
         load_source(section.name, root=section.root, label=section.label, groups=section.groups), cut_of(section)
     )
     form, counts = _input_of_weights(recipe), count_work(recipe, source)
-    sizes = [section.size or 0] if "data.size" in given else sizes_up_to(*_bounds(recipe, source, form))
-    costs = {False: _measured(recipe, source, sizes, say)}
+    sizes = [section.size or 0] if "data.size" in given else sizes_up_to(_largest(recipe, source, form))
+    patience = _PATIENCE * (end - time.monotonic())
+    costs = {False: _measured(recipe, source, sizes, patience, say)}
+    sizes = [size for size in sizes if size <= max(costs[False])]
     ways = [way(size, False, costs_at(size, costs[False]), counts) for size in sizes]
     left = end - time.monotonic()
     if left > 0 and _may_freeze(recipe, given) and not leaves_steps(ways, left, epochs):
-        costs[True] = _measured(recipe.but({"transfer.freeze": "body"}), source, sizes, say, ", the head alone")
+        head = recipe.but({"transfer.freeze": "body"})
+        costs[True] = _measured(head, source, [sizes[0], sizes[-1]], math.inf, say, ", the head alone")
         ways += [way(size, True, costs_at(size, costs[True]), counts) for size in sizes]
     best = choose_plan(ways, end - time.monotonic(), epochs).way
     chosen = {"data.size": best.size, **({"transfer.freeze": "body"} if best.head_only else {})}
@@ -151,22 +157,35 @@ def _may_freeze(recipe: Recipe, given: Mapping[str, Any]) -> bool:
     return bool(recipe.model.pretrained) and recipe.transfer.freeze == "none" and "transfer.freeze" not in given
 
 
-def _bounds(recipe: Recipe, source: Source, form: Wanted) -> tuple[int, int]:
-    """The size of the weights, else the recipe's; and the shorter side of the training images, their median."""
+def _largest(recipe: Recipe, source: Source, form: Wanted) -> int:
+    """The size of the weights, as enlarged images suit them better too; without weights, no larger than the images."""
+    if form.size:
+        return form.size
     stored, rows = source.splits["train"].stored()
     found = survey(stored)
     sides = np.minimum(found.widths, found.heights)[rows]
-    side = int(np.median(sides[sides > 0])) if (sides > 0).any() else 1
-    return form.size or recipe.data.size or side, side
+    side = GRID * math.ceil(np.median(sides[sides > 0]) / GRID) if (sides > 0).any() else GRID
+    return min(recipe.data.size or side, side)
 
 
-def _measured(recipe: Recipe, source: Source, sizes: Sequence[int], say: Say, how: str = "") -> dict[int, Costs]:
-    """The costs at the smallest and the largest of the sizes."""
+def _measured(
+    recipe: Recipe, source: Source, sizes: Sequence[int], patience: float, say: Say, how: str = ""
+) -> dict[int, Costs]:
+    """The costs at the smallest of the sizes, and at the largest that is measured in so many seconds."""
     costs = {}
-    for size in sorted({sizes[0], sizes[-1]}):
+
+    def measure(size: int) -> float:
+        began = time.monotonic()
         costs[size] = measure_costs(recipe.but({"data.size": size}), source)
         speed, evaluation = recipe.train.batch_size / costs[size].step, 1 / costs[size].evaluate
         say(f"measured at {size} pixels{how}: {speed:,.3g} images/s trained, {evaluation:,.3g} evaluated")
+        return time.monotonic() - began
+
+    smallest, took = sizes[0], measure(sizes[0])
+    steps = TRIAL_STEPS * costs[smallest].step
+    within = [size for size in sizes if took + steps * ((size / smallest) ** 2 - 1) <= patience]
+    if within and within[-1] > smallest:
+        measure(within[-1])
     return costs
 
 

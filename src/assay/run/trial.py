@@ -32,6 +32,7 @@ from assay.run.time_budget import Costs, Counts, way
 from assay.training.linear_probe import fit_linear_probe
 
 _STEPS, _EPOCHS, _ASIDE = 2, 2, 16
+TRIAL_STEPS = _STEPS * _EPOCHS
 _GIB = 2**30
 
 
