@@ -187,6 +187,17 @@ def test_a_run_sees_the_gpus_that_it_asked_for(gpus: float, seen: str, monkeypat
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
+def test_runs_are_killed_where_the_driver_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled: list[tuple[str, dict[str, bool]]] = []
+    monkeypatch.setattr(on_ray, "connected", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(Ray, "_submit", lambda *_: {"reference": Job(SHORT)})
+    monkeypatch.setattr(on_ray, "_ended", lambda *_: 1 / 0)
+    monkeypatch.setattr(ray, "cancel", lambda ref, **how: cancelled.append((ref, how)))
+    with pytest.raises(ZeroDivisionError):
+        list(Ray()([Job(SHORT)], Store(tmp_path)))
+    assert cancelled == [("reference", {"force": True})]
+
+
 def test_a_missing_cluster_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
