@@ -24,6 +24,7 @@ SMALL = {
     "data.train_images": 100,
 }
 WIDTH = 0.125
+PRETRAINED = "timm:test_efficientnet"  # in the place of EfficientNet-Lite0, with a thirtieth of its parameters
 RUNS = ("digits", "l2", "plain", "with-l2", "seed-0", "seed-1", "seed-2", "seed-3", "before", "wide", "narrow")
 
 
@@ -61,7 +62,7 @@ def write_files(root: Path, make_folder: Callable[..., Path]) -> None:
         archive.write(photos / "cat" / "000.png", "000.png")
     for name in ("my-photo.jpg", "cat.jpg", "dog.jpg", "seven.png"):
         Image.open(photos / "dog" / "001.png").save(root / name)
-    torch.save(build_model("timm:tf_efficientnet_lite0", classes=1000).state_dict(), root / "weights.pth")
+    torch.save(build_model(PRETRAINED, classes=1000).state_dict(), root / "weights.pth")
     torch.save(build_model("torchvision:mobilenet_v3_small", classes=1000).state_dict(), root / "mobilenet.pth")
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from assay.cli import main
 from assay.studies.execution import local
-from small_world import WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
+from small_world import PRETRAINED, WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
 
 HOME = Path(__file__).parents[1]
 DOCUMENTS = {file.name: file.read_text() for file in (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))}
@@ -24,7 +24,7 @@ DOCUMENTS = {file.name: file.read_text() for file in (HOME / "README.md", *sorte
 TRAIN = "--train.epochs 1 --train.threads 1"
 CIFAR = f"{TRAIN} --train.batch_size 20 --data.train_images 100 --train.tensorboard false"
 NARROW = f"{CIFAR} --model.width {WIDTH}"
-PHOTOS = "--train.threads 1 --train.batch_size 8 --data.size 32"
+PHOTOS = f"--train.threads 1 --train.batch_size 8 --data.size 32 --model.name {PRETRAINED}"
 SMALLER = {
     "assay train digits --data.folds": f"{TRAIN} --data.folds 2 --data.train_images 100",
     "assay train digits": TRAIN,
@@ -33,7 +33,7 @@ SMALLER = {
     "assay train photos/": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
     "assay train photos.yaml": "--train.epochs 1",
     "assay train photos-finetune --data.name folder:photos --model.name torchvision:mobilenet_v3_small": (
-        f"{PHOTOS} --train.epochs 1 --model.pretrained mobilenet.pth"
+        f"{PHOTOS} --train.epochs 1 --model.pretrained mobilenet.pth --model.name torchvision:mobilenet_v3_small"
     ),
     "assay train photos-finetune --data.name folder:photos --data.folds": (
         f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth --data.folds 2"
