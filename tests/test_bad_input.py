@@ -1,6 +1,7 @@
 """Bad input: exit status 2, one line that says what is wrong, no traceback, and nothing written."""
 
 import errno
+import json
 import os
 import pickle
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from assay.cli import main
 from assay.run.record import RunRecord
@@ -40,6 +43,7 @@ def here(trained: RunRecord, make_folder: MakeFolder, tmp_path: Path, monkeypatc
     model = Path("run/model.safetensors").read_bytes()
     Path("cut.safetensors").write_bytes(model[: len(model) // 2])
     Path("text.safetensors").write_text("not a model")
+    spoil_header(Path("run/model.safetensors"), Path("header.safetensors"))
     Path("pickle.safetensors").write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
     Path("nothing").mkdir()
     Path("file.txt").write_text("text")
@@ -52,6 +56,14 @@ def here(trained: RunRecord, make_folder: MakeFolder, tmp_path: Path, monkeypatc
     with zipfile.ZipFile("no-images.zip", "w") as archive:
         archive.writestr("readme.txt", "text")
     return tmp_path
+
+
+def spoil_header(model: Path, out: Path) -> None:
+    """The same weights under a header that tells of a deviation of 0."""
+    with safe_open(model, framework="pt") as file:
+        header = json.loads(file.metadata()["assay"])
+    header["preprocessing"]["std"] = [0.0]
+    save_file(load_file(model), out, metadata={"assay": json.dumps(header)})
 
 
 def spoil(folder: Path, kind: str, name: str = "spoiled.jpg") -> Path:
@@ -181,6 +193,26 @@ MODELS = [
     ("evaluate nothing", "nothing: no model.safetensors in it"),
     ("evaluate text.safetensors", "text.safetensors: not a model file, or cut off"),
     ("evaluate cut.safetensors", "cut.safetensors: not a model file, or cut off"),
+    (
+        "evaluate header.safetensors",
+        "the field preprocessing.std.0 of its header: input should be greater than or equal to 0.000001",
+    ),
+    (
+        "predict header.safetensors pets",
+        "the field preprocessing.std.0 of its header: input should be greater than or equal to 0.000001",
+    ),
+    (
+        "errors header.safetensors --out new",
+        "the field preprocessing.std.0 of its header: input should be greater than or equal to 0.000001",
+    ),
+    (
+        "inspect header.safetensors --out new",
+        "the field preprocessing.std.0 of its header: input should be greater than or equal to 0.000001",
+    ),
+    (
+        "train digits --model.pretrained header.safetensors --out new",
+        "the field preprocessing.std.0 of its header: input should be greater than or equal to 0.000001",
+    ),
     ("predict pickle.safetensors pets", "pickle.safetensors: not a model file, or cut off"),
     ("evaluate run --split out-of-fold --out new", "run: no out-of-fold answers; a run with data.folds leaves them"),
     ("evaluate run --split tset --out new", "unknown split 'tset': did you mean test?"),

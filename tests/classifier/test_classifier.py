@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
@@ -24,7 +25,7 @@ def classifier() -> Classifier:
         {"name": "simple-cnn", "activation": "elu"},
         classes,
         HOW,
-        {"name": "digits"},
+        {"name": "digits", "held_out": 0.1, "test": 0.2, "split_seed": 0},
         {"test": {"accuracy": 0.5}},
     )
 
@@ -44,6 +45,11 @@ def rewrite(file: Path, **changes: object) -> None:
         "preprocessing": HOW.to_dict(),
     }
     save_file(load_file(file), file, metadata={"assay": json.dumps({**header, **changes})})
+
+
+def header_of(file: Path) -> dict[str, str]:
+    with safe_open(file, framework="pt") as opened:
+        return opened.metadata()
 
 
 def test_round_trip(classifier: Classifier, file: Path) -> None:
@@ -104,8 +110,7 @@ def test_refuses_another_programs_safetensors(tmp_path: Path) -> None:
         ({"architecture": {"name": "resnet19"}}, "did you mean resnet1"),
         ({"architecture": {"name": "simple-cnn", "stem_kernel": 3}}, "no option 'stem_kernel'"),
         ({"architecture": {"name": "resnet18"}}, "Missing key"),
-        ({"classes": None}, "not iterable"),
-        ({"preprocessing": {"channels": 1}}, "mean"),
+        ({"preprocessing": {**HOW.to_dict(), "crop_pct": 1e-9}}, "at most 8192"),
     ],
 )
 def test_refuses_a_header_that_does_not_fit(file: Path, changes: dict[str, object], reason: str) -> None:
@@ -114,6 +119,21 @@ def test_refuses_a_header_that_does_not_fit(file: Path, changes: dict[str, objec
         load(file)
     assert reason in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_refuses_a_header_with_a_field_out_of_range(file: Path) -> None:
+    rewrite(file, preprocessing={**HOW.to_dict(), "std": [0.0]})
+    with pytest.raises(
+        ValueError, match=r"model\.safetensors: the field preprocessing\.std\.0 of its header: .* 0\.000001, not 0\.0"
+    ):
+        load(file)
+
+
+def test_refuses_weights_of_another_kind_of_number(file: Path) -> None:
+    rewrite(file)
+    save_file({name: tensor.double() for name, tensor in load_file(file).items()}, file, metadata=header_of(file))
+    with pytest.raises(ValueError, match="holds float64, expected float32"):
+        load(file)
 
 
 def test_an_enormous_architecture_takes_no_memory(file: Path) -> None:

@@ -268,3 +268,11 @@ def test_views_of_a_picture_and_of_its_mirror_image_are_the_same(trained: Path, 
     assert plain[0].probabilities != pytest.approx(plain[1].probabilities, abs=1e-4)
     assert both[0].classes == both[1].classes
     assert both[0].probabilities == pytest.approx(both[1].probabilities, abs=1e-5)
+
+
+def test_scores_that_are_not_finite_are_no_predictions(trained: Path, data: Path) -> None:
+    classifier = load(trained)
+    next(classifier.network.parameters()).data.fill_(float("nan"))
+    inputs = find_inputs([data])
+    with pytest.raises(ValueError, match="the network's scores for it are not finite numbers"):
+        predict_images(classifier, inputs, top=1, device=torch.device("cpu"), workers=0, skip_bad=False)

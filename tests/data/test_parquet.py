@@ -115,6 +115,11 @@ def test_described_label_column_comes_before_one_that_is_called_so(tmp_path: Pat
     assert read(write_parquet(tmp_path / "a.parquet", columns, names={"kind": ["x", "y"]})).classes == ("x", "y")
 
 
+def test_two_classes_of_one_name_are_refused(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    file = write_parquet(tmp_path / "a.parquet", {"label": [0, 1]}, names={"label": ["a", "a"]})
+    assert refusal(file) == "column label has two classes called 'a'; expected a name for each"
+
+
 def test_no_label_column_lists_the_columns(tmp_path: Path, write_parquet: WriteParquet) -> None:
     text = refusal(write_parquet(tmp_path / "a.parquet", {"caption": ["u"], "id": [3]}))
     assert "no label column; choose one of caption, id with --data.label" in text

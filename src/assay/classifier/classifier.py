@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from assay.base.atomic import replace_file
 from assay.base.registry import choose
+from assay.classifier.header import Header
 from assay.data.preprocess import Preprocessing
 from assay.data.views import VIEWS, Views
 from assay.models import build_model
@@ -85,15 +86,10 @@ def load(model: str | Path) -> Classifier:
         ValueError: there is no such file, it is not a model file of assay, or it is damaged.
     """
     path = model_path(model)
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = _parse((file.metadata() or {}).get(_HEADER), path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a model file, or cut off ({error})") from None
+    header, tensors = _read(path)
     try:
         return _build(header, tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]  # torch lists every tensor that does not fit, over many lines
         raise ValueError(f"{path}: header and weights do not fit together ({reason})") from None
 
@@ -124,32 +120,28 @@ def model_path(model: str | Path) -> Path:
     return path
 
 
-def _parse(text: str | None, path: Path) -> Mapping[str, Any]:
-    if text is None:
-        raise ValueError(f"{path}: a safetensors file, but without assay's header")
+def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     try:
-        header = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: its header is not JSON ({error})") from None
-    if not isinstance(header, dict):
-        raise ValueError(f"{path}: its header is not a mapping")
-    return header
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+            if text is None:
+                raise ValueError(f"{path}: a safetensors file, but without assay's header")
+            return Header.parse(text, path), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a model file, or cut off ({error})") from None
 
 
-def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:
-    classes = tuple(str(name) for name in header["classes"])
-    preprocessing = Preprocessing.from_dict(header["preprocessing"])
-    network = _filled(lambda: build_network(header["architecture"], classes, preprocessing), tensors)
-    form = header.get("pretrained_input")  # files of earlier versions lack it
+def _build(header: Header, tensors: Mapping[str, Tensor]) -> Classifier:
+    classes, preprocessing = tuple(header.classes), header.input()
     return Classifier(
-        network.eval(),
-        header["architecture"],
+        _filled(lambda: build_network(header.architecture, classes, preprocessing), tensors).eval(),
+        header.architecture,
         classes,
         preprocessing,
-        header.get("data", {}),
-        header.get("metrics", {}),
-        str(header["version"]),
-        InputForm.from_dict(form) if form else None,
+        header.data.given(),
+        header.metrics.given(),
+        header.version,
+        header.input_of_weights(),
     )
 
 
@@ -157,6 +149,7 @@ def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn
     """Build the network and give it the weights of a file."""
     with torch.device("meta"):  # shapes without memory, until they are known to match the weights
         network = build()
+    _check_kinds(network, tensors)
     state = OrderedDict(tensors)
     state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined] # the versions of its modules
     network.load_state_dict(state, strict=True, assign=True)
@@ -165,6 +158,14 @@ def _filled(build: Callable[[], nn.Module], tensors: Mapping[str, Tensor]) -> nn
             network = build()
         network.load_state_dict(state, strict=True)
     return network
+
+
+def _check_kinds(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse numbers of another kind than the network's, which would fail when it answers."""
+    for name, wanted in network.state_dict().items():
+        if name in tensors and tensors[name].dtype != wanted.dtype:
+            kinds = [str(one.dtype).removeprefix("torch.") for one in (tensors[name], wanted)]
+            raise ValueError(f"{name} holds {kinds[0]}, expected {kinds[1]}")
 
 
 def build_network(architecture: Mapping[str, Any], classes: tuple[str, ...], how: Preprocessing) -> nn.Module:

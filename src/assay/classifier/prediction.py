@@ -82,6 +82,7 @@ def predict_images(
 
     Raises:
         BadImageError: an image cannot be decoded, and ``skip_bad`` is false.
+        ValueError: the network gives an image scores that are not finite.
     """
     count, size = len(images.names), batch_size(classifier.preprocessing.size)
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
@@ -93,6 +94,8 @@ def predict_images(
         good = _GoodImages(decoded, size, skip_bad=skip_bad)
         scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
     names = [name for row, name in enumerate(images.names) if row not in good.bad]
+    if not (finite := scores.isfinite().all(dim=1)).all():
+        raise ValueError(f"{names[int(finite.int().argmin())]}: the network's scores for it are not finite numbers")
     best = scores.softmax(dim=1).topk(min(top, len(classifier.classes)), dim=1)
     rows = (
         Prediction(name, tuple(classifier.classes[index] for index in indices), tuple(probabilities))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -161,7 +162,11 @@ def _check_column(schema: pa.Schema, wanted: str, image_column: str, file: Path)
 def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:
     names = _features(schema).get(column, {}).get("names")
     if names:
-        return tuple(names)
+        classes = tuple(map(str, names))
+        twice = [name for name, times in Counter(classes).items() if times > 1]
+        if twice:
+            raise ValueError(f"column {column} has two classes called {twice[0]!r}; expected a name for each")
+        return classes
     kind = schema.field(column).type
     if pa.types.is_nested(kind):
         raise ValueError(

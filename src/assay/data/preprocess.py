@@ -16,6 +16,10 @@ from assay.base.registry import choose
 from assay.data.choices import Interpolation
 from assay.data.images import to_pixels
 
+LARGEST_SIDE = 8192
+"""pixels a side; a square of more would take hundreds of megabytes for each image"""
+SMALLEST_STD = 1e-6
+"""of a channel, pixels in [0, 1]; a measured one is no smaller"""
 INTERPOLATIONS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
 
 
@@ -38,7 +42,7 @@ class Preprocessing:
         interpolation: ``"bilinear"`` or ``"bicubic"``; both smooth where they shrink.
 
     Raises:
-        ValueError: no such interpolation.
+        ValueError: no such interpolation, or images would be scaled to more than 8192 pixels a side.
     """
 
     channels: int
@@ -51,6 +55,9 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         choose("interpolation", self.interpolation, INTERPOLATIONS)
+        for side, why in ((self.size, f"size {self.size}"), (self.scaled, f"crop_pct {self.crop_pct}")):
+            if side > LARGEST_SIDE:
+                raise ValueError(f"data.{why}: images of {side} pixels a side; expected at most {LARGEST_SIDE}")
 
     @property
     def scaled(self) -> int:
