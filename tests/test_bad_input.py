@@ -47,6 +47,8 @@ def here(trained: RunRecord, make_folder: MakeFolder, tmp_path: Path, monkeypatc
     Path("pickle.safetensors").write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
     Path("nothing").mkdir()
     Path("file.txt").write_text("text")
+    levels = [f", a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    Path("laughs.yaml").write_text(f"train: {{a0: &a0 [x, x]{''.join(levels)}}}")
     make_folder(Path("pets"), {"cat": 8, "dog": 8})
     make_folder(Path("gap"), {"cat": 8})
     Path("gap/dog").mkdir()
@@ -115,6 +117,8 @@ RECIPES = [
     ("train dgits --out new", "unknown recipe 'dgits': did you mean digits?"),
     ("train resnet18-cfar --out new", "did you mean resnet18-cifar?"),
     ("train absent.yaml --out new", "absent.yaml: no such recipe file"),
+    ("train laughs.yaml --out new", "laughs.yaml: more than 50,000 values, counting what aliases (*name) stand for"),
+    ("study run laughs.yaml --out new", "laughs.yaml: more than 50,000 values, counting what aliases (*name)"),
     ("train nothing --out new", "folder:nothing: expected one folder per class, found none"),
     ("train digits --optim.lr abc --out new", "optim.lr: 'abc' is not a number above 0"),
     ("train digits --train.epochs 1.5 --out new", "train.epochs: 1.5 is not a whole number"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from assay.base.text import quoted
+
 
 def pick_device(name: str) -> torch.device:
     """Return the device of that name; ``auto`` is the first of cuda, mps and cpu that this machine has.
@@ -27,7 +29,9 @@ def pick_device(name: str) -> torch.device:
     kinds = {torch.device(known).type for known in available}
     beyond = device is not None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
     if device is None or device.type not in kinds or beyond:
-        raise ValueError(f"train.device: no {name!r} on this machine; choose auto or one of {', '.join(available)}")
+        raise ValueError(
+            f"train.device: no {quoted(name)} on this machine; choose auto or one of {', '.join(available)}"
+        )
     return device
 
 

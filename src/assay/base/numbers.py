@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+from assay.base.text import quoted
+
 
 def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether the value is an int or a float but not a bool; infinities and NaN count.
@@ -22,5 +24,5 @@ def is_whole(value: Any) -> TypeGuard[int]:
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """Return ``value`` if it is an int of at least ``low`` and not a bool; raise ``ValueError`` if it is not."""
     if not is_whole(value) or value < low:
-        raise ValueError(f"{name} must be a whole number of at least {low}, got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {quoted(value)}")
     return value

@@ -7,7 +7,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from assay.base.text import quoted, shorten
+
 T = TypeVar("T")
+_LONGEST, _LONGEST_LIST = 200, 2000  # characters; names from files may be long and many
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
@@ -17,14 +20,14 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     'did you mean resnet18?'
     """
     known = list(choices)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
+    close = difflib.get_close_matches(name[:_LONGEST], known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"choose from {shorten(', '.join(known), _LONGEST_LIST)}"
 
 
 def choose(kind: str, name: str, table: Mapping[str, T]) -> T:
     """``table[name]``, or a ``ValueError`` that names the nearest valid choice."""
     if name not in table:
-        raise ValueError(f"unknown {kind} {name!r}: {nearest(name, table)}")
+        raise ValueError(f"unknown {kind} {quoted(name)}: {nearest(name, table)}")
     return table[name]
 
 

@@ -1,45 +1,111 @@
-"""YAML that refuses a key given twice; PyYAML would silently keep the last."""
+"""YAML from anywhere, as plain values: small enough to be handled, and without a key that is given twice.
+
+PyYAML alone would keep the last of two equal keys, and a few lines of aliases to aliases would mean billions of values.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from assay.base.text import quoted, shorten
+
 _MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may be given more than once
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_MOST_BYTES = 1_000_000
+_MOST_VALUES = 50_000  # keys count too, and what an alias stands for each time
+_DEEPEST = 20
+_LONGEST_NUMBER = 100  # characters
+_LONGEST_REASON = 300
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a file; raises ``ValueError`` as ``parse_yaml`` does, and ``OSError`` if it cannot be read."""
+    with path.open("rb") as file:
+        return parse_yaml(file.read(_MOST_BYTES + 1).decode())
 
 
 def parse_yaml(text: str) -> Any:
     """The text's content as plain values.
 
     Raises:
-        ValueError: in one line, if the text is not YAML or a mapping has a key twice. Keys are names here, so
-            they are compared as text: 1 and '1' are the same.
+        ValueError: in one short line, if the text is not YAML; has over a million characters, 50,000 values (those
+            that aliases stand for included), 20 levels or 100 characters in a number; or a mapping has a key twice.
+            Keys are names here, so they are compared as text: 1 and '1' are the same.
     """
-    loader = yaml.SafeLoader(text)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES:,} characters of YAML")
+    try:
+        return _parse(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {shorten(' '.join(str(error).split()), _LONGEST_REASON)}") from None
+    except _RefusedError:
+        raise
+    # For the 13th month, or a tag that does not fit its value, PyYAML raises whatever it stumbles over.
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"not YAML: a value cannot be read ({shorten(str(error), _LONGEST_REASON)})") from None
+
+
+class _RefusedError(ValueError):
+    """The text is YAML, but not such as is taken here."""
+
+
+class _GuardedLoader(yaml.SafeLoader):
+    """Gives up as soon as the text is too deep or too long, and not after all of it has been read."""
+
+    depth = count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        _check_extent(self.depth, self.count)
+        self.depth, self.count = self.depth + 1, self.count + 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise _RefusedError(f"line {node.start_mark.line + 1}: a number of more than {_LONGEST_NUMBER} characters")
+        return node
+
+
+def _parse(text: str) -> Any:
+    loader = _GuardedLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return None
-        _refuse_duplicates(loader, root, set())
+        for count, (node, depth) in enumerate(_nodes(root, 0)):
+            _check_extent(depth, count)
+            if isinstance(node, yaml.MappingNode):
+                _refuse_duplicates(loader, node)
         return loader.construct_document(root)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
     finally:
         loader.dispose()
 
 
-def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
-    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
-        return
-    seen.add(id(node))  # an alias can make a node contain itself
+def _check_extent(depth: int, count: int) -> None:
+    counted = "counting what aliases (*name) stand for"
+    if depth > _DEEPEST:
+        raise _RefusedError(f"more than {_DEEPEST} levels, one in another, {counted}")
+    if count >= _MOST_VALUES:
+        raise _RefusedError(f"more than {_MOST_VALUES:,} values, {counted}")
+
+
+def _nodes(node: yaml.Node, depth: int) -> Iterator[tuple[yaml.Node, int]]:
+    """Yield the node and all below it with their depths, those under an alias each time that it is named."""
+    yield node, depth
     if isinstance(node, yaml.MappingNode):
-        lines: dict[str, int] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):
-            name, line = str(loader.construct_object(key)), key.start_mark.line + 1
-            if name in lines:
-                raise ValueError(f"key {name!r} is given twice, in lines {lines[name]} and {line}")
-            lines[name] = line
-    inside = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
-    for child in inside:
-        _refuse_duplicates(loader, child, seen)
+        children = [one for pair in node.value for one in pair]
+    else:
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+    for child in children:
+        yield from _nodes(child, depth + 1)  # an alias can make a node contain itself: it is too deep then
+
+
+def _refuse_duplicates(loader: yaml.SafeLoader, node: yaml.MappingNode) -> None:
+    lines: dict[str, int] = {}
+    for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE):
+        name, line = str(loader.construct_object(key)), key.start_mark.line + 1
+        if name in lines:
+            raise _RefusedError(f"key {quoted(name)} is given twice, in lines {lines[name]} and {line}")
+        lines[name] = line

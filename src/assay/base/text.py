@@ -1,6 +1,8 @@
-"""Names from the data as text: one printable line, and no longer than there is room for."""
+"""Names and values from files as text: one printable line, and no longer than there is room for."""
 
 from __future__ import annotations
+
+from typing import Any
 
 
 def one_line(text: str) -> str:
@@ -19,3 +21,8 @@ def shorten(text: str, most: int, *, keep_end: bool = False) -> str:
     if len(line) <= most:
         return line
     return f"…{line[1 - most :]}" if keep_end else f"{line[: most - 1]}…"
+
+
+def quoted(value: Any, most: int = 120) -> str:
+    """Return the value as an error quotes it: as Python writes it, cut to ``most`` characters."""
+    return shorten(repr(value), most)

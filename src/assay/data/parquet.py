@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from assay.base.registry import nearest
+from assay.base.text import quoted
 from assay.data.folder import SPLIT_FOLDERS
 from assay.data.images import EncodedImages
 from assay.data.split import Source, Split
@@ -156,7 +157,7 @@ def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file
 def _check_column(schema: pa.Schema, wanted: str, image_column: str, file: Path) -> None:
     others = [name for name in schema.names if name != image_column]
     if wanted not in others:
-        raise ValueError(f"{file}: no column {wanted!r}: {nearest(wanted, others)}")
+        raise ValueError(f"{file}: no column {quoted(wanted)}: {nearest(wanted, others)}")
 
 
 def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from assay.base.registry import nearest
+from assay.base.text import quoted
 from assay.data.choices import NEAR_DUPLICATES
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
@@ -51,7 +52,7 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
     if colon and kind == "parquet":
         return read_parquet(find_parquet(Path(path).expanduser()), label, groups)
     if name not in NAMED:
-        raise ValueError(f"unknown data {name!r}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
+        raise ValueError(f"unknown data {quoted(name)}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
     return NAMED[name]((root or data_root()).expanduser())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from assay.base.registry import construct
+from assay.base.text import quoted
 from assay.models.blocks import ACTIVATIONS
 from assay.models.library import build_library_model, elsewhere, input_size
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
@@ -48,7 +49,7 @@ def build_model(name: str, *, classes: int, channels: int = 3, image_size: int =
         ValueError: there is no such model, or it does not have an option, or an option is out of range.
     """
     if name not in MODELS and ":" not in name and (known := elsewhere(name)):
-        raise ValueError(f"unknown model {name!r}: did you mean {known}?")
+        raise ValueError(f"unknown model {quoted(name)}: did you mean {known}?")
     table = {name: partial(build_library_model, name)} if ":" in name else MODELS
     return construct("model", name, table, classes=classes, channels=channels, image_size=image_size, **options)
 

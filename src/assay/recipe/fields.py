@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from assay.base.registry import nearest
 from assay.base.strict_model import StrictModel
+from assay.base.strict_yaml import parse_yaml
+from assay.base.text import quoted, shorten
 from assay.recipe.sections import Sections
 
 _KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
@@ -35,7 +36,7 @@ def check_field(name: str) -> None:
     if name not in field_names():
         # The section is right: names of others would mislead.
         within = [known for known in field_names() if known.startswith(f"{name.partition('.')[0]}.")]
-        raise ValueError(f"unknown field {name}: {nearest(name, within or section_types())}")
+        raise ValueError(f"unknown field {shorten(name, 120)}: {nearest(name, within or section_types())}")
 
 
 def describe_field(name: str) -> tuple[str, str, Any]:
@@ -67,8 +68,8 @@ def parse_value(text: str) -> Any:
         return words[text.lower()]
     if text.startswith("["):
         try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
+            return parse_yaml(text)
+        except ValueError:
             return text
     try:
         return float(text)  # not by YAML, to which 1e-3 is text
@@ -86,7 +87,7 @@ def first_error(error: ValidationError) -> str:
     reason = f" ({first['ctx']['error']})" if first["type"] == "value_error" else ""
     options = [option for part in field_schema(name) for option in part.get("enum", ())]
     hint = f"; {nearest(str(first['input']), options)}" if options else ""
-    return f"{name}: {first['input']!r} is not {_range_in_words(name)}{reason}{hint}"
+    return f"{name}: {quoted(first['input'])} is not {_range_in_words(name)}{reason}{hint}"
 
 
 def _range_in_words(name: str) -> str:

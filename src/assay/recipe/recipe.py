@@ -9,7 +9,8 @@ from typing import Any, Self
 import yaml
 from pydantic import ValidationError, model_validator
 
-from assay.base.strict_yaml import parse_yaml
+from assay.base.strict_yaml import parse_yaml, read_yaml
+from assay.base.text import quoted, shorten
 from assay.recipe.fields import check_field, field_names, first_error, section_types
 from assay.recipe.sections import Sections
 
@@ -129,7 +130,9 @@ class Recipe(Sections):
         """
         for section, fields in values.items():
             if not isinstance(fields, Mapping):
-                raise ValueError(f"section {section}: expected a mapping of fields, not {fields!r}")
+                raise ValueError(
+                    f"section {shorten(str(section), 80)}: expected a mapping of fields, not {quoted(fields)}"
+                )
             if section not in section_types():
                 check_field(f"{section}.")  # fails, with the nearest section
             for field in fields:
@@ -141,8 +144,12 @@ class Recipe(Sections):
 
     @classmethod
     def from_yaml(cls, text: str) -> Recipe:
-        """The inverse of :meth:`to_yaml`. Raises ``ValueError`` as :meth:`from_dict` does, and where a key is twice."""
-        values = parse_yaml(text)
+        """The inverse of :meth:`to_yaml`. Raises ``ValueError`` as :meth:`from_dict` and ``parse_yaml`` do."""
+        return cls.from_content(parse_yaml(text))
+
+    @classmethod
+    def from_content(cls, values: Any) -> Recipe:
+        """A recipe from the content of a YAML file; nothing at all is the default recipe. Raises as `from_dict`."""
         values = {} if values is None else values
         if not isinstance(values, dict):
             raise ValueError(f"a recipe is a mapping of sections, not {type(values).__name__}")
@@ -177,8 +184,10 @@ class Recipe(Sections):
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a YAML file; raises ``ValueError`` that names the file."""
     try:
-        return Recipe.from_yaml(path.read_text())
+        return Recipe.from_content(read_yaml(path))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such recipe file") from None
-    except (ValueError, OSError, RecursionError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 
+from assay.base.text import quoted
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.recipe.data_section import DataSection
@@ -65,7 +66,7 @@ def check_rows(plan: Plan, store: Store) -> None:
         try:
             check_recipe(job.recipe, images(job.recipe.data, has_weights=bool(job.recipe.model.pretrained)))
         except ValueError as error:
-            raise ValueError(f"study {plan.study.name}, row {name!r}: {error}") from None
+            raise ValueError(f"study {plan.study.name}, row {quoted(name)}: {error}") from None
         except (NotImplementedError, RuntimeError):
             continue  # a network from a library that cannot be built on torch's meta device: its run will tell
 

@@ -38,7 +38,8 @@ from typing import Any
 
 from assay.base.numbers import is_number
 from assay.base.registry import choose, nearest
-from assay.base.strict_yaml import parse_yaml
+from assay.base.strict_yaml import read_yaml
+from assay.base.text import quoted, shorten
 from assay.recipe.fields import check_field
 from assay.recipe.named import RECIPES, find_recipe
 from assay.recipe.recipe import Recipe
@@ -61,7 +62,7 @@ def read_study(path: Path) -> Study:
     """
     with _prefixed(str(path)):
         try:
-            values = _mapping(parse_yaml(path.read_text()), "key", _KEYS)
+            values = _mapping(read_yaml(path), "key", _KEYS)
         except FileNotFoundError:
             raise ValueError("no such study file") from None
         except OSError as error:
@@ -78,12 +79,12 @@ def _study(path: Path, values: Fields) -> Study:
     published = _published(values, [row.name for row in rows])
     quick, whole_rows = _quick(values, base), []
     for row in rows:
-        with _prefixed(f"study {path.stem}, row {row.name!r}"):
+        with _prefixed(f"study {path.stem}, row {quoted(row.name)}"):
             adapted = adapt(base, row.changes)
         whole_rows.append(replace(row, changes=adapted.changes, published=published.get(row.name)))
-        notes += [f"row {row.name!r}: {note}" for note in adapted.notes]
+        notes += [f"row {quoted(row.name)}: {note}" for note in adapted.notes]
         if quick:
-            with _prefixed(f"quick, row {row.name!r}"):
+            with _prefixed(f"quick, row {quoted(row.name)}"):
                 quick.apply(adapted.recipe, base.train.epochs)
     return Study(path.stem, purpose, base, tuple(whole_rows), control, source=source, quick=quick, notes=tuple(notes))
 
@@ -101,7 +102,7 @@ def _base(values: Fields, folder: Path) -> tuple[Recipe, list[str]]:
             is_path = base not in RECIPES and (beside.is_dir() or beside.suffix in (".yaml", ".yml"))
             recipe = find_recipe(beside if is_path else base)[1]
         else:
-            raise ValueError(f"expected a recipe's name, file or sections, not {base!r}")
+            raise ValueError(f"expected a recipe's name, file or sections, not {quoted(base)}")
     with _prefixed("changes"):
         adapted = adapt(recipe, _fields(values.get("changes")))
     return adapted.recipe, [f"base: {note}" for note in adapted.notes]
@@ -123,7 +124,7 @@ def _listed(values: Fields) -> tuple[list[Row], str]:
     """Return the listed rows, and the control's name."""
     rows = []
     for name, changes in _mapping(values["rows"], "row").items():
-        with _prefixed(f"row {name!r}"):
+        with _prefixed(f"row {quoted(name)}"):
             rows.append(Row(name, _fields(changes)))
     return rows, _text("control", values.get("control", rows[0].name))
 
@@ -145,13 +146,13 @@ def _designed(values: Fields) -> tuple[list[Row], str]:
 def _levels(name: str, levels: Any) -> list[Any]:
     """Return a factor's values; raise ``ValueError`` unless they are a list of different ones."""
     if not isinstance(levels, list) or not levels:
-        raise ValueError(f"{name}: expected a list of values, not {levels!r}")
+        raise ValueError(f"{name}: expected a list of values, not {quoted(levels)}")
     if len(levels) > _MOST_ROWS:
         raise ValueError(f"{name}: more than {_MOST_ROWS:,} values")
     values = [_number(level) for level in levels]
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{name}: {value} is given twice")
+            raise ValueError(f"{name}: {shorten(str(value), 120)} is given twice")
     return values
 
 
@@ -188,7 +189,7 @@ def _published(values: Fields, rows: list[str]) -> Fields:
         figures = _mapping(values.get("published") or {}, "row", rows)
         for name, figure in figures.items():
             if not is_number(figure) or not 0 <= figure <= 100:
-                raise ValueError(f"{name}: {figure!r} is not a number at least 0 and at most 100")
+                raise ValueError(f"{name}: {quoted(figure)} is not a number at least 0 and at most 100")
     return figures
 
 
@@ -205,11 +206,11 @@ def _fields(values: Any) -> Fields:
 def _mapping(values: Any, kind: str, known: Iterable[str] | None = None) -> Fields:
     """Return a mapping with its keys as text; raise ``ValueError`` for a key that is not among the known ones."""
     if not isinstance(values, Mapping):
-        raise ValueError(f"expected a mapping, not {values!r}")
+        raise ValueError(f"expected a mapping, not {quoted(values)}")
     names = {str(name): value for name, value in values.items()}
     for name in names:
         if known is not None and name not in known:
-            raise ValueError(f"unknown {kind} {name!r}: {nearest(name, known)}")
+            raise ValueError(f"unknown {kind} {quoted(name)}: {nearest(name, known)}")
     return names
 
 
@@ -221,7 +222,7 @@ def _number(value: Any) -> Any:
 
 def _text(thing: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{thing}: expected text, not {value!r}")
+        raise ValueError(f"{thing}: expected text, not {quoted(value)}")
     return value
 
 

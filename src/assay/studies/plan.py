@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.base.registry import nearest
+from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.run.lengths import scaled_lengths
@@ -108,12 +109,14 @@ def _check_rows(study: Study, jobs: Mapping[str, Mapping[int, Job]], seed: int) 
     known: dict[tuple[str, str], str] = {}
     ways = {jobs[row.name][seed].recipe.train.select: row.name for row in study.rows}
     if len(ways) > 1:
-        examples = ", ".join(f"{name!r} by {way}" for way, name in ways.items())
+        examples = ", ".join(f"{quoted(name)} by {way}" for way, name in ways.items())
         raise ValueError(f"study {study.name}: rows choose the epoch in different ways ({examples}); use --protocol")
     for row in study.rows:
         twin = known.setdefault((jobs[row.name][seed].key, row.split), row.name)
         if twin != row.name:
-            raise ValueError(f"study {study.name}: rows {twin!r} and {row.name!r} are one and the same run here")
+            raise ValueError(
+                f"study {study.name}: rows {quoted(twin)} and {quoted(row.name)} are one and the same run here"
+            )
 
 
 def _budget(study: Study, budget: str | None) -> str:

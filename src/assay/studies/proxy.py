@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay.base.numbers import is_number, whole
+from assay.base.text import quoted
 from assay.models import MODELS
 from assay.recipe.recipe import Recipe
 from assay.run.lengths import scaled_lengths
@@ -42,7 +43,7 @@ class Proxy:
         if self.images is not None:
             whole("images", self.images)
         if not (is_number(self.width) and 0 < self.width < math.inf):
-            raise ValueError(f"width must be a number above 0, got {self.width!r}")
+            raise ValueError(f"width must be a number above 0, got {quoted(self.width)}")
 
     def apply(self, recipe: Recipe, base_epochs: int) -> Recipe:
         """Return a published recipe at this setting; ``base_epochs`` are those of the study's published base.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assay.base.registry import nearest
+from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.studies.proxy import Proxy
 
@@ -75,7 +76,7 @@ class Study:
             raise ValueError(f"study {self.name}: it has no rows")
         for name, count in Counter(names).items():
             if count > 1:
-                raise ValueError(f"study {self.name}: two rows are called {name!r}")
+                raise ValueError(f"study {self.name}: two rows are called {quoted(name)}")
         # A row is compared with one control: with both kinds it would be unclear with which.
         has_own = any(row.control for row in self.rows)
         if has_own and (self.control is not None or not self.pairs):
@@ -84,7 +85,7 @@ class Study:
             )
         for control in (self.control, *(row.control for row in self.rows)):
             if control is not None and control not in names:
-                raise ValueError(f"study {self.name}: unknown control {control!r}: {nearest(control, names)}")
+                raise ValueError(f"study {self.name}: unknown control {quoted(control)}: {nearest(control, names)}")
 
     def recipe(self, row: Row) -> Recipe:
         """Return the row's recipe at the published setting; the fields of ``row.after`` are still empty.
@@ -95,4 +96,4 @@ class Study:
         try:
             return self.base.but(row.changes)
         except ValueError as error:
-            raise ValueError(f"study {self.name}, row {row.name!r}: {error}") from None
+            raise ValueError(f"study {self.name}, row {quoted(row.name)}: {error}") from None

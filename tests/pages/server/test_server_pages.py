@@ -102,7 +102,7 @@ def test_a_diverged_run(runs: Path) -> None:
 
 
 DAMAGE = {
-    "recipe.yaml": "model: {nme: vgg16}",
+    "recipe.yaml": "model: \0",
     "metrics.jsonl": "[]\n",
     "summary.json": '{"status": "finished", "test": 3}',
     "timings.jsonl": "{\n",
