@@ -28,7 +28,7 @@ from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
-from assay.data.choices import OUT_OF_FOLD, OnBadImage
+from assay.data.choices import OUT_OF_FOLD, OnBadImage, OnUnlabelled
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
@@ -146,6 +146,7 @@ def evaluate(
     views: str | None = None,
     on_bad_image: str | None = None,
     device: str = "auto",
+    unlabelled: OnUnlabelled | None = None,
 ) -> Evaluation:
     """Measure a classifier on a split of labelled images.
 
@@ -160,6 +161,7 @@ def evaluate(
             by default that of the model's own recipe.
         on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
         device: ``auto``, ``cpu``, ``cuda``...
+        unlabelled: as ``on_bad_image``, for images without a label.
 
     Returns:
         Scores, labels, names, and the measures computed from them.
@@ -171,7 +173,7 @@ def evaluate(
     >>> evaluation.confusion.shape
     torch.Size([10, 10])
     """
-    request = SplitRequest(split, data, root, label, on_bad_image, device)
+    request = SplitRequest(split, data, root, label, on_bad_image, device, unlabelled)
     if split == OUT_OF_FOLD:
         if isinstance(model, Classifier) or views is not None:
             raise ValueError(f"split {OUT_OF_FOLD}: name the run folder that holds these answers, and no other views")
@@ -274,7 +276,8 @@ def check(data: str | Path, *, root: str | Path | None = None, label: str | None
     >>> check("digits").problems
     []
     """
-    source = load_source(name_of_set(data), root=None if root is None else Path(root).expanduser(), label=label)
+    folder = None if root is None else Path(root).expanduser()
+    source = load_source(name_of_set(data), root=folder, label=label, unlabelled="skip")
     return check_source(source, workers=default_workers(), near=near)
 
 

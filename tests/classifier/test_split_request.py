@@ -37,6 +37,23 @@ def test_bad_images_are_left_out_as_in_the_training(pets: Path, tmp_path: Path) 
         assay.evaluate(run.folder, f"folder:{shutil.copytree(pets, tmp_path / 'copy')}")
 
 
+def test_rows_without_a_label_are_left_out_as_in_the_training(
+    write_parquet: Callable[..., Path], tmp_path: Path
+) -> None:
+    labels = [None, *["a", "b"] * 20, None]
+    file = write_parquet(tmp_path / "set.parquet", {"label": labels}, side=16)
+    changes = {**SMALL, "data.name": f"parquet:{file}"}
+    with pytest.raises(ValueError, match=r"row 0: column label: label None: 2 of the 42 rows of train have no label"):
+        assay.train("digits", changes, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+    run = assay.train("digits", {**changes, "data.unlabelled": "skip"}, out=tmp_path / "run", progress=False)
+    assert assay.evaluate(run.folder).accuracy == run.summary["test"]["accuracy"]
+    copy = shutil.copy(file, tmp_path / "copy.parquet")  # another set, which is taken whole
+    with pytest.raises(ValueError, match=r"leave them out with data\.unlabelled skip"):
+        assay.evaluate(run.folder, f"parquet:{copy}", split="train")
+    assert len(assay.evaluate(run.folder, f"parquet:{copy}", split="train", unlabelled="skip").labels) == 40
+
+
 @pytest.mark.parametrize("change", ["added", "removed", "renamed"])
 @pytest.mark.parametrize("split", ["train", "held-out", "test"])
 def test_a_cut_of_other_images_is_refused(pets: Path, tmp_path: Path, change: str, split: str) -> None:
@@ -72,3 +89,5 @@ def test_a_split_without_images_is_refused(pets: Path, tmp_path: Path) -> None:
 def test_another_way_with_bad_images_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown on_bad_image 'skp': did you mean skip\?"):
         SplitRequest(on_bad_image="skp")
+    with pytest.raises(ValueError, match=r"unknown unlabelled 'skp': did you mean skip\?"):
+        SplitRequest(unlabelled="skp")  # type: ignore[arg-type]

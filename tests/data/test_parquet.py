@@ -61,7 +61,7 @@ def test_folders_named_after_splits(tmp_path: Path, write_parquet: WriteParquet)
 def test_single_file_is_train(tmp_path: Path, write_parquet: WriteParquet) -> None:
     source = read(write_parquet(tmp_path / "pets.parquet", {"label": [2, 0]}))
     assert list(source.splits) == ["train"]
-    assert source.classes == ("0", "1", "2")
+    assert source.classes == ("0", "2")
 
 
 def test_text_labels_are_sorted(tmp_path: Path, write_parquet: WriteParquet) -> None:
@@ -125,6 +125,47 @@ def test_no_label_column_lists_the_columns(tmp_path: Path, write_parquet: WriteP
     assert "no label column; choose one of caption, id with --data.label" in text
 
 
+def with_columns(file: Path, described: str, **columns: object) -> Path:
+    """A file of two rows; ``described`` are the columns that the hub calls an Image."""
+    features = {name: {"_type": "Image"} for name in described.split()}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(pa.table({**columns, "label": [0, 1]}).replace_schema_metadata(metadata), file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("described", "others", "name"),
+    [
+        ("photo", ("mask", "image"), "photo"),
+        ("mask image", ("mask",), "image"),
+        ("", ("mask", "phash"), "image"),
+        ("", ("mask",), "IMG"),
+        ("", (), "x"),
+    ],
+)
+def test_image_column_is_known_by_description_then_name_then_alone(
+    tmp_path: Path,
+    picture: Picture,
+    as_png: Callable[..., bytes],
+    described: str,
+    others: tuple[str, ...],
+    name: str,
+) -> None:
+    columns = {column: [b"no", b"image"] for column in others}
+    file = with_columns(
+        tmp_path / "a.parquet", described, **columns, **{name: [as_png(picture(seed)) for seed in (5, 6)]}
+    )
+    for images in (read(file).splits["train"].images, read_unlabelled(file)):
+        assert np.array_equal(np.asarray(images.open(1)), picture(6))
+
+
+@pytest.mark.parametrize("names", [("mask", "photo"), ("image", "img")])
+def test_several_image_columns_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    file = with_columns(tmp_path / "a.parquet", "", **{name: [b"a", b"b"] for name in names})
+    cure = "rename the right one to image"
+    assert refusal(file) == f"{file}: several columns may hold the images ({', '.join(names)}); {cure}"
+
+
 def test_missing_image_column(tmp_path: Path) -> None:
     pq.write_table(pa.table({"label": [0], "url": ["http://x"]}), tmp_path / "a.parquet")
     assert refusal(tmp_path / "a.parquet").endswith("no column of images among label, url")
@@ -132,24 +173,128 @@ def test_missing_image_column(tmp_path: Path) -> None:
 
 def test_label_out_of_range_is_refused_with_its_row(tmp_path: Path, write_parquet: WriteParquet) -> None:
     write_parquet(tmp_path / "train.parquet", {"label": [0, 1]}, names={"label": ["a", "b"]})
-    write_parquet(tmp_path / "test.parquet", {"label": [0, -1]}, names={"label": ["a", "b"]})
-    assert refusal(tmp_path).endswith("test.parquet: row 1: label -1 is not one of the 2 classes")
-    write_parquet(tmp_path / "test.parquet", {"label": [2, 0]}, names={"label": ["a", "b"]})
-    assert refusal(tmp_path).endswith("test.parquet: row 0: label 2 is not one of the 2 classes")
+    write_parquet(tmp_path / "test-0.parquet", {"label": [1]}, names={"label": ["a", "b"]})
+    write_parquet(tmp_path / "test-1.parquet", {"label": [0, -2]}, names={"label": ["a", "b"]})
+    assert refusal(tmp_path).endswith("test-1.parquet: row 1: column label: label -2 is not one of the 2 classes")
+    write_parquet(tmp_path / "test-0.parquet", {"label": [2]}, names={"label": ["a", "b"]})
+    assert refusal(tmp_path).endswith("test-0.parquet: row 0: column label: label 2 is not one of the 2 classes")
 
 
-@pytest.mark.parametrize("names", [None, {"label": ["a", "b"]}], ids=["numbers", "named"])
-@pytest.mark.parametrize("kind", [pa.int64(), pa.uint8()])
-def test_missing_number_is_refused_with_its_row(
-    tmp_path: Path, write_parquet: WriteParquet, names: dict[str, list[str]] | None, kind: pa.DataType
+def test_numbers_without_names_are_the_classes_that_occur(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    write_parquet(tmp_path / "train.parquet", {"label": [977, 3, 40, 3]})
+    write_parquet(tmp_path / "test.parquet", {"label": [40]})
+    source = read(tmp_path)
+    assert source.classes == ("3", "40", "977")
+    assert [split.labels.tolist() for split in source.splits.values()] == [[2, 0, 1, 0], [1]]
+    write_parquet(tmp_path / "test.parquet", {"label": [4]})
+    assert refusal(tmp_path).endswith("test.parquet: row 0: column label: label 4 is not one of the 3 classes")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "classes", "kept"),
+    [
+        (pa.array([0, None, 1, None]), None, ("0", "1"), [0, 1]),
+        (pa.array([0, None, 1, None], pa.uint8()), ["a", "b"], ("a", "b"), [0, 1]),
+        (pa.array([1, -1, 0, -1]), ["a", "b"], ("a", "b"), [1, 0]),
+        (pa.array([7.0, NAN, 5.0, None]), None, ("5", "7"), [1, 0]),
+        (pa.array([1.0, NAN, 0.0, -1.0], pa.float32()), ["a", "b"], ("a", "b"), [1, 0]),
+        (pa.array(["None", None, "cat", None]), None, ("None", "cat"), [0, 1]),
+        (pa.array(["dog", None, "cat", None]).dictionary_encode(), None, ("cat", "dog"), [1, 0]),
+        (pa.array(["b", None, "b", None]), ["a", "b"], ("a", "b"), [1, 1]),
+        (pa.array([True, None, False, None]), None, ("False", "True"), [1, 0]),
+    ],
+)
+def test_rows_without_a_label_are_refused_or_left_out(
+    tmp_path: Path,
+    write_parquet: WriteParquet,
+    picture: Picture,
+    labels: pa.Array,
+    names: list[str] | None,
+    classes: tuple[str, ...],
+    kept: list[int],
 ) -> None:
-    file = write_parquet(tmp_path / "a.parquet", {"label": pa.array([0, None, 1], kind)}, names=names)
-    assert refusal(file).endswith("row 1: label None is not one of the 2 classes")
+    file = write_parquet(tmp_path / "a.parquet", {"label": labels}, names={"label": names} if names else None)
+    text = refusal(file)
+    assert f"{file}: row 1: column label: label {labels[1].as_py()}: 2 of the 4 rows of train have no label" in text
+    assert text.endswith("; leave them out with data.unlabelled skip")
+    source = read_parquet(find_parquet(file), unlabelled="skip")
+    train = source.splits["train"]
+    assert (source.classes, train.labels.tolist()) == (classes, kept)
+    assert list(train.images.names) == ["train/00000", "train/00002"]
+    assert np.array_equal(np.asarray(train.images.open(1)), picture(2))
+    assert list(source.unlabelled) == ["2 of the 4 rows of train have no label"]
 
 
-def test_missing_text_is_refused_with_its_row(tmp_path: Path, write_parquet: WriteParquet) -> None:
-    file = write_parquet(tmp_path / "a.parquet", {"label": ["cat", "dog", None]})
-    assert refusal(file).endswith("row 2: label None is not one of the 2 classes")
+def test_split_with_hidden_labels_is_left_out_whole(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    names = {"label": ["a", "b"]}
+    write_parquet(tmp_path / "train.parquet", {"label": [0, 1]}, names=names)
+    write_parquet(tmp_path / "test.parquet", {"label": [-1, -1, -1]}, names=names)
+    assert "3 of the 3 rows of test have no label; leave them out with data.unlabelled skip" in refusal(tmp_path)
+    source = read_parquet(find_parquet(tmp_path), unlabelled="skip")
+    assert list(source.splits) == ["train"]
+    assert list(source.unlabelled) == ["3 of the 3 rows of test have no label"]
+
+
+@pytest.mark.parametrize("labels", [pa.nulls(2), pa.nulls(2, pa.int64()), pa.array([-1, -1]), pa.nulls(2, pa.string())])
+def test_train_without_any_label_is_refused(tmp_path: Path, write_parquet: WriteParquet, labels: pa.Array) -> None:
+    file = write_parquet(tmp_path / "a.parquet", {"label": labels})
+    for unlabelled in ("error", "skip"):
+        with pytest.raises(ValueError, match=r"2 of the 2 rows of train have no label; choose another column"):
+            read_parquet(find_parquet(file), unlabelled=unlabelled)
+
+
+def test_columns_that_hold_no_classes_are_refused(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    def text(labels: list[object]) -> str:
+        return refusal(write_parquet(tmp_path / "a.parquet", {"label": labels}, side=1))
+
+    assert text([1.0, 0.5]).endswith("row 1: column label holds 0.5, expected classes: whole numbers or text")
+    assert text([1.0, float("inf")]).endswith("row 1: column label holds inf, expected classes: whole numbers or text")
+    assert "column label holds list<element: int64>, not one label for each image" in text([[1], [2]])
+    assert "column label holds 120 different values in 120 rows: those are no classes" in text(list(range(120)))
+    assert "column label holds 120 different values" in text([f"a bird, {row}" for row in range(120)])
+    empty = write_parquet(tmp_path / "a.parquet", {"label": pa.array([], pa.int64())}, images=pa.array([], pa.binary()))
+    assert refusal(empty).endswith("a.parquet: no row in train")
+
+
+def described(file: Path, metadata: object) -> Path:
+    content = metadata if isinstance(metadata, str) else json.dumps(metadata)
+    pq.write_table(pq.read_table(file).replace_schema_metadata({"huggingface": content}), file)
+    return file
+
+
+@pytest.mark.parametrize(
+    "metadata", ["words", [1], {"info": [1]}, {"info": {"features": [1]}}, {"info": {"features": "label"}}]
+)
+def test_metadata_that_is_not_the_hubs_is_refused(
+    tmp_path: Path, write_parquet: WriteParquet, metadata: object
+) -> None:
+    file = described(write_parquet(tmp_path / "a.parquet", {"label": [0, 1]}), metadata)
+    assert refusal(file) == f"{file}: its metadata 'huggingface' is not the hub's JSON object (info, in it features)"
+
+
+@pytest.mark.parametrize("names", [[1, None], "ab", {"a": 0}, ["a", 2], 7])
+def test_class_names_that_are_no_texts_are_refused(tmp_path: Path, write_parquet: WriteParquet, names: object) -> None:
+    features = {"label": {"names": names, "_type": "ClassLabel"}}
+    file = described(write_parquet(tmp_path / "a.parquet", {"label": [0, 1]}), {"info": {"features": features}})
+    text = f"{file}: column label: its class names are {json.dumps(names)}, expected texts alone"
+    assert refusal(file) == text
+
+
+@pytest.mark.parametrize("metadata", [{}, {"info": None}, {"info": {"features": None}}, {"info": {}}])
+def test_metadata_that_says_nothing_is_passed_over(
+    tmp_path: Path, write_parquet: WriteParquet, metadata: object
+) -> None:
+    file = described(write_parquet(tmp_path / "a.parquet", {"label": [0, 1]}), metadata)
+    assert read(file).classes == ("0", "1")
+
+
+def test_files_must_agree_on_the_class_names(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    write_parquet(tmp_path / "train.parquet", {"label": [0, 1]}, names={"label": ["a", "b"]})
+    write_parquet(tmp_path / "test.parquet", {"label": [0, 1]}, names={"label": ["b", "a"]})
+    assert "test.parquet: column label: its class names are not those of " in refusal(tmp_path)
 
 
 def test_columns_described_by_lists_are_passed_over(tmp_path: Path, write_parquet: WriteParquet) -> None:
@@ -188,10 +333,20 @@ def test_file_that_is_not_parquet(tmp_path: Path) -> None:
 
 
 def test_row_without_bytes_is_a_bad_image(tmp_path: Path, write_parquet: WriteParquet) -> None:
-    images = pa.array([{"bytes": None, "path": "far.png"}], pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
-    split = read(write_parquet(tmp_path / "a.parquet", {"label": [0]}, images=images)).splits["train"]
-    with pytest.raises(BadImageError, match=r"^far\.png: has no bytes$"):
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = pa.array([{"bytes": None, "path": "far.png"}, {"bytes": b"", "path": "empty.png"}, None], kind)
+    split = read(write_parquet(tmp_path / "a.parquet", {"label": [0] * 3}, images=images)).splits["train"]
+    with pytest.raises(BadImageError, match=r"cannot be read \(the row holds a path but no bytes; save the set with "):
         split.images.open(0)
+    for row in (1, 2):
+        with pytest.raises(BadImageError, match=r": has no bytes$"):
+            split.images.open(row)
+
+
+def test_bytes_of_another_type_are_no_images(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    file = write_parquet(tmp_path / "a.parquet", {"label": [0]}, images=[{"bytes": "text", "path": "a.png"}])
+    text = "a.parquet: no column of images among image (struct<bytes: string, path: string>), label"
+    assert refusal(file).endswith(text)
 
 
 def test_images_can_be_sent_to_a_worker(tmp_path: Path, write_parquet: WriteParquet, picture: Picture) -> None:

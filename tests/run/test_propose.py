@@ -77,6 +77,16 @@ def test_what_is_wrong_with_the_images_decides_too(pets: Path) -> None:
     assert proposed(pets.parent / "whole").recipe.data.groups is None  # nothing is cut that could part them
 
 
+def test_rows_without_a_label_are_left_out(tmp_path: Path, write_parquet: Callable[..., Path]) -> None:
+    file = write_parquet(tmp_path / "set.parquet", {"label": [*range(2)] * 30 + [-1] * 4}, names={"label": ["a", "b"]})
+    proposal = proposed(file)
+    assert proposal.recipe.data.unlabelled == "skip"
+    assert proposal.reasons["data.unlabelled"] == "4 of the 64 rows of train have no label"
+    assert proposal.found.wrong["images without a label"] == ["4 of the 64 rows of train have no label"]
+    with pytest.raises(ValueError, match=r"row 60: column label: label -1: 4 of the 64 rows of train have no label; "):
+        proposed(file, data__unlabelled="error")
+
+
 def check_of(images: int, side: int) -> Check:
     train = SplitCheck(images, {"a": images // 2, "b": images // 2}, ((side, side),) * 3, 1, {"RGB": images})
     return Check({"train": train}, (), (), (), (), (), ())

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from assay.base.strict_model import Count, Fraction, Probability
 from assay.base.text import shorten
-from assay.data.choices import Interpolation, OnBadImage
+from assay.data.choices import Interpolation, OnBadImage, OnUnlabelled
 from assay.data.preprocess import LARGEST_SIDE, SMALLEST_STD, Preprocessing
 from assay.models.weights import InputForm
 
@@ -100,6 +100,7 @@ class _Data(_Open):
     label: str | None = None
     groups: str | None = None
     on_bad_image: OnBadImage | None = None
+    unlabelled: OnUnlabelled | None = None
     held_out: Fraction = 0.0
     test: Fraction = 0.0
     split_seed: Whole = 0

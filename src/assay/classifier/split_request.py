@@ -14,7 +14,7 @@ from assay.base.registry import choose, nearest
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.data.batches import EvaluationBatches
-from assay.data.choices import OUT_OF_FOLD, OnBadImage
+from assay.data.choices import OUT_OF_FOLD, OnBadImage, OnUnlabelled
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.preprocess import Normalize
@@ -44,9 +44,10 @@ class SplitRequest:
         on_bad_image: ``error`` or ``skip``. None means for the classifier's own set what its recipe says, because
             the splits were cut from the images that were left, and ``error`` for other sets.
         device: where to compute: ``auto``, ``cpu``, ``cuda``...
+        unlabelled: ``error`` or ``skip``; None as for ``on_bad_image``.
 
     Raises:
-        ValueError: ``on_bad_image`` is something else.
+        ValueError: ``on_bad_image`` or ``unlabelled`` is something else.
     """
 
     split: str = "test"
@@ -55,10 +56,15 @@ class SplitRequest:
     label: str | None = None
     on_bad_image: str | None = None
     device: str = "auto"
+    unlabelled: OnUnlabelled | None = None
 
     def __post_init__(self) -> None:
-        if self.on_bad_image is not None:
-            choose("on_bad_image", self.on_bad_image, dict.fromkeys(get_args(OnBadImage)))
+        for name, value, kinds in (
+            ("on_bad_image", self.on_bad_image, OnBadImage),
+            ("unlabelled", self.unlabelled, OnUnlabelled),
+        ):
+            if value is not None:
+                choose(name, value, dict.fromkeys(get_args(kinds)))
 
     @classmethod
     def of(cls, data: SplitRequest | str | None) -> SplitRequest:
@@ -84,7 +90,13 @@ class SplitRequest:
         # What the recipe says about its own set means nothing for another one.
         usual = own if name == own.get("name") else {}
         root = None if self.root is None else Path(self.root).expanduser()
-        source = load_source(name, root=root, label=self.label or usual.get("label"), groups=usual.get("groups"))
+        source = load_source(
+            name,
+            root=root,
+            label=self.label or usual.get("label"),
+            groups=usual.get("groups"),
+            unlabelled=self.unlabelled or usual.get("unlabelled") or "error",
+        )
         chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
         on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
         how, storage = classifier.preprocessing, Storage(device)

@@ -24,6 +24,8 @@ def add_data(parser: argparse.ArgumentParser, of: str = "") -> None:
     add_device(parser)
     text = f"{of}stop, or leave it out and exit 1 (default: of the model's own set as in its training, else error)"
     parser.add_argument("--on-bad-image", metavar="error|skip", help=text)
+    text = "stop at an image without a label, or leave it out (default: likewise)"
+    parser.add_argument("--data.unlabelled", dest="unlabelled", metavar="error|skip", help=text)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +43,15 @@ def split_request(options: argparse.Namespace) -> SplitRequest:
     """Return the request for labelled images that the flags make."""
     from assay.classifier.split_request import SplitRequest
 
-    return SplitRequest(options.split, options.data, options.root, options.label, options.on_bad_image, options.device)
+    return SplitRequest(
+        options.split,
+        options.data,
+        options.root,
+        options.label,
+        options.on_bad_image,
+        options.device,
+        options.unlabelled,
+    )
 
 
 def report_left_out(bad: Sequence[BadImageError]) -> int:

@@ -88,6 +88,7 @@ class Check:
         leaks: images that are, exactly or nearly, in an earlier split too.
         near: near duplicates within a split.
         odd: other remarks, one line each.
+        unlabelled: how many images of a split have no label, one line each.
     """
 
     splits: Mapping[str, SplitCheck]
@@ -97,11 +98,13 @@ class Check:
     leaks: Sequence[Leak]
     near: Sequence[Group]
     odd: Sequence[str]
+    unlabelled: Sequence[str] = ()
 
     @property
     def wrong(self) -> dict[str, list[str]]:
         """Findings that make a training fail or its result untrue: a line for each, by the kinds that have any."""
         kinds = {
+            "images without a label": list(self.unlabelled),
             "corrupt images": [str(error) for error in self.corrupt],
             "exact duplicates": [" = ".join(map(str, group)) for group in self.exact],
             "conflicting labels": [
@@ -158,6 +161,7 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
         duplicates.leaks(pictures, alike, list(looked)),
         duplicates.near_groups(pictures, alike),
         [*source.odd, *_remarks(looks)],
+        source.unlabelled,
     )
 
 

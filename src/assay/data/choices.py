@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 OnBadImage = Literal["error", "skip"]
+OnUnlabelled = Literal["error", "skip"]
 Interpolation = Literal["bilinear", "bicubic"]
 
 OUT_OF_FOLD = "out-of-fold"

@@ -35,6 +35,8 @@ class Data:
     bad: Sequence[BadImageError] = ()
     folds: Folds | None = None
     """the images in folds, where a model is trained on all of them"""
+    remarks: Sequence[str] = ()
+    """what was found beside the images or has no label, one line each"""
 
 
 def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_bad_image: str = "error") -> Data:
@@ -71,7 +73,7 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
     if not how.mean:
         mean, std = measure(splits["train"], cut.seed)
         how = replace(how, mean=mean, std=std)
-    return Data(splits, source.classes, how, [*bad, *more_bad], folds)
+    return Data(splits, source.classes, how, [*bad, *more_bad], folds, [*source.odd, *source.unlabelled])
 
 
 def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:

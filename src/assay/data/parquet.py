@@ -6,9 +6,7 @@ labels (numbers, whose names are in the schema's metadata, or text).
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,10 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from assay.base.registry import nearest
-from assay.base.text import quoted
+from assay.data.choices import OnUnlabelled
 from assay.data.folder import SPLIT_FOLDERS
 from assay.data.images import EncodedImages
+from assay.data.parquet_columns import check_column, class_names, image_column, label_column
+from assay.data.parquet_labels import class_numbers, known_labels, occurring, place_of, without_unlabelled
 from assay.data.split import Source, Split
 
 
@@ -35,9 +34,15 @@ class RowReader:
     column: pa.ChunkedArray
 
     def __call__(self, row: int) -> bytes | None:
-        """The bytes of the image in ``row``; None if the row is empty."""
+        """The bytes of the image in ``row``; None if the row is empty.
+
+        Raises:
+            ValueError: the row names a file in place of the bytes.
+        """
         content: Any = self.column[row].as_py()
         image: bytes | None = content["bytes"] if isinstance(content, dict) else content
+        if image is None and content and content.get("path"):
+            raise ValueError("the row holds a path but no bytes; save the set with its images embedded")
         return image
 
 
@@ -60,45 +65,57 @@ def find_parquet(path: Path) -> dict[str, list[Path]]:
     return {split: part for split, part in found.items() if part}
 
 
-def read_parquet(files: Mapping[str, Sequence[Path]], label: str | None = None, groups: str | None = None) -> Source:
+def read_parquet(
+    files: Mapping[str, Sequence[Path]],
+    label: str | None = None,
+    groups: str | None = None,
+    unlabelled: OnUnlabelled = "error",
+) -> Source:
     """Labelled splits from Parquet files.
+
+    Numbers without names in the hub's description become the classes that occur in train, named by their numbers.
 
     Args:
         files: the files of each split, in order.
         label: the label column; needed only where there are several.
         groups: a column whose equal values mark train and held-out images that no cut parts.
+        unlabelled: ``"skip"`` leaves rows without a label out (null, NaN, or -1), and a split that has no other.
 
     Raises:
-        ValueError: not Parquet, no image column, no or several label columns, a label out of range, no such column of
-            groups, or a row without a group.
+        ValueError: not Parquet, no or several image columns, no or several label columns, a row without a label,
+            a label that is no class, no such column of groups, or a row without a group.
     """
-    schema = _schema(files["train"][0])
-    image_column = _image_column(schema, files["train"][0])
-    label_column = _label_column(schema, label, image_column, files["train"][0])
+    first = files["train"][0]
+    schema = _schema(first)
+    images = image_column(schema, first)
+    labels = label_column(schema, label, images, first)
     if groups is not None:
-        _check_column(schema, groups, image_column, files["train"][0])
-    columns = list(dict.fromkeys([image_column, label_column, *filter(None, [groups])]))
+        check_column(schema, groups, images, first)
+    columns = list(dict.fromkeys([images, labels, *filter(None, [groups])]))
     # Groups keep images of train together, also those of the set's own held-out split where folds are cut from both.
     tables = {
         split: _read(part, [c for c in columns if c != groups or split != "test"]) for split, part in files.items()
     }
-    classes = _classes(schema, label_column, tables["train"])
-    names = _names({split: table[image_column] for split, table in tables.items()})
+    if not len(tables["train"]):
+        raise ValueError(f"{first}: no row in train")
+    stored = {split: table[labels] for split, table in tables.items()}
+    classes, numbers = _classes(files, stored, labels)
+    names = _names({split: table[images] for split, table in tables.items()})
     group_of: dict[Any, int] = {}
     splits = {
         split: Split(
-            EncodedImages(RowReader(table[image_column]), names[split], tuple(files[split])),
-            _labels(files[split][0], table[label_column], classes),
-            None if groups is None or split == "test" else _groups(files[split][0], table[groups], group_of),
+            EncodedImages(RowReader(table[images]), names[split], tuple(files[split])),
+            numbers[split],
+            None if groups is None or split == "test" else _groups(files[split], table[groups], group_of),
         )
         for split, table in tables.items()
     }
-    return Source(splits, classes)
+    return without_unlabelled(Source(splits, classes), stored, labels, files, unlabelled)
 
 
 def read_unlabelled(file: Path) -> EncodedImages:
     """The images of one Parquet file, whatever other columns it has; raises ``ValueError`` if it has none."""
-    column = _image_column(_schema(file), file)
+    column = image_column(_schema(file), file)
     images = _read([file], [column])[column]
     return EncodedImages(RowReader(images), _names({file.stem: images})[file.stem], (file,))
 
@@ -125,81 +142,39 @@ def _read(files: Sequence[Path], columns: list[str]) -> pa.Table:
         raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
 
 
-def _features(schema: pa.Schema) -> Mapping[str, Any]:
-    """The hub's own description of the columns, from the schema's metadata."""
-    text = (schema.metadata or {}).get(b"huggingface", b"{}")
-    description = json.loads(text)
-    features = description.get("info", {}).get("features", {}) if isinstance(description, dict) else {}
-    return {name: feature for name, feature in features.items() if isinstance(feature, dict)}  # some are lists
-
-
-def _image_column(schema: pa.Schema, file: Path) -> str:
-    for field in schema:
-        is_struct = pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
-        if is_struct or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-            return str(field.name)
-    raise ValueError(f"{file}: no column of images among {', '.join(schema.names)}")
-
-
-def _label_column(schema: pa.Schema, wanted: str | None, image_column: str, file: Path) -> str:
-    others = [name for name in schema.names if name != image_column]
-    if wanted is not None:
-        _check_column(schema, wanted, image_column, file)
-        return wanted
-    named = [name for name in others if _features(schema).get(name, {}).get("_type") == "ClassLabel"]
-    candidates = named or [name for name in others if "label" in name.lower() or "class" in name.lower()]
-    if len(candidates) != 1:
-        problem = f"several label columns ({', '.join(candidates)})" if candidates else "no label column"
-        raise ValueError(f"{file}: {problem}; choose one of {', '.join(others)} with --data.label")
-    return str(candidates[0])
-
-
-def _check_column(schema: pa.Schema, wanted: str, image_column: str, file: Path) -> None:
-    others = [name for name in schema.names if name != image_column]
-    if wanted not in others:
-        raise ValueError(f"{file}: no column {quoted(wanted)}: {nearest(wanted, others)}")
-
-
-def _classes(schema: pa.Schema, column: str, train: pa.Table) -> tuple[str, ...]:
-    names = _features(schema).get(column, {}).get("names")
-    if names:
-        classes = tuple(map(str, names))
-        twice = [name for name, times in Counter(classes).items() if times > 1]
-        if twice:
-            raise ValueError(f"column {column} has two classes called {twice[0]!r}; expected a name for each")
-        return classes
-    kind = schema.field(column).type
-    if pa.types.is_nested(kind):
-        raise ValueError(
-            f"column {column} holds {kind}, not one label for each image; choose another with --data.label"
+def _classes(
+    files: Mapping[str, Sequence[Path]], stored: Mapping[str, pa.ChunkedArray], column: str
+) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
+    """The names of the classes, and the number of the class of each row of each split."""
+    labels = {split: known_labels(part, column, files[split]) for split, part in stored.items()}
+    described = _described_classes(files, column)
+    classes = described or occurring(labels["train"], column, files["train"][0])
+    numbers = {
+        split: class_numbers(
+            part, column, files[split], classes, are_numbers=bool(described) and pa.types.is_integer(part.type)
         )
-    values = sorted(set(train[column].to_pylist()) - {None})  # an empty cell is no class; _labels names its row
-    if pa.types.is_integer(kind):
-        if values and values[-1] >= 100_000:  # identifiers or times, which would make as many outputs of the network
-            raise ValueError(f"column {column} holds numbers up to {values[-1]}: those are not class numbers")
-        return tuple(str(number) for number in range(max(values) + 1))
-    return tuple(str(value) for value in values)
+        for split, part in labels.items()
+    }
+    return classes, numbers
 
 
-def _labels(file: Path, column: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    if pa.types.is_integer(column.type):
-        labels: NDArray[np.int64] = np.array(column.cast(pa.int64()).fill_null(-1))
-    else:
-        number = {text: index for index, text in enumerate(classes)}
-        labels = np.array([number.get(str(value), -1) for value in column.to_pylist()], dtype=np.int64)
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if len(wrong):
-        value = column[int(wrong[0])].as_py()
-        raise ValueError(f"{file}: row {wrong[0]}: label {value!r} is not one of the {len(classes)} classes")
-    return labels
+def _described_classes(files: Mapping[str, Sequence[Path]], column: str) -> tuple[str, ...]:
+    """The hub's names of the classes; those of another order in one of the files would be other labels."""
+    first = files["train"][0]
+    names = class_names(_schema(first), column, first)
+    for file in chain.from_iterable(files.values()):
+        others = class_names(_schema(file), column, file)
+        if others and names and others != names:
+            raise ValueError(f"{file}: column {column}: its class names are not those of {first}")
+    return names
 
 
-def _groups(file: Path, column: pa.ChunkedArray, numbers: dict[Any, int]) -> NDArray[np.int64]:
+def _groups(files: Sequence[Path], column: pa.ChunkedArray, numbers: dict[Any, int]) -> NDArray[np.int64]:
     """The number of the group of each row; ``numbers`` holds those of the values that were met before."""
     if pa.types.is_nested(column.type):
-        raise ValueError(f"{file}: data.groups: the column holds {column.type}, not one value for each image")
+        raise ValueError(f"{files[0]}: data.groups: the column holds {column.type}, not one value for each image")
     if column.null_count:
-        row = column.is_null().to_pylist().index(True)
+        file, row = place_of(files, column.is_null().to_pylist().index(True))
         raise ValueError(f"{file}: row {row}: data.groups: the column has no value")
     return np.array([numbers.setdefault(value, len(numbers)) for value in column.to_pylist()], dtype=np.int64)
 

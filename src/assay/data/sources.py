@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 
 from assay.base.registry import nearest
 from assay.base.text import quoted
-from assay.data.choices import NEAR_DUPLICATES
+from assay.data.choices import NEAR_DUPLICATES, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
 from assay.data.parquet import find_parquet, read_parquet
 from assay.data.split import Source, Split
 
 
-def load_source(name: str, *, root: Path | None = None, label: str | None = None, groups: str | None = None) -> Source:
+def load_source(
+    name: str,
+    *,
+    root: Path | None = None,
+    label: str | None = None,
+    groups: str | None = None,
+    unlabelled: OnUnlabelled = "error",
+) -> Source:
     """The splits of a set by its name.
 
     Args:
@@ -33,6 +40,7 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
         label: the label column, for a Parquet set that has several.
         groups: which images of train no cut parts: ``near-duplicates``, or those with an equal value in this column
             of a Parquet set.
+        unlabelled: ``"skip"`` leaves out the images of folders and Parquet files that have no label.
 
     Raises:
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
@@ -41,7 +49,9 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
         from assay.data.decode import default_workers  # imports torch, and a set's name alone is needed without it
         from assay.data.groups import group_near_duplicates
 
-        return group_near_duplicates(load_source(name, root=root, label=label), default_workers())
+        return group_near_duplicates(
+            load_source(name, root=root, label=label, unlabelled=unlabelled), default_workers()
+        )
     kind, colon, path = name.partition(":")
     if groups is not None and kind != "parquet":
         raise ValueError(f"data.groups: columns are those of parquet:PATH sets; {name} takes {NEAR_DUPLICATES} alone")
@@ -50,7 +60,7 @@ def load_source(name: str, *, root: Path | None = None, label: str | None = None
     if colon and kind == "folder":
         return read_folder(Path(path).expanduser())
     if colon and kind == "parquet":
-        return read_parquet(find_parquet(Path(path).expanduser()), label, groups)
+        return read_parquet(find_parquet(Path(path).expanduser()), label, groups, unlabelled)
     if name not in NAMED:
         raise ValueError(f"unknown data {quoted(name)}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
     return NAMED[name]((root or data_root()).expanduser())

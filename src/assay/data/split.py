@@ -52,6 +52,8 @@ class Source:
     classes: tuple[str, ...]
     odd: Sequence[str] = field(default=())
     """remarks on what was found beside the images, one line each"""
+    unlabelled: Sequence[str] = field(default=())
+    """a line on the images of each split that have no label and were left out"""
 
 
 @dataclass(frozen=True)

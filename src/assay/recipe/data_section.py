@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from assay.base.strict_model import Count, Fraction, Probability, StrictModel
-from assay.data.choices import Interpolation, OnBadImage
+from assay.data.choices import Interpolation, OnBadImage, OnUnlabelled
 
 Means = Annotated[tuple[Probability, ...], Field(min_length=1, max_length=3)]
 Deviations = Annotated[tuple[Annotated[float, Field(ge=1e-6)], ...], Field(min_length=1, max_length=3)]
@@ -53,3 +53,5 @@ class DataSection(StrictModel):
     """processes that decode a streamed set (default: one per core, at most 8)"""
     on_bad_image: OnBadImage = "error"
     """stop at an image that cannot be decoded, or leave it out and name it"""
+    unlabelled: OnUnlabelled = "error"
+    """stop at an image without a label (of a Parquet set: null, NaN or -1), or leave all such images out"""

@@ -16,13 +16,13 @@ from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
-from assay.data.sources import load_source
 from assay.data.split import Cut, Source
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
 from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import AugmentSection
+from assay.run.open_set import open_set
 
 _GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
 _SAMPLED = 512
@@ -48,8 +48,7 @@ class Feed:
 
 def open_data(section: DataSection, device: torch.device, wanted: Wanted) -> Data:
     """The images that a recipe names; ``wanted`` decides about the input what the recipe leaves open."""
-    source = load_source(section.name, root=section.root, label=section.label, groups=section.groups)
-    return open_source(source, cut_of(section), section, device, wanted)
+    return open_source(open_set(section), cut_of(section), section, device, wanted)
 
 
 def cut_of(section: DataSection) -> Cut:

@@ -74,6 +74,11 @@ class Components:
         average = self.update.average
         return self.network if average is None else average.module
 
+    @property
+    def remarks(self) -> list[str]:
+        """A line on all that was left out, and on all that was done with pretrained weights."""
+        return [*self.data.remarks, *(f"left out: {error}" for error in self.data.bad), *self.notes]
+
     def state(self) -> State:
         """Everything that changes during training except the position, and a description to recognise the data by."""
         return {

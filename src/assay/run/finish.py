@@ -27,7 +27,7 @@ from assay.run.selection import PROBE, SELECTION
 from assay.training.position import Position
 
 _CUT = {"held_out", "test", "split_seed", "train_images", "folds", "fold", "groups"}
-_ORIGIN = {"name", "label", *_CUT, "on_bad_image"}
+_ORIGIN = {"name", "label", *_CUT, "on_bad_image", "unlabelled"}
 
 
 def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -> Classifier:

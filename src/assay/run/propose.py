@@ -12,12 +12,13 @@ from assay.base.statistics import wilson_interval
 from assay.data.check import Check, check_source
 from assay.data.choices import NEAR_DUPLICATES
 from assay.data.decode import default_workers
-from assay.data.sources import NAMED, load_source, name_of_set
+from assay.data.sources import NAMED, name_of_set
 from assay.data.split import Cut, Source, cut_splits
 from assay.recipe.data_section import DataSection
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.recipe.suit import Choice
+from assay.run.open_set import open_set
 from assay.run.suited import images_to_learn_from, with_choices
 from assay.run.trial import expected_seconds
 
@@ -86,8 +87,8 @@ def propose(data: str | Path, changes: Mapping[str, Any] | None = None, *, timed
 def _propose(name: str, given: Mapping[str, Any]) -> Proposal:
     if "data.name" in given:
         raise ValueError(f"data.name: the set is {name}; leave the option out")
-    section = Recipe().sections_with({"data.name": name, **given}).data
-    source = load_source(name, root=section.root, label=section.label)
+    section = Recipe().sections_with({"data.name": name, "data.unlabelled": "skip", **given}).data
+    source = open_set(section, grouped=False)
     if len(source.classes) < 2:
         raise ValueError(f"{name}: only one class, {source.classes[0]!r}; there is nothing to tell apart")
     sizes = images_to_learn_from(source, section)
@@ -158,6 +159,8 @@ def choose_data(name: str, base: str, found: Check, cuts_test: bool) -> Iterator
         yield "augment.flip", Choice(recipe.augment.flip, "a mirrored image is of the same class; 0 where it is not")
     if found.corrupt:
         yield "data.on_bad_image", Choice("skip", f"{len(found.corrupt)} that cannot be decoded are left out")
+    if found.unlabelled:
+        yield "data.unlabelled", Choice("skip", "; ".join(found.unlabelled))
     if cuts_test and (alike := len(found.near) + len(found.exact)):
         yield "data.groups", Choice(NEAR_DUPLICATES, f"{alike} groups of copies, which the test split must not part")
 

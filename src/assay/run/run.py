@@ -151,7 +151,7 @@ def _run_from(
     threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
     with reproducible(recipe.train.seed, device, threads), StopRequest() as stop:
         components = build(recipe, device, previous, open_images)
-        for remark in [*(f"left out: {error}" for error in components.data.bad), *components.notes]:
+        for remark in components.remarks:
             _say(observers, remark)
         if previous:
             components.restore(previous)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assay.data.sources import load_source
 from assay.data.split import Cut, Source, cut_splits, pooled
 from assay.recipe.data_section import DataSection
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.recipe.suit import Choice
 from assay.run.adapt import Adapted, adapt
+from assay.run.open_set import open_set
 
 
 def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
@@ -29,7 +29,7 @@ def suited(name: str, recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
     if entry is None or entry.suit is None or entry.recipe is not recipe:  # a file may have the name of a recipe
         return adapt(recipe, given)
     section = adapt(recipe, given).recipe.data
-    source = load_source(section.name, root=section.root, label=section.label)
+    source = open_set(section, grouped=False)
     choices = entry.suit(*images_to_learn_from(source, section), given)
     changed = {key: choice for key, choice in choices.items() if choice.value != recipe.get(key)}
     adapted, kept = with_choices(recipe, changed, given)

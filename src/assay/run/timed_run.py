@@ -16,7 +16,6 @@ from rich.console import Console
 from assay.base.device import pick_device
 from assay.base.duration import duration_in_words, parse_duration
 from assay.data.preprocess import Wanted
-from assay.data.sources import load_source
 from assay.data.split import Source, cut_splits
 from assay.data.survey import survey
 from assay.recipe.recipe import Recipe
@@ -26,6 +25,7 @@ from assay.run.build import architecture
 from assay.run.find_weights import find_pretrained
 from assay.run.folder import RunFolder
 from assay.run.input_of_weights import wanted_by
+from assay.run.open_set import open_set
 from assay.run.progress import ProgressBar
 from assay.run.record import RunRecord
 from assay.run.run import run
@@ -115,9 +115,7 @@ def _planned(name: str, base: Recipe, given: Mapping[str, Any], end: float, say:
     recipe = suited(name, base, given).recipe
     _check(recipe, given)
     section, epochs = recipe.data, given.get("train.epochs")
-    source = cut_splits(
-        load_source(section.name, root=section.root, label=section.label, groups=section.groups), cut_of(section)
-    )
+    source = cut_splits(open_set(section), cut_of(section))
     form, counts = _input_of_weights(recipe), count_work(recipe, source)
     sizes = [section.size or 0] if "data.size" in given else sizes_up_to(_largest(recipe, source, form))
     patience = _PATIENCE * (end - time.monotonic())

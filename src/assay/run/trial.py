@@ -16,7 +16,6 @@ from assay.classifier.evaluation import predict_scores
 from assay.data.images import ChainedImages
 from assay.data.load import Data
 from assay.data.preprocess import Wanted
-from assay.data.sources import load_source
 from assay.data.split import Cut, SomeImages, Source, Split, cut_splits
 from assay.data.stratify import stratified_sample
 from assay.data.views import VIEWS
@@ -27,6 +26,7 @@ from assay.run.adapt import adapt
 from assay.run.batches import cut_of, open_source
 from assay.run.build import Components, build
 from assay.run.observer import Batch, Observer
+from assay.run.open_set import open_set
 from assay.run.run import InterruptedRunError, run
 from assay.run.time_budget import Costs, Counts, way
 from assay.training.linear_probe import fit_linear_probe
@@ -85,7 +85,7 @@ def expected_seconds(recipe: Recipe) -> float:
     """
     section, folds = recipe.data, recipe.data.folds if recipe.is_cross_validated else 0
     recipe = recipe.as_trained().but({"data.folds": None}) if folds else recipe
-    source = load_source(section.name, root=section.root, label=section.label, groups=section.groups)
+    source = open_set(section)
     source = cut_splits(source, cut_of(recipe.data))
     one = way(recipe.data.size or 0, False, measure_costs(recipe, source), count_work(recipe, source))
     return (1 + (folds or 0)) * one.seconds(recipe.train.epochs)  # a fold's run is nearly as long as the final one

@@ -1,0 +1,144 @@
+"""A column of labels to the numbers of classes; rows without a label are refused, or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from assay.data.split import Source
+
+NO_LABEL = -1
+_ENOUGH = 100  # rows, to tell classes from identifiers
+_LARGEST_WHOLE = 2**53  # floating-point numbers from here on have gaps of more than 1
+
+Files = Mapping[str, Sequence[Path]]
+"""the files of each split"""
+
+
+def known_labels(column: pa.ChunkedArray, name: str, files: Sequence[Path]) -> pa.ChunkedArray:
+    """The labels, floats as int64; null where a row has none: null, NaN, or -1, the hub's mark of hidden labels.
+
+    Raises:
+        ValueError: lists or structs, or numbers that are not whole.
+    """
+    if pa.types.is_nested(column.type):
+        raise ValueError(
+            f"{files[0]}: column {name} holds {column.type}, not one label for each image; "
+            "choose another with --data.label"
+        )
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):  # whole numbers become so where some are missing
+        column = _whole_numbers(column.cast(pa.float64()), name, files)
+    if pa.types.is_signed_integer(column.type):
+        column = pc.if_else(pc.equal(column, NO_LABEL), None, column)
+    return column
+
+
+def _whole_numbers(column: pa.ChunkedArray, name: str, files: Sequence[Path]) -> pa.ChunkedArray:
+    """Numbers as int64, null for NaN; raises ``ValueError`` if they are not whole."""
+    column = pc.if_else(pc.is_nan(column), None, column)
+    values = np.asarray(pc.fill_null(column, 0.0))
+    broken = np.flatnonzero((values != np.rint(values)) | (np.abs(values) >= _LARGEST_WHOLE))
+    if len(broken):
+        file, row = place_of(files, int(broken[0]))
+        raise ValueError(
+            f"{file}: row {row}: column {name} holds {values[broken[0]]}, expected classes: whole numbers or text"
+        )
+    return column.cast(pa.int64())
+
+
+def occurring(labels: pa.ChunkedArray, column: str, file: Path) -> tuple[str, ...]:
+    """The classes that occur, in order: numbers by their size, text by the alphabet.
+
+    Raises:
+        ValueError: they are nearly as many as the rows, as identifiers, times or captions are.
+    """
+    classes = tuple(str(value) for value in sorted(labels.drop_null().unique().to_pylist()))
+    if 2 * len(classes) > len(labels) >= _ENOUGH:
+        raise ValueError(
+            f"{file}: column {column} holds {len(classes):,} different values in {len(labels):,} rows: those are no "
+            "classes; choose another with --data.label"
+        )
+    return classes
+
+
+def class_numbers(
+    labels: pa.ChunkedArray, column: str, files: Sequence[Path], classes: Sequence[str], *, are_numbers: bool
+) -> NDArray[np.int64]:
+    """The number of each row's class, int64 ``[N]``; ``NO_LABEL`` where there is none.
+
+    Args:
+        labels: as ``known_labels`` returns them.
+        column: its name.
+        files: where the rows come from.
+        classes: the names of the classes.
+        are_numbers: the labels are numbers of classes already, not their names.
+
+    Raises:
+        ValueError: a label is none of the classes.
+    """
+    number: Mapping[Any, int] = {index if are_numbers else name: index for index, name in enumerate(classes)}
+    encoded = labels.combine_chunks().dictionary_encode()
+    values = [value if are_numbers else str(value) for value in encoded.dictionary.to_pylist()]
+    of_value = np.array([*(number.get(value, len(classes)) for value in values), NO_LABEL], dtype=np.int64)
+    found: NDArray[np.int64] = of_value[np.asarray(encoded.indices.fill_null(-1))]  # -1 is the last: no label
+    unknown = np.flatnonzero(found == len(classes))
+    if len(unknown):
+        file, row = place_of(files, int(unknown[0]))
+        value, count = labels[int(unknown[0])].as_py(), len(classes)
+        raise ValueError(f"{file}: row {row}: column {column}: label {value!r} is not one of the {count} classes")
+    return found
+
+
+def without_unlabelled(
+    source: Source, stored: Mapping[str, pa.ChunkedArray], column: str, files: Files, unlabelled: str
+) -> Source:
+    """The source without the rows that have no label, and without a split in which no row has one.
+
+    Args:
+        source: with ``NO_LABEL`` among its labels.
+        stored: the column of labels of each split, for the message.
+        column: its name.
+        files: where the rows come from.
+        unlabelled: ``"skip"``, or ``"error"`` for a refusal.
+
+    Raises:
+        ValueError: rows without a label are not to be skipped, or no row of train has one.
+    """
+    splits, left_out = dict(source.splits), []
+    for name, split in source.splits.items():
+        missing = np.flatnonzero(split.labels == NO_LABEL)
+        if not len(missing):
+            continue
+        text = f"{len(missing)} of the {len(split)} rows of {name} have no label"
+        is_hopeless = name == "train" and len(missing) == len(split)
+        if unlabelled == "error" or is_hopeless:
+            file, row = place_of(files[name], int(missing[0]))
+            value = stored[name][int(missing[0])].as_py()
+            cure = (
+                "choose another column with data.label" if is_hopeless else "leave them out with data.unlabelled skip"
+            )
+            raise ValueError(f"{file}: row {row}: column {column}: label {value}: {text}; {cure}")
+        left_out.append(text)
+        splits[name] = split.take(np.flatnonzero(split.labels != NO_LABEL))
+    kept = {name: split for name, split in splits.items() if len(split) or split is source.splits[name]}
+    return replace(source, splits=kept, unlabelled=left_out)
+
+
+def place_of(files: Sequence[Path], row: int) -> tuple[Path, int]:
+    """The file that a split's row comes from, and its row there, from 0."""
+    for file in files:
+        count = pq.read_metadata(file).num_rows
+        if row < count:
+            return file, row
+        row -= count
+    raise IndexError(row)
