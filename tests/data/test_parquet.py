@@ -115,9 +115,14 @@ def test_described_label_column_comes_before_one_that_is_called_so(tmp_path: Pat
     assert read(write_parquet(tmp_path / "a.parquet", columns, names={"kind": ["x", "y"]})).classes == ("x", "y")
 
 
-def test_two_classes_of_one_name_are_refused(tmp_path: Path, write_parquet: WriteParquet) -> None:
-    file = write_parquet(tmp_path / "a.parquet", {"label": [0, 1]}, names={"label": ["a", "a"]})
-    assert refusal(file) == "column label has two classes called 'a'; expected a name for each"
+def test_two_classes_of_one_name_stay_two(tmp_path: Path, write_parquet: WriteParquet) -> None:
+    names = {"label": ["crane", "hen", "crane", "Hen"]}
+    source = read(write_parquet(tmp_path / "a.parquet", {"label": [0, 1, 2, 3]}, names=names))
+    assert source.classes == ("crane (0)", "hen", "crane (2)", "Hen")
+    assert source.splits["train"].labels.tolist() == [0, 1, 2, 3]
+    assert list(source.odd) == ["classes of the same name are told apart by their numbers: crane (0), crane (2)"]
+    file = write_parquet(tmp_path / "a.parquet", {"label": ["crane"]}, names=names)
+    assert refusal(file) == f"{file}: column label: labels are text, but two classes have the same name"
 
 
 def test_no_label_column_lists_the_columns(tmp_path: Path, write_parquet: WriteParquet) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from assay.data.images import ArrayImages
-from assay.data.split import Cut, SomeImages, Source, Split, cut_splits, fold_numbers, pooled, relabel
+from assay.data.split import Cut, SomeImages, Source, Split, cut_splits, distinct_names, fold_numbers, pooled, relabel
 
 
 def labels_of(counts: Sequence[int]) -> np.ndarray:
@@ -191,3 +191,10 @@ def test_relabel_refuses_a_class_that_is_not_there() -> None:
     source = Source({"test": split_of([2, 2])}, ("cat", "dgo"))
     with pytest.raises(ValueError, match=r"'dgo'.*did you mean dog\?"):
         relabel(source, ("cat", "dog"))
+
+
+def test_names_of_classes_are_made_distinct() -> None:
+    assert distinct_names(("a", "b", "A")) == ("a", "b", "A")
+    assert distinct_names(("a", "b", "a")) == ("a (0)", "b", "a (2)")
+    assert distinct_names(("a", "a", "a (0)")) == ("a (0) (0)", "a (1)", "a (0) (2)")
+    assert Source({}, ("a", "b", "a")).classes == ("a (0)", "b", "a (2)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,16 +67,13 @@ def class_names(schema: pa.Schema, column: str, file: Path) -> tuple[str, ...]:
     """The names of a column's classes in the hub's description, in the order of their numbers; empty without any.
 
     Raises:
-        ValueError: they are no list of texts, or not distinct.
+        ValueError: they are no list of texts.
     """
     names = _features(schema, file).get(column, {}).get("names")
     if not names:
         return ()
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{file}: column {column}: its class names are {json.dumps(names):.60}, expected texts alone")
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise ValueError(f"column {column} has two classes called {twice[0]!r}; expected a name for each")
     return tuple(names)
 
 

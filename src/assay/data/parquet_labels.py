@@ -87,6 +87,8 @@ def class_numbers(
         ValueError: a label is none of the classes.
     """
     number: Mapping[Any, int] = {index if are_numbers else name: index for index, name in enumerate(classes)}
+    if len(number) < len(classes):
+        raise ValueError(f"{files[0]}: column {column}: labels are text, but two classes have the same name")
     encoded = labels.combine_chunks().dictionary_encode()
     values = [value if are_numbers else str(value) for value in encoded.dictionary.to_pylist()]
     of_value = np.array([*(number.get(value, len(classes)) for value in values), NO_LABEL], dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,7 +47,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """A set of images: its splits, under ``train``, ``held-out`` and ``test``, and its class names."""
+    """A set of images: its splits, under ``train``, ``held-out`` and ``test``, and its class names.
+
+    Classes of one name, as ImageNet's two cranes, get their numbers behind it: all that is measured by class is named.
+    """
 
     splits: Mapping[str, Split]
     classes: tuple[str, ...]
@@ -54,6 +58,14 @@ class Source:
     """remarks on what was found beside the images, one line each"""
     unlabelled: Sequence[str] = field(default=())
     """a line on the images of each split that have no label and were left out"""
+
+    def __post_init__(self) -> None:
+        classes = distinct_names(self.classes)
+        if classes != self.classes:
+            changed = [new for new, old in zip(classes, self.classes, strict=True) if new != old]
+            remark = f"classes of the same name are told apart by their numbers: {', '.join(changed)}"
+            object.__setattr__(self, "classes", classes)
+            object.__setattr__(self, "odd", (*self.odd, remark))
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,13 @@ class SomeImages:
     def fingerprint(self) -> str | None:
         """None: the whole collection is cached, not selections of it."""
         return None
+
+
+def distinct_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, with its place from 0 behind each that is there more than once: ``crane (134)``."""
+    times = Counter(names)
+    distinct = tuple(f"{name} ({place})" if times[name] > 1 else name for place, name in enumerate(names))
+    return distinct if distinct == names else distinct_names(distinct)  # a class may be called "crane (134)" already
 
 
 def pooled(source: Source) -> Source:
