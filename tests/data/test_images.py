@@ -146,10 +146,28 @@ def test_sixteen_bits_of_the_other_byte_order() -> None:
     assert decoded(big, 1).tolist() == [[255, 1]]
 
 
-def test_whole_numbers_are_read_as_sixteen_bits_and_clipped() -> None:
-    image = saved(Image.fromarray(np.array([[-5, 0, 257, 65535, 10**6]], dtype=np.int32)), "tiff")
+def whole_numbers(*values: int, kind: str = "tiff") -> Image.Image:
+    image = saved(Image.fromarray(np.array([values], dtype=np.int32)), kind)
     assert image.mode == "I"
-    assert decoded(image, 1).tolist() == [[0, 0, 1, 255, 255]]
+    return image
+
+
+def test_whole_numbers_are_read_with_the_bits_that_they_need() -> None:
+    assert decoded(whole_numbers(0, 1, 128, 255), 1).tolist() == [[0, 1, 128, 255]]
+    assert np.array_equal(decoded(whole_numbers(0, 1, 128, 255)), gray_of([[0, 1, 128, 255]]))
+    assert decoded(whole_numbers(0, 256, 257, 65535), 1).tolist() == [[0, 0, 1, 255]]
+
+
+def test_a_dark_pgm_file_of_sixteen_bits_stays_dark() -> None:
+    assert decoded(whole_numbers(0, 200, 255, kind="ppm"), 1).tolist() == [[0, 0, 0]]
+    assert decoded(whole_numbers(0, 255, 65535, kind="ppm"), 1).tolist() == [[0, 0, 255]]
+
+
+@pytest.mark.parametrize("values", [(-5, 0), (0, 65536), (-1, 10**6)])
+def test_whole_numbers_beyond_sixteen_bits_are_refused_and_never_cut_off(values: tuple[int, int]) -> None:
+    text = rf"^x: 32-bit pixels from {values[0]} to {values[1]} have no defined range; save it with 8 or 16 bits$"
+    with pytest.raises(BadImageError, match=text):
+        to_pixels(whole_numbers(*values), "x", channels=1)
 
 
 def test_floating_point_is_refused() -> None:

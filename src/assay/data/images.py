@@ -28,7 +28,7 @@ EXTENSIONS = frozenset(
 )
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # "I" has 32 bits, but some Pillows open 16-bit files so
+_WHOLE_NUMBERS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 class BadImageError(ValueError):
@@ -171,7 +171,10 @@ def to_pixels(
 ) -> NDArray[np.uint8]:
     """Decode an image of any mode to uint8 ``[channels, H, W]``, upright.
 
-    Transparent pixels are laid over white; 16-bit values are scaled to 8 bits.
+    Transparent pixels are laid over white. Gray levels of more than 8 bits become 8 bits by Pillow's mode of the image:
+    ``"I;16"`` and its byte orders hold 0 to 65535, which is divided by 257; ``"I"`` has 32 bits, or 16 with a sign,
+    and names no range: an image whose values end at 255 is taken as it is, one whose values end at 65535 as 16 bits,
+    and any other is refused; ``"F"``, floating point, is refused.
 
     Args:
         image: an opened image.
@@ -213,18 +216,28 @@ def orientation(image: Image.Image) -> int:
 
 
 def to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Convert any image to ``"L"`` or ``"RGB"``. Raises ``ValueError`` for floating point."""
+    """Convert any image to ``"L"`` or ``"RGB"``. Raises ``ValueError`` for values without a defined range."""
     if image.mode == mode and "transparency" not in image.info:
         return image
-    if image.mode in _SIXTEEN_BITS:
-        # 65535 / 257 is 255; Pillow itself would cut off at 255.
-        return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8)).convert(mode)
+    if image.mode in _WHOLE_NUMBERS:
+        return Image.fromarray(_eight_bits(image)).convert(mode)  # Pillow itself would cut off at 255
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined range; save it with 8 or 16 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert(mode)
     return image.convert(mode)
+
+
+def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
+    """The gray levels of an image of 16 or 32 bits, ``[H, W]``."""
+    values = np.asarray(image)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise ValueError(f"32-bit pixels from {low} to {high} have no defined range; save it with 8 or 16 bits")
+    # A PGM file of more than 8 bits is opened in the mode "I" too, scaled to 65535.
+    is_eight = image.mode == "I" and high <= 255 and image.format != "PPM"
+    return (values if is_eight else values // 257).astype(np.uint8)  # 65535 / 257 is 255
 
 
 def _guarded(name: str, action: Callable[[], T]) -> T:

@@ -19,6 +19,7 @@ from assay.data.preprocess import Preprocessing
 from assay.data.split import SomeImages, Source, Split
 
 _GIB = 2**30
+_DECODER = "pixels 2"  # another number where decoding gives other pixels than before, which are cached
 _STREAM_CHUNK = 64  # images that a worker decodes at a time; 10 MB of pixels at 224x224
 
 
@@ -116,5 +117,5 @@ def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[ND
         return {"pixels": pixels}
 
     fingerprint = images.fingerprint()
-    key = fingerprint and f"pixels {how.decoding} {fingerprint}"
+    key = fingerprint and f"{_DECODER} {how.decoding} {fingerprint}"
     return cached(key, compute, keep=lambda _: not bad)["pixels"], bad
