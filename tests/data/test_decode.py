@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
+import select
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from PIL import Image
 
 from assay.data import decode as module
-from assay.data.decode import decode, decode_all, default_workers
+from assay.data.decode import decode, decode_all, default_workers, map_in_workers
 from assay.data.images import FileImages
 from assay.data.preprocess import Preprocessing
 from assay.data.split import Split
@@ -72,3 +75,27 @@ def test_decoding_does_not_warn_about_what_it_can_read(tmp_path: Path) -> None:
 
 def test_default_number_of_workers() -> None:
     assert 1 <= default_workers() <= min(8, os.cpu_count() or 1)
+
+
+def _large(_request: int) -> np.ndarray:
+    return np.zeros(10_000_000, dtype=np.uint8)
+
+
+def _decode_and_die() -> None:
+    results = map_in_workers(_large, [0] * 50, 2)
+    next(results)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test forks")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12: it has threads, and is forked
+def test_workers_end_with_the_process_that_they_work_for() -> None:
+    left, held = os.pipe()  # open for as long as one of the processes lives
+    process = multiprocessing.get_context("fork").Process(target=_decode_and_die)
+    process.start()
+    os.close(held)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert select.select([left], [], [], 30)[0]
+    assert os.read(left, 1) == b""
+    os.close(left)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import repeat
@@ -87,7 +89,23 @@ def map_in_workers(
         num_workers=workers,
         prefetch_factor=4,  # requests that each worker may be ahead of their use
         generator=torch.Generator(),  # the default would draw from the state that dropout draws from
+        worker_init_fn=_end_with_parent,
     )
+
+
+def _end_with_parent(_worker: int) -> None:
+    """Let a worker end as soon as the process that it works for has, whatever killed that one.
+
+    By itself it would first wait until somebody has read its results, and keep the memory and the terminal for ever.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 class _Mapped(TorchDataset[Any]):

@@ -65,7 +65,7 @@ def _shuffle_split(labels: Rows, size: int, seed: int, refusal: str) -> tuple[Ro
 def _whole_shares(counts: Rows, total: int, generator: np.random.RandomState) -> Rows:
     """Return how many of each class make ``total``: rounded down, and then the largest remainders, equals at random."""
     exact = counts / counts.sum() * total
-    shares = np.floor(exact)
+    shares: NDArray[np.float64] = np.floor(exact)
     for remainder in np.unique(exact - shares)[::-1]:
         missing = int(total - shares.sum())
         if missing:
