@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model
 from assay.models.structure import final_layers
-from assay.models.weights import Pretrained, load_weights, read_weights
+from assay.models.weights import Pretrained, load_weights
 
 MOBILE = "torchvision:mobilenet_v3_small"
 
@@ -167,52 +164,6 @@ def test_the_auxiliary_heads_of_inception_networks_are_left_out() -> None:
     target = network("torchvision:googlenet", 0)
     load_weights(target, Pretrained(theirs.state_dict(), "there"))
     assert_taken(target, theirs.state_dict(), {"fc.weight", "fc.bias"})
-
-
-@pytest.mark.parametrize("kind", ["safetensors", "pt", "legacy", "checkpoint", "parallel"])
-def test_read_weights(kind: str, tmp_path: Path) -> None:
-    state = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2)}
-    path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
-    if kind == "safetensors":
-        save_file(state, path)
-    elif kind == "legacy":
-        torch.save(state, path, _use_new_zipfile_serialization=False)
-    else:
-        wrapped = {f"module.{name}": tensor for name, tensor in state.items()} if kind == "parallel" else state
-        torch.save({"epoch": 3, "state_dict": wrapped} if kind != "pt" else state, path)
-    assert_close(read_weights(path), state, rtol=0, atol=0)
-
-
-def test_read_weights_never_executes_a_pickle(tmp_path: Path) -> None:
-    class Bomb:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (Path.touch, (tmp_path / "exploded",))
-
-    for write in (torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, 2))):
-        for name in ("weights.pth", "weights.safetensors"):
-            write({"a": Bomb()}, tmp_path / name)
-            with pytest.raises(ValueError, match="is not a file of weights, or cut off") as refusal:
-                read_weights(tmp_path / name)
-            assert "\n" not in str(refusal.value)
-    assert not (tmp_path / "exploded").exists()
-
-
-@pytest.mark.parametrize("value", [[1], {}, {"a": 1}, {"state_dict": {}}, torch.zeros(2)])
-def test_read_weights_wants_a_state_dict(value: object, tmp_path: Path) -> None:
-    torch.save(value, tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match="holds no state dict"):
-        read_weights(tmp_path / "weights.pth")
-
-
-@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
-@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
-def test_read_weights_refuses_a_file_that_was_cut(name: str, keep: float, tmp_path: Path) -> None:
-    path = tmp_path / name
-    (save_file if path.suffix == ".safetensors" else torch.save)({"a": torch.zeros(99)}, path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(keep if keep >= 1 else keep * len(content))])
-    with pytest.raises(ValueError, match="is not a file of weights, or cut off"):
-        read_weights(path)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "torchvision:squeezenet1_1", "timm:deit_tiny_distilled_patch16_224"])

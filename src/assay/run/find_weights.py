@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from assay.classifier.classifier import is_model_file, load
+from assay.models import build_model, input_size
 from assay.models.library import LIBRARIES, Library, split_name
-from assay.models.weights import InputForm, Pretrained, is_path, is_weight, read_weights
+from assay.models.weight_files import read_weights
+from assay.models.weights import InputForm, Pretrained, is_path, is_weight
 
-_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 
 def find_pretrained(value: str, name: str, **options: Any) -> Pretrained:
@@ -57,15 +59,22 @@ def _from_file(path: Path, name: str, options: Mapping[str, Any]) -> Pretrained:
     Every network of ours has torchvision's names, one trained by hand on CIFAR too. So for those it is assumed only
     where all shapes are those of torchvision's weights as well, with 1000 classes: these are ImageNet's.
     """
-    state, found = read_weights(path), _in_library(name, options)
+    state, remarks = read_weights(path, _names_of(name, options))
+    weights, found = Pretrained(state, str(path), remarks=tuple(remarks)), _in_library(name, options)
     if found is None or not (":" in name or _is_of(state, *found)):
-        return Pretrained(state, str(path))
+        return weights
     library, own = found
     form = library.input_form(own)
     stem = next((tensor for tensor in state.values() if tensor.ndim == 4), None)
     if stem is not None and stem.shape[1] != len(form.mean or ()):  # trained on gray images, not as the library's
         form = replace(form, mean=None, std=None)
-    return Pretrained(state, str(path), form, assumed=name if ":" in name else f"torchvision:{own}")
+    return replace(weights, preprocessing=form, assumed=name if ":" in name else f"torchvision:{own}")
+
+
+def _names_of(name: str, options: Mapping[str, Any]) -> Collection[str]:
+    """The names of the network's tensors; how many classes it has and how large its images are changes none."""
+    with torch.device("meta"):
+        return build_model(name, classes=1000, image_size=input_size(name) or 224, **options).state_dict().keys()
 
 
 def _is_of(state: Mapping[str, Tensor], library: Library, own: str) -> bool:
