@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from assay.base.json_files import LineLog, read_json
-from assay.run.record import RunRecord
+from assay.run.record import RunRecord, read_scores
 
 
 @pytest.fixture
@@ -42,6 +45,11 @@ def test_numbers_and_nothing_are_right_and_a_line_that_is_cut_short_is_passed_ov
         ("summary.json", '{"folds": [3]}', "summary.json: fold 1: expected a mapping, not int"),
         ("summary.json", '{"folds": [{"accuracy": "high"}]}', "summary.json: fold 1: accuracy: expected a number, not"),
         ("summary.json", '{"seconds": "long"}', "summary.json: seconds: expected a number, not str"),
+        ("summary.json", '{"test": {"accuracy": NaN}}', "summary.json: not JSON: NaN is no number of JSON"),
+        ("summary.json", '{"seconds": -Infinity}', "summary.json: not JSON: -Infinity is no number of JSON"),
+        ("summary.json", '{"seconds": 1e999}', "summary.json: not JSON: '1e999' is too large a number"),
+        ("metrics.jsonl", '{"epoch": 1}\n{"epoch": NaN}\n', "metrics.jsonl: line 2: not JSON: NaN is no number"),
+        ("env.json", '{"a":' * 500 + "0" + "}" * 500, "env.json: more than 100 levels"),
         ("env.json", '{"command": "assay"}', "env.json: command: expected a list, not str"),
         ("env.json", '{"parameters": "many"}', "env.json: parameters: expected a number, not str"),
     ],
@@ -67,3 +75,25 @@ def test_other_logs_hold_rows_without_epochs(tmp_path: Path) -> None:
     log = LineLog(tmp_path / "steps.jsonl")
     log.append({"step": 1, "name": "text"})
     assert log.rows() == [{"step": 1, "name": "text"}]
+
+
+WHOLE = {"test.scores": np.zeros((2, 3), np.float32), "test.labels": np.array([0, 2])}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"test.labels": None}, "test.labels: expected the numbers of classes"),
+        ({"test.labels": np.zeros(2)}, "test.labels: expected the numbers of classes"),
+        ({"test.labels": np.array([0, 3])}, "test.labels: expected numbers of classes from 0 to 2"),
+        ({"test.labels": np.array([0, -1])}, "test.labels: expected numbers of classes from 0 to 2"),
+        ({"test.scores": np.zeros(2, np.float32)}, "test.scores: expected a row of numbers for each of 2 images"),
+        ({"test.scores": np.zeros((3, 3), np.float32)}, "test.scores: expected a row of numbers for each of 2 images"),
+        ({"test.scores": np.zeros((2, 3), np.int64)}, "test.scores: expected a row of numbers for each of 2 images"),
+    ],
+)
+def test_scores_of_another_shape_are_refused(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    tensors = {name: value for name, value in (WHOLE | changed).items() if value is not None}
+    save_file(tensors, tmp_path / "scores.safetensors")
+    with pytest.raises(ValueError, match=rf"scores\.safetensors: {said}"):
+        read_scores(tmp_path)

@@ -7,21 +7,66 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from assay.base.atomic import replace_file
+from assay.base.text import quoted, shorten
 
 JsonObject = dict[str, Any]
 """a JSON object: names with JSON values"""
 
 
+_DEEPEST = 100
+_LONGEST_REASON = 200
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The values of a JSON text.
+
+    Raises:
+        ValueError: in one short line, if the text is not JSON, has more than 100 levels, or a number that is not
+            finite: NaN and Infinity are Python's own.
+    """
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
+    except RecursionError:
+        raise ValueError(f"not JSON: more than {_DEEPEST} levels, one in another") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {shorten(str(error), _LONGEST_REASON)}") from None
+    if _is_deep(values):
+        raise ValueError(f"more than {_DEEPEST} levels, one in another")
+    return values
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite_number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{quoted(text)} is too large a number")
+    return number
+
+
+def _is_deep(values: Any) -> bool:
+    level = [values]
+    for _ in range(_DEEPEST + 1):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for several in inside for one in several]
+        if not level:
+            return False
+    return True
+
+
 def read_json(path: Path) -> JsonObject:
     """The values of a JSON file, empty if there is no such file; raises ``ValueError`` if it is damaged."""
-    if not path.exists():
-        return {}
     try:
-        values = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
+        values = parse_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping, not {type(values).__name__}")
@@ -60,14 +105,29 @@ class LineLog:
             os.truncate(self._path, min(size, self.size()))
 
     def rows(self) -> list[JsonObject]:
-        """All whole lines, without a last one that a kill has cut short."""
-        if not self._path.exists():
-            return []
+        """All whole lines, without a last one that a kill has cut short; raises ``ValueError`` if one is damaged."""
+        return [self._row(number, line) for number, line in enumerate(self._content().split(b"\n")[:-1], start=1)]
+
+    def rows_until(self, size: int) -> list[JsonObject]:
+        """The lines of the first ``size`` bytes; raises ``ValueError`` if they are not there, or not whole."""
+        start = self._content()[:size]
+        if len(start) < size:
+            raise ValueError(f"{self._path}: {len(start):,} bytes, where the checkpoint has seen {size:,}")
+        if size and not start.endswith(b"\n"):
+            raise ValueError(f"{self._path}: other lines than those that the checkpoint has seen")
+        return [self._row(number, line) for number, line in enumerate(start.split(b"\n")[:-1], start=1)]
+
+    def _content(self) -> bytes:
+        return self._path.read_bytes() if self._path.exists() else b""
+
+    def _row(self, number: int, line: bytes) -> JsonObject:
         try:
-            lines = self._path.read_text().splitlines(keepends=True)
-            return [json.loads(line) for line in lines if line.endswith("\n")]
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{self._path}: {error}") from None
+            row = parse_json(line)
+        except ValueError as error:
+            raise ValueError(f"{self._path}: line {number}: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{self._path}: line {number}: expected a mapping, not {type(row).__name__}")
+        return row
 
 
 def _finite(value: Any) -> Any:

@@ -21,6 +21,11 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether the value is an int from 0 on that fits into 64 bits, and not a bool."""
+    return is_whole(value) and 0 <= value < 1 << 63
+
+
 def whole(name: str, value: int, *, low: int = 1) -> int:
     """Return ``value`` if it is an int of at least ``low`` and not a bool; raise ``ValueError`` if it is not."""
     if not is_whole(value) or value < low:

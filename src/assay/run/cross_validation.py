@@ -7,12 +7,12 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-from assay.base.json_files import read_json
+from assay.base.numbers import is_whole
 from assay.base.signals import StopRequest
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import RunFolder, check_same
 from assay.run.observer import Observer
-from assay.run.record import RunRecord
+from assay.run.record import RunRecord, read_summary
 from assay.run.run import DivergedError, InterruptedRunError, run
 from assay.run.selection import is_over
 
@@ -69,9 +69,13 @@ def _run_fold(
     path = folder.fold(number)
     files = RunFolder(path)
     is_there = files.recipe.exists()
-    ended = read_json(files.summary) if is_there else {}
-    if ended.get("status") == "finished" and is_over(recipe.train, ended["epochs"], ended["epoch"]):
-        return check_same(read_recipe(files.recipe), recipe, epochs_done=ended["epochs"])
+    ended = read_summary(files.summary) if is_there else {}
+    if ended.get("status") == "finished":
+        done, best = (ended.get(name) for name in ("epochs", "epoch"))
+        if not is_whole(done) or not is_whole(best):
+            raise ValueError(f"{files.summary}: epochs and epoch: expected whole numbers")
+        if is_over(recipe.train, done, best):
+            return check_same(read_recipe(files.recipe), recipe, epochs_done=done)
     try:
         run(recipe, path, resume=is_there, observers=observers, begin=begin)
     except InterruptedRunError as stopped:

@@ -44,7 +44,10 @@ def gather(folder: RunFolder, folds: Folds, classes: tuple[str, ...]) -> JsonObj
         classifier = load(run)
         if classifier.data["images"]["test"] != digest([folds.names[row] for row in rows]):
             raise ValueError(f"{run}: the images of this fold have changed since it was trained; train anew")
-        scores[rows], labels[rows] = map(torch.from_numpy, read_scores(run))
+        answered, of_images = map(torch.from_numpy, read_scores(run))
+        if answered.shape != scores[rows].shape:
+            raise ValueError(f"{run}: answered for other images or classes than those of this fold; train anew")
+        scores[rows], labels[rows] = answered, of_images
         answers = Evaluation(scores[rows], labels[rows], classes, ())
         figures.append({**answers.figures(), "epoch": classifier.metrics["epoch"]})
     tensors = {"scores": scores, "labels": labels, "folds": numbers}

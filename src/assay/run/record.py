@@ -52,24 +52,28 @@ class RunRecord:
         return cls(
             path,
             read_recipe(path / "recipe.yaml"),
-            _read_epochs(path / "metrics.jsonl"),
-            _read_epochs(path / "timings.jsonl"),
-            _read_summary(path / "summary.json"),
-            _read_environment(path / "env.json"),
+            read_epochs(path / "metrics.jsonl"),
+            read_epochs(path / "timings.jsonl"),
+            read_summary(path / "summary.json"),
+            read_environment(path / "env.json"),
         )
 
 
-def _read_epochs(path: Path) -> list[JsonObject]:
-    rows = LineLog(path).rows()
+def read_epochs(path: Path, size: int | None = None) -> list[JsonObject]:
+    """Read a line for each epoch, all of them or those of the first ``size`` bytes.
+
+    Raises:
+        ValueError: names the file and the line; it is damaged, or has fewer bytes.
+    """
+    rows = LineLog(path).rows() if size is None else LineLog(path).rows_until(size)
     for line, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise ValueError(f"{path}: line {line}: expected a mapping, not {type(row).__name__}")
         _check_numbers(f"{path}: line {line}", row)
         _check_epoch(f"{path}: line {line}", row.get("epoch"))
     return rows
 
 
-def _read_summary(path: Path) -> JsonObject:
+def read_summary(path: Path) -> JsonObject:
+    """Read how a run ended, empty while it runs; raises ``ValueError`` that names the file if it is damaged."""
     summary = read_json(path)
     for split in summary.keys() & {"train", "held_out", "out_of_fold", "test"}:
         if not isinstance(summary[split], dict):
@@ -86,7 +90,8 @@ def _read_summary(path: Path) -> JsonObject:
     return summary
 
 
-def _read_environment(path: Path) -> JsonObject:
+def read_environment(path: Path) -> JsonObject:
+    """Read what a run ran on; raises ``ValueError`` that names the file if it is damaged."""
     values = read_json(path)
     _read_list(path, values, "command")
     _check_numbers(str(path), {"parameters": values.get("parameters")})
@@ -127,7 +132,7 @@ def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32],
     The split is ``held-out``, ``test``, or of a cross-validated run ``out-of-fold``.
 
     Raises:
-        ValueError: the folder holds no such scores.
+        ValueError: the folder holds no such scores, or they are damaged.
     """
     # Imported here, because most readers of a record need no scores.
     from safetensors import SafetensorError
@@ -136,9 +141,17 @@ def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32],
     file = folder / (OUT_OF_FOLD_FILE if split == OUT_OF_FOLD else SCORES_FILE)
     try:
         tensors = load_file(file)
-    except (SafetensorError, OSError) as error:
+    # numpy lacks some of the number types of such files.
+    except (SafetensorError, OSError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: no scores of a finished run ({error})") from None
     name = split.replace("-", "_")
     if f"{name}.scores" not in tensors:
         raise ValueError(f"{file}: no scores of {split}")
-    return tensors[f"{name}.scores"], tensors[f"{name}.labels"]
+    scores, labels = tensors[f"{name}.scores"], tensors.get(f"{name}.labels")
+    if labels is None or labels.ndim != 1 or labels.dtype.kind != "i" or len(labels) == 0:
+        raise ValueError(f"{file}: {name}.labels: expected the numbers of classes, one for each image")
+    if scores.ndim != 2 or scores.dtype.kind != "f" or len(scores) != len(labels):
+        raise ValueError(f"{file}: {name}.scores: expected a row of numbers for each of {len(labels)} images")
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        raise ValueError(f"{file}: {name}.labels: expected numbers of classes from 0 to {scores.shape[1] - 1}")
+    return scores, labels

@@ -35,8 +35,10 @@ def _machine(folder: Path) -> str:
     about = read_json(RunFolder(folder).environment)
     if not about:
         return "unknown"
-    processor = about["accelerator"] or f"{about['processor']}, {about['threads']} of {about['cores']} cores"
-    return f"{processor}, torch {about['torch']}"
+    processor, threads, cores, torch = (
+        about.get(name, "unknown") for name in ("processor", "threads", "cores", "torch")
+    )
+    return f"{about.get('accelerator') or f'{processor}, {threads} of {cores} cores'}, torch {torch}"
 
 
 def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:

@@ -12,6 +12,7 @@ from typing import Any
 from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.base.json_files import read_json, write_json
+from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.studies.execution.store import Job, Store
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
@@ -73,7 +74,8 @@ def read_plan(folder: Path) -> Plan:
 def source_of(folder: Path) -> tuple[str, str]:
     """Return the study's name, and the name or file from which it was read."""
     written = read_json(folder / PLAN_FILE)
-    return str(dict(written.get("setting", {})).get("study")), str(written.get("source"))
+    setting = written.get("setting")
+    return str(setting.get("study") if isinstance(setting, dict) else None), str(written.get("source"))
 
 
 def publish(table: Table, advice: str, folder: Path) -> None:
@@ -114,6 +116,8 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
         rows.append(Row(**fields, after=after, control=row.get("control")))  # old folders have no control by row
         recipe = Recipe.from_dict(row["recipe"])
         # The key depends on the code, so a run is found only under the key of the code that did it.
+        if not row["runs"]:
+            raise ValueError(f"row {quoted(row['name'])} has no runs")
         jobs[row["name"]] = {
             int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
         }

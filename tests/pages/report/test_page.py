@@ -319,6 +319,16 @@ def test_a_cross_validated_run_says_how_many_folds_are_done(folded_run: Path, tm
     assert "1 of 2 folds are done" in Page(build_page([run])).root.text
 
 
+def test_the_damaged_record_of_a_fold_is_named(folded_run: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folded_run, tmp_path / "run"))
+    for name in ("summary.json", "metrics.jsonl"):
+        (folder / name).unlink()
+    (folder / "folds" / "2" / "summary.json").write_text('{"status": NaN}')
+    text = Page(build_page([folder])).by_id("run-1").text
+    assert "Not finished: " in text
+    assert f"The record of a fold cannot be read: {folder / 'folds/2/summary.json'}: not JSON: NaN" in text
+
+
 def test_fold_runs_are_runs_where_they_are_named(folded_run: Path) -> None:
     report = collect([folded_run / "folds"])
     assert [run.name for run in report.runs] == ["1", "2"]

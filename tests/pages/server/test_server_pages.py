@@ -104,7 +104,7 @@ def test_a_diverged_run(runs: Path) -> None:
 DAMAGE = {
     "recipe.yaml": "model: \0",
     "metrics.jsonl": "[]\n",
-    "summary.json": '{"status": "finished", "test": 3}',
+    "summary.json": '{"status": "finished", "test": {"accuracy": NaN}}',
     "timings.jsonl": "{\n",
     "env.json": "[" * 100_000,
 }

@@ -1,11 +1,12 @@
 """Runs are found again by what decides their numbers, and by nothing else."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from assay.base.json_files import write_json
-from assay.recipe.recipe import Recipe
+from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import RunFolder, check_same
 from assay.run.run import run
 from assay.studies.execution import store as module
@@ -143,6 +144,46 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     store.set_aside(job)
     assert store.outcome(job) is None
     assert (tmp_path / f"{job.key}.damaged" / "summary.json").read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("summary.json", '{"status": "finished"}', "summary.json: figures are missing"),
+        ("summary.json", '{"status": "finished", "test": {}, "seconds": 1}', "summary.json: figures are missing"),
+        ("env.json", '{"cores": NaN}', "env.json: not JSON: NaN is no number of JSON"),
+    ],
+)
+def test_a_record_without_what_a_table_needs_is_damaged(
+    finished_run: Path, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    store, job = Store(tmp_path), Job(read_recipe(finished_run / "recipe.yaml"))
+    folder = Path(shutil.copytree(finished_run, store.folder(job)))
+    assert store.outcome(job) == Outcome("finished")
+    (folder / name).write_text(text)
+    assert store.outcome(job) == Outcome("failed", f"its record is damaged: {folder / said}")
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"epoch": 1}\n', '{"epoch": 1, "test_accuracy": 0.5, "test_loss": 1}\n{"epoch": 2}\n']
+)
+def test_a_run_selected_by_the_test_split_needs_its_epochs(finished_run: Path, tmp_path: Path, text: str) -> None:
+    store, job = Store(tmp_path), Job(read_recipe(finished_run / "recipe.yaml").but({"train.select": "test"}))
+    folder = Path(shutil.copytree(finished_run, store.folder(job)))
+    (folder / "recipe.yaml").write_text(job.recipe.to_yaml())
+    (folder / "metrics.jsonl").write_text(text)
+    assert store.outcome(job) == Outcome(
+        "failed", f"its record is damaged: {folder / 'metrics.jsonl'}: figures of epochs are missing"
+    )
+
+
+def test_a_failure_whose_reason_cannot_be_read_is_still_a_failure(tmp_path: Path) -> None:
+    store, job = Store(tmp_path), Job(Recipe())
+    for text in ("[" * 100_000, "3", "{"):
+        (tmp_path / f"{job.key}.failed.json").write_text(text)
+        outcome = store.outcome(job)
+        assert outcome is not None
+        assert outcome.reason.startswith(f"its reason cannot be read: {tmp_path / job.key}.failed.json: ")
 
 
 def fill(folder: Path, **contents: str) -> Path:

@@ -15,7 +15,7 @@ from assay.models.kernels import Kernels, first_kernels
 from assay.pages.report.content import JointErrors, Report, RunPart, StudyPart
 from assay.pages.report.find import find_folders, name_runs
 from assay.run.folder import FOLDS
-from assay.run.record import SCORES_FILE, RunRecord
+from assay.run.record import SCORES_FILE, RunRecord, read_summary
 from assay.studies.api import show_study
 from assay.studies.folder import store_of
 
@@ -128,10 +128,19 @@ def _remarks_on_end(record: RunRecord) -> list[str]:
     if status == "diverged":
         return [f"Diverged in epoch {record.summary.get('epoch', 'unknown')}: the loss is not finite any more."]
     if record.recipe.is_cross_validated and not done:
-        folds = record.folder.glob(f"{FOLDS}/*/summary.json")
-        finished = sum(RunRecord.read(fold.parent).summary.get("status") == "finished" for fold in folds)
-        return [f"Not finished: {finished} of {record.recipe.data.folds} folds are done; the final model comes then."]
+        return _remarks_on_folds(record)
     return [f"Not finished: {done} of {record.recipe.train.epochs} epochs are done, so there are no test figures yet."]
+
+
+def _remarks_on_folds(record: RunRecord) -> list[str]:
+    ends, damaged = [], []
+    for summary in sorted(record.folder.glob(f"{FOLDS}/*/summary.json")):
+        try:
+            ends.append(read_summary(summary).get("status"))
+        except ValueError as error:
+            damaged.append(f"The record of a fold cannot be read: {error}.")
+    done = f"{ends.count('finished')} of {record.recipe.data.folds} folds are done"
+    return [f"Not finished: {done}; the final model comes then.", *damaged]
 
 
 def _kernels(folder: Path, remarks: list[str]) -> Kernels | None:

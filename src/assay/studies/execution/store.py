@@ -16,6 +16,7 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from assay.base.json_files import read_json, write_json
+from assay.base.numbers import is_number
 from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
@@ -93,15 +94,30 @@ def job_with_full_paths(job: Job) -> Job:
 def _check_record(folder: Path) -> None:
     """Raise ``ValueError`` where a finished run's record is not whole."""
     record = RunRecord.read(folder)
-    measured = [name for name in ("test", "held_out") if name in record.summary]
-    if not measured or not {"parameters", "flops", "seconds", "images_per_second"} <= record.summary.keys():
+    summary = record.summary
+    measured = [name for name in ("test", "held_out") if name in summary]
+    needed = [summary.get(name) for name in ("parameters", "flops", "seconds", "images_per_second")]
+    needed += [summary[name].get("accuracy") for name in measured]
+    if not measured or not all(map(is_number, needed)):
         raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
     read_scores(folder, measured[0])
+    _check_epochs(record)
     if record.recipe.probe.every:
         from assay.run.probing.traces import read_traces  # imports torch
 
         if read_traces(folder) is None:
             raise ValueError(f"{folder}: the probe's traces are missing")
+
+
+def _check_epochs(record: RunRecord) -> None:
+    """Raise ``ValueError`` where the log cannot say which epoch another selection would have taken."""
+    if record.recipe.train.select != "test":
+        return
+    first: set[str] = set(record.metrics[0]) if record.metrics else set()
+    accuracies = [name for name in first | {"test_accuracy"} if name.endswith("_accuracy")]
+    for row in record.metrics or [{}]:
+        if first - row.keys() or not all(is_number(row.get(name)) for name in accuracies):
+            raise ValueError(f"{record.folder / 'metrics.jsonl'}: figures of epochs are missing")
 
 
 def lock(folder: Path) -> FileLock:
@@ -143,8 +159,11 @@ class Store:
             return Outcome("failed", f"{DAMAGED}: {error}")
         if summary.get("status") == "diverged":
             return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
-        failure = read_json(self._failure(job))
-        return Outcome("failed", failure["reason"]) if failure else None
+        try:
+            failure = read_json(self._failure(job))
+        except ValueError as error:  # there is no record that could be damaged
+            return Outcome("failed", f"its reason cannot be read: {error}")
+        return Outcome("failed", str(failure.get("reason"))) if failure else None
 
     def set_aside(self, job: Job) -> None:
         """Move a damaged run folder away, to ``KEY.damaged`` or the next free name, so that it is done again."""
