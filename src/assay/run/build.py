@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from assay.base.text import shorten
 from assay.classifier.classifier import build_network
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.load import Data
@@ -94,9 +95,20 @@ class Components:
         }
 
     def restore(self, state: State) -> None:
-        """The inverse of :meth:`state`; raises ``ValueError`` if the data have changed."""
+        """The inverse of :meth:`state`; raises ``ValueError`` if the data have changed, or the state is damaged."""
         if state["data"] != self._data_in_words():
-            raise ValueError(f"the data have changed: they were {state['data']}, now {self._data_in_words()}")
+            raise ValueError(
+                f"the data have changed: they were {shorten(state['data'], 300)}, now {self._data_in_words()}"
+            )
+        try:
+            self._load(state)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
+            reason = shorten(" ".join(str(error).split()), 200)  # torch lists every tensor, over many lines
+            raise ValueError(f"last.ckpt does not fit the recipe's network and optimizer ({reason})") from None
+
+    def _load(self, state: State) -> None:
         self.network.load_state_dict(state["network"])
         self.update.optimizer.load_state_dict(state["optimizer"])
         self.update.scheduler.load_state_dict(state["scheduler"])

@@ -14,7 +14,7 @@ from assay.base.json_files import LineLog, write_json
 from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.environment import environment
-from assay.run.record import OUT_OF_FOLD_FILE, SCORES_FILE
+from assay.run.record import OUT_OF_FOLD_FILE, SCORES_FILE, read_environment
 
 if TYPE_CHECKING:
     from assay.training.checkpoint import State
@@ -74,15 +74,20 @@ class RunFolder:
         """Read the checkpoint to resume from; None if the run was stopped before its first one.
 
         Raises:
-            ValueError: the checkpoint is damaged, or belongs to another recipe.
+            ValueError: the checkpoint is damaged, or belongs to another recipe or to other files than are there.
         """
-        from assay.training.checkpoint import load_checkpoint  # imports torch; most readers of a folder need no state
+        # These import torch; most readers of a folder need no state.
+        from assay.run.resumption import check_files, recipe_in
+        from assay.training.checkpoint import load_checkpoint
 
-        state = load_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
-        before = read_recipe(self.recipe) if state is None else Recipe.from_dict(state["recipe"])
-        check_same(
-            before.as_trained(), recipe.as_trained(), epochs_done=0 if state is None else state["position"]["epoch"]
-        )
+        read_environment(self.environment)  # which a resumed run keeps
+        if not self.checkpoint.exists():
+            check_same(read_recipe(self.recipe).as_trained(), recipe.as_trained(), epochs_done=0)
+            return None
+        state = load_checkpoint(self.checkpoint)
+        before = recipe_in(state, self.checkpoint)
+        check_same(before.as_trained(), recipe.as_trained(), epochs_done=state["position"]["epoch"])
+        check_files(self.path, state, before)
         return state
 
     @contextmanager

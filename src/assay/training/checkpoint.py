@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,12 @@ import torch
 from torch import Tensor
 
 from assay.base.atomic import replace_file
+from assay.base.text import shorten
+from assay.training.position import Position
 
 State = dict[str, Any]
+_MAPPINGS = ("recipe", "position", "preprocessing", "network", "optimizer", "scheduler", "scaler", "average", "random")
+_FIELDS: dict[str, type] = {**dict.fromkeys(_MAPPINGS, dict), "threads": int, "data": str}
 
 
 def save_checkpoint(path: Path, state: State) -> None:
@@ -26,16 +29,29 @@ def load_checkpoint(path: Path) -> State:
     """Read a checkpoint; nothing in it is executed.
 
     Raises:
-        ValueError: not a checkpoint, or cut off.
+        ValueError: one line; it is not a checkpoint, is cut off, or lacks a field or holds another kind of value there.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
-        reason = str(error).split("\n")[0] or type(error).__name__
+        state: State = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # text, and a damaged file of the older format, fail in torch in any way
+        reason = shorten(str(error).split("\n")[0], 120) or type(error).__name__
         raise ValueError(f"{path}: not a readable checkpoint ({reason})") from None
-    if not isinstance(state, dict):
-        raise ValueError(f"{path}: not a checkpoint of assay")
+    try:
+        _check(state)
+    except ValueError as error:
+        raise ValueError(f"{path}: not a checkpoint of assay, or damaged ({error})") from None
     return state
+
+
+def _check(state: Any) -> None:
+    if not isinstance(state, dict):
+        raise ValueError(f"expected a mapping, not {type(state).__name__}")
+    for name, kind in _FIELDS.items():
+        if not isinstance(state.get(name), kind):
+            raise ValueError(f"{name}: expected {kind.__name__}, not {type(state.get(name)).__name__}")
+    if state["threads"] < 1:
+        raise ValueError("threads: expected at least 1")
+    Position.check(state["position"])
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

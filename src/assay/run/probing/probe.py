@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.base.json_files import LineLog
+from assay.base.numbers import is_count
 from assay.run.observer import Batch, Observer
 from assay.run.probing.surface import STEP_SIZES, Surface, look_along_gradient, output_parameters
 from assay.training.checkpoint import State
@@ -18,6 +19,17 @@ from assay.training.losses import LossFunction
 
 SURFACE_FILE = "surface.jsonl"
 STEPS_FILE = "steps.jsonl"
+
+
+def check_probe(folder: Path, before: Any) -> None:
+    """Raise ``ValueError`` unless ``before`` is a probe's state in a checkpoint, and its files have its lines."""
+    sizes = before.get("sizes") if isinstance(before, Mapping) else None
+    previous = before.get("previous") if isinstance(before, Mapping) else None
+    are_counts = isinstance(sizes, Mapping) and all(is_count(sizes.get(name)) for name in (SURFACE_FILE, STEPS_FILE))
+    if sizes is None or not are_counts or not (previous is None or isinstance(previous, Tensor)):
+        raise ValueError(f"{folder}: the probe's state in the checkpoint is missing or damaged")
+    for name in (SURFACE_FILE, STEPS_FILE):
+        LineLog(folder / name).rows_until(sizes[name])
 
 
 class SurfaceProbe(Observer):

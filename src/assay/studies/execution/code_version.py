@@ -29,6 +29,7 @@ EXEMPT = {
     "run.progress": "what the terminal shows",
     "run.propose": "a run's key holds the whole recipe, whoever chose it",
     "run.record": "how a finished run is read",
+    "run.resumption": "whether a run may continue",
     "run.tracking": "the log for TensorBoard, which only watches",
     "studies": "which runs there are, and where they run",
     "training.lr_finder": "a sweep of its own, before any run",
