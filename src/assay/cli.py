@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from assay.base.registry import nearest
+from assay.base.text import one_line
 from assay.base.user_errors import explain
 from assay.commands import check, errors, evaluate, find_lr, inspect, new, predict, recipes, report, serve, study, train
 from assay.commands.subcommands import add_subcommands
@@ -37,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message in one line and exit."""
-        self.exit(2, f"assay: {' '.join(message.split())}\n")
+        self.exit(2, f"assay: {one_line(' '.join(message.split()))}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

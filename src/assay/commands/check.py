@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.commands.printing import print_table
+from assay.commands.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from assay.data.check import Check
@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     most = None if options.all else _SHOWN
     print_findings("wrong", found.wrong, most)
     print_findings("worth a look", found.remarks, most)
-    print(f"{options.data}: {'; '.join(found.problems) or 'nothing wrong'}")
+    print_line(f"{options.data}: {'; '.join(found.problems) or 'nothing wrong'}")
     if options.out is not None:
         write_json(options.out, found.to_dict())
     return 1 if found.problems else 0
@@ -72,8 +72,8 @@ def print_overview(title: str, found: Check, classes: int | None = None) -> None
 def print_findings(title: str, kinds: Mapping[str, Sequence[str]], most: int | None) -> None:
     """The findings of each kind, the first ``most`` of them."""
     for kind, lines in kinds.items():
-        print(f"{title}: {kind} ({len(lines)})")
+        print_line(f"{title}: {kind} ({len(lines)})")
         for line in lines[:most]:
-            print(f"  {line}")
+            print_line(f"  {line}")
         if most is not None and len(lines) > most:
-            print(f"  and {len(lines) - most} more (--all shows them, --out FILE keeps them)")
+            print_line(f"  and {len(lines) - most} more (--all shows them, --out FILE keeps them)")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from assay.commands.printing import print_line
 
 if TYPE_CHECKING:
     from assay.classifier.split_request import SplitRequest
@@ -57,5 +58,5 @@ def split_request(options: argparse.Namespace) -> SplitRequest:
 def report_left_out(bad: Sequence[BadImageError]) -> int:
     """Print a line for each image that was left out, and return the exit status: 1 if there is one."""
     for error in bad:
-        print(f"assay: left out: {error}", file=sys.stderr)
+        print_line(f"assay: left out: {error}", error=True)
     return 1 if bad else 0

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.base.text import one_line, shorten
+from assay.base.text import shorten
 from assay.commands.data_flags import add_data, report_left_out, split_request
-from assay.commands.printing import print_files, print_table
+from assay.commands.printing import print_files, print_line, print_table
 
 if TYPE_CHECKING:
     from assay.analysis.errors.results import Errors, Flips, LabelIssues, Mistake
@@ -73,7 +73,7 @@ def print_errors(found: Errors) -> None:
 
     for run, wrong, calibration in zip(found.runs, found.wrong, found.calibration, strict=True):
         share = f"{wrong:,} of {found.images:,} images wrong ({with_interval(wrong / found.images, found.images)})"
-        print(one_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}"))
+        print_line(f"{run}, {found.split}: {share}, calibration error {calibration.error:.2%}")
     runs = len(found.runs)
     heading = ("label", "taken for", "images (mean)" if runs > 1 else "images", "of the label's")
     rows = [(one.label, one.predicted, f"{one.count:.4g}", f"{one.share:.1%}") for one in found.confusions]
@@ -88,7 +88,7 @@ def print_errors(found: Errors) -> None:
     if found.label_issues is not None:
         print_labels(found.label_issues)
     for remark in found.remarks:
-        print(one_line(f"remark: {remark}"))
+        print_line(f"remark: {remark}")
 
 
 def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> None:
@@ -105,7 +105,7 @@ def print_mistakes(title: str, mistakes: Sequence[Mistake], runs: int = 1) -> No
 def print_flips(flips: Flips) -> None:
     """Print how many images flip either way, and the first of them."""
     test = f"McNemar's exact test p = {flips.p:.2g}"
-    print(one_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}"))
+    print_line(f"against {flips.other}: {flips.gained:,} gained, {flips.lost:,} lost; {test}")
     for title, gained in (("gained", True), ("lost", False)):
         answers = [
             (one, f"{one.predicted} {one.confidence:.1%}", f"{one.other_predicted} {one.other_confidence:.1%}")
@@ -118,7 +118,7 @@ def print_flips(flips: Flips) -> None:
 
 def print_labels(issues: LabelIssues) -> None:
     """Print how many labels are likely to be wrong, and the first of them."""
-    print(f"label errors: cleanlab doubts {issues.found:,} of {issues.images:,} {issues.split} labels")
+    print_line(f"label errors: cleanlab doubts {issues.found:,} of {issues.images:,} {issues.split} labels")
     rows = [
         (_image(one.name), one.given, f"{one.probability_of_given:.1%}", one.suggested, f"{one.confidence:.1%}")
         for one in issues.items

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.base.text import one_line
 from assay.commands.data_flags import add_data, add_views, report_left_out, split_request
-from assay.commands.printing import plain_console
+from assay.commands.printing import plain_console, print_line
 
 if TYPE_CHECKING:
     from assay.classifier.evaluation import Evaluation
@@ -31,7 +32,7 @@ def execute(options: argparse.Namespace) -> int:
     folder = options.out or _default_folder(options)
     write_results(evaluation, folder, options)
     for row in evaluation.log() if options.print_log else ():
-        print(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
+        print_line(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
     print_measures(evaluation, f"{options.split} split", folder)
     return report_left_out(evaluation.left_out)
 
@@ -67,22 +68,22 @@ def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:
     from assay.classifier.accuracy import few_images, shows_top5, with_interval
 
     images = len(evaluation.labels)
-    print(f"{title}: {images:,} images; [low, high] is the 95 % interval of an accuracy over images like these")
-    print(f"  accuracy           {with_interval(evaluation.accuracy, images)}")
+    print_line(f"{title}: {images:,} images; [low, high] is the 95 % interval of an accuracy over images like these")
+    print_line(f"  accuracy           {with_interval(evaluation.accuracy, images)}")
     if shows_top5(len(evaluation.classes)):
-        print(f"  top-5 accuracy     {with_interval(evaluation.top5, images)}")
-    print(f"  loss               {evaluation.loss:.4f} nats")
-    print(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
+        print_line(f"  top-5 accuracy     {with_interval(evaluation.top5, images)}")
+    print_line(f"  loss               {evaluation.loss:.4f} nats")
+    print_line(f"  calibration error  {evaluation.calibration_error:.2%} (15 bins)")
     if remark := few_images(images, "models"):
-        print(f"  note               {remark}")
+        print_line(f"  note               {remark}")
     table = Table("class", "accuracy", "images", "most often taken for", title="per class, the worst first")
     by_name = sorted(evaluation.class_results(), key=lambda one: one.name)  # the order of equally accurate classes
     for one in sorted(by_name, key=lambda one: (one.accuracy is None, one.accuracy or 0.0)):
         accuracy = "" if one.accuracy is None else with_interval(one.accuracy, one.images)
         taken_for = f"{one.taken_for} ({one.times})" if one.times else ""
-        table.add_row(one.name, accuracy, f"{one.images:,}", taken_for)
+        table.add_row(one_line(one.name), accuracy, f"{one.images:,}", one_line(taken_for))
     plain_console().print(table)
-    print(f"pictures and log: {folder}")
+    print_line(f"pictures and log: {folder}")
 
 
 def _default_folder(options: argparse.Namespace) -> Path:

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from assay.commands.fields import add_recipe, given_fields
+from assay.commands.printing import print_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +29,12 @@ def execute(options: argparse.Namespace) -> int:
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
     sweep = find_lr(options.recipe, given_fields(options))
     for note in sweep.notes:
-        print(note)
-    print(f"tried {len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}")
-    print(f"  steepest descent         {sweep.steepest:.2g}")
-    print(f"  a tenth of the lowest    {sweep.tenth:.2g}")
-    print(f"next: --optim.lr {sweep.suggestion:.2g}")
+        print_line(note)
+    print_line(f"tried {len(sweep.rates)} rates from {sweep.rates[0]:.2g} to {sweep.rates[-1]:.2g}")
+    print_line(f"  steepest descent         {sweep.steepest:.2g}")
+    print_line(f"  a tenth of the lowest    {sweep.tenth:.2g}")
+    print_line(f"next: --optim.lr {sweep.suggestion:.2g}")
     if options.plot is not None:
         save_figure(plot_sweep(sweep, f"{options.recipe}: loss over the learning rate"), options.plot)
-        print(f"figure: {options.plot}")
+        print_line(f"figure: {options.plot}")
     return 0

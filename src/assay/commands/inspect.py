@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.base.text import one_line
 from assay.commands.data_flags import add_data, report_left_out, split_request
 from assay.commands.printing import plain_console, print_files, print_table
 
@@ -81,7 +82,7 @@ def print_costs(layers: Sequence[LayerCost], title: str) -> None:
     from rich.table import Table
 
     parameters, flops = (sum(getattr(layer, what) for layer in layers) for what in ("parameters", "flops"))
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=one_line(title), box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer", no_wrap=True)
     table.add_column("kind", overflow="ellipsis")  # the one to shrink where the terminal is narrow
     for heading in ("output", "parameters", "share", "MFLOPs", "share"):
@@ -89,7 +90,7 @@ def print_costs(layers: Sequence[LayerCost], title: str) -> None:
     for layer in layers:
         shares = f"{layer.parameters / max(parameters, 1):.1%}", f"{layer.flops / max(flops, 1):.1%}"
         cells = f"{layer.parameters:,}", shares[0], f"{layer.flops / 1e6:,.2f}", shares[1]
-        table.add_row(layer.name, layer.kind, "x".join(map(str, layer.shape)), *cells)
+        table.add_row(one_line(layer.name), one_line(layer.kind), "x".join(map(str, layer.shape)), *cells)
     table.add_section()
     table.add_row("all", "", "", f"{parameters:,}", "", f"{flops / 1e6:,.2f}", "")
     plain_console().print(table)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from assay.commands.check import print_findings, print_overview
 from assay.commands.fields import add_fields, given_fields
-from assay.commands.printing import plain_console, print_table
+from assay.commands.printing import plain_console, print_line, print_table
 
 if TYPE_CHECKING:
     from assay.run.propose import Proposal
@@ -53,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
         proposal = propose(options.data, given_fields(options))
     print_proposal(proposal)
     replace_file(out, f"# assay {shlex.join(options.given)}\n{commented_yaml(proposal.recipe, proposal.reasons)}")
-    print(f"next: assay train {shlex.quote(str(out))}")
+    print_line(f"next: assay train {shlex.quote(str(out))}")
     return 1 if proposal.obstacle else 0
 
 
@@ -71,7 +71,6 @@ def check_new_file(path: Path) -> None:
 def print_proposal(proposal: Proposal) -> None:
     """Print the set, what is wrong with it, the fields with their reasons, and the time."""
     from assay.base.duration import duration_in_words
-    from assay.base.text import one_line
 
     found = proposal.found
     print_overview(proposal.recipe.data.name, found, _CLASSES)
@@ -81,12 +80,12 @@ def print_proposal(proposal: Proposal) -> None:
     title = f"recipe: {proposal.base}, with these fields for this set"
     print_table(title, ("field", "value", "because"), rows)
     for note in proposal.notes:
-        print(one_line(note))
+        print_line(note)
     if proposal.seconds is not None:
         less = "; --time 30m makes do with less" if proposal.seconds > _LONG else ""
-        print(f"time: about {duration_in_words(proposal.seconds)} here, by a short training just now{less}")
+        print_line(f"time: about {duration_in_words(proposal.seconds)} here, by a short training just now{less}")
     if proposal.obstacle:
-        print(f"cannot be trained yet: {proposal.obstacle}")
+        print_line(f"cannot be trained yet: {proposal.obstacle}")
 
 
 def _shown(value: object) -> str:

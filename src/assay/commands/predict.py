@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from assay.base.text import one_line
 from assay.commands.data_flags import add_device, add_views, report_left_out
+from assay.commands.printing import print_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +45,13 @@ def execute(options: argparse.Namespace) -> int:
     )
     rows = [prediction.to_row() for prediction in predictions]
     if options.out is None:
-        sys.stdout.write(to_csv(rows).decode())
+        sys.stdout.write(to_csv(_printable(rows) if sys.stdout.isatty() else rows).decode())
     else:
         write_rows(options.out, rows)
-        print(f"{len(rows):,} predictions: {options.out}")
+        print_line(f"{len(rows):,} predictions: {options.out}")
     return report_left_out(predictions.left_out)
+
+
+def _printable(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows as a terminal may see them; a file or another program gets the names as they are."""
+    return [{key: one_line(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows]

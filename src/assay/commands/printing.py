@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.base.text import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def print_line(text: str, *, error: bool = False) -> None:
+    """Print one line, to standard error if it is one of errors.
+
+    What names of files and classes may hold to move the cursor, colour the terminal or end the line is not printed.
+    """
+    print(one_line(text), file=sys.stderr if error else sys.stdout)
 
 
 def plain_console() -> Console:
@@ -37,8 +48,6 @@ def print_table(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from assay.base.text import one_line
-
     if not rows:
         return
     count = "" if most is None or len(rows) <= most else f" (first {most} of {len(rows):,})"
@@ -52,7 +61,7 @@ def print_table(
 
 def print_files(folder: Path, files: Sequence[Path]) -> None:
     """Print the names of the files in a folder, the formats of a figure in one line."""
-    print(f"in {folder}:")
+    print_line(f"in {folder}:")
     for stem in dict.fromkeys(file.stem for file in files):
         suffixes = ", ".join(file.suffix for file in files if file.stem == stem)
-        print(f"  {stem} ({suffixes})")
+        print_line(f"  {stem} ({suffixes})")

@@ -9,6 +9,8 @@ import argparse
 import shlex
 from pathlib import Path
 
+from assay.commands.printing import print_line
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add PATH..., and where the page goes."""
@@ -26,5 +28,5 @@ def execute(options: argparse.Namespace) -> int:
 
     command = shlex.join(["assay", *options.given])
     file = report(options.paths, options.out, title=options.title, command=command, root=options.root)
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    print_line(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0

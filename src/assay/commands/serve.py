@@ -6,8 +6,9 @@ assay serve runs
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+
+from assay.commands.printing import print_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,6 @@ def execute(options: argparse.Namespace) -> int:
     listener = listen(options.host, options.port)  # a port that is taken is refused before the warning too
     if not is_loopback(options.host):
         warning = f"whoever reaches {options.host} can see these runs and use their models"
-        print(f"assay: warning: {warning}", file=sys.stderr)
+        print_line(f"assay: warning: {warning}", error=True)
     serve(options.runs, listener, options.host, lambda address: print(f"{address} (Ctrl-C ends it)", flush=True))
     return 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.commands.fields import add_recipe, given_fields
 from assay.commands.new import print_proposal
+from assay.commands.printing import print_line
 
 if TYPE_CHECKING:
     from assay.base.json_files import JsonObject
@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.run.run import DivergedError, InterruptedRunError
 
     if options.recipe in RECIPES and Path(options.recipe).is_dir() and not options.resume:
-        print(f"{options.recipe} is the named recipe; assay train {options.recipe}/ takes the folder of that name")
+        print_line(f"{options.recipe} is the named recipe; assay train {options.recipe}/ takes the folder of that name")
     try:
         recipe, given = options.recipe, given_fields(options)
         if not options.resume and is_set(recipe):
@@ -48,10 +48,11 @@ def execute(options: argparse.Namespace) -> int:
             print_proposal(recipe)
         record = train(recipe, given, out=options.out, resume=options.resume, time=options.time)
     except InterruptedRunError as stopped:
-        print(f"{stopped}\ngo on with: assay train {_as_argument(stopped.folder)} --resume", file=sys.stderr)
+        print_line(str(stopped), error=True)
+        print_line(f"go on with: assay train {_as_argument(stopped.folder)} --resume", error=True)
         return 130
     except DivergedError as diverged:
-        print(f"assay: {diverged}", file=sys.stderr)
+        print_line(f"assay: {diverged}", error=True)
         return 1
     print_summary(record)
     return 0
@@ -63,8 +64,11 @@ def print_summary(record: RunRecord) -> None:
 
     summary = record.summary
     has_top5 = shows_top5(summary.get("classes", 0))  # summaries of earlier versions lack the number of classes
-    print(f"\n{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}")
-    print(f"  kept      {summary['selection']}")
+    print()
+    print_line(
+        f"{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}"
+    )
+    print_line(f"  kept      {summary['selection']}")
     for name in ("probe", "train", "held_out", "test"):
         if name in summary:
             figures = summary[name]
@@ -72,19 +76,19 @@ def print_summary(record: RunRecord) -> None:
             accuracy, top5 = (with_interval(figures[measure], images) for measure in ("accuracy", "top5"))
             measures = f"accuracy {accuracy}, top-5 {top5}" if has_top5 else f"accuracy {accuracy}"
             kind = "held-out images, before the first step" if name == "probe" else "images"
-            print(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} {kind}")
+            print_line(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} {kind}")
     if "folds" in summary:
         print_folds(summary)
-    print("            [low, high]: 95 % interval of an accuracy over images like these")
+    print_line("            [low, high]: 95 % interval of an accuracy over images like these")
     if remark := remark_on_selection(record):
-        print(f"  note      {remark}")
+        print_line(f"  note      {remark}")
     if summary["test_augmented"]:
-        print("            the test images went through the training augmentation")
-    print(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
+        print_line("            the test images went through the training augmentation")
+    print_line(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
     folder = _as_argument(record.folder)
     if "test" not in summary and "folds" in summary:
         folder += " --split out-of-fold"
-    print(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
+    print_line(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
 
 
 def print_folds(summary: JsonObject) -> None:
@@ -93,12 +97,14 @@ def print_folds(summary: JsonObject) -> None:
 
     overall, folds = summary["out_of_fold"], summary["folds"]
     accuracy = with_interval(overall["accuracy"], overall["images"])
-    print(f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images")
+    print_line(
+        f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images"
+    )
     each = ", ".join(f"{figures['accuracy']:.2%}" for figures in folds)
     epochs = ", ".join(str(figures["epoch"]) for figures in folds)
-    print(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
-    print(f"            kept epochs {epochs}; each learned from the other {len(folds) - 1} folds")
-    print(f"  model     the final one: learned from all {summary['train_images']:,} images, none held out")
+    print_line(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
+    print_line(f"            kept epochs {epochs}; each learned from the other {len(folds) - 1} folds")
+    print_line(f"  model     the final one: learned from all {summary['train_images']:,} images, none held out")
 
 
 def remark_on_selection(record: RunRecord) -> str:

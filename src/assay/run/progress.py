@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from assay.base.text import one_line
 from assay.run.observer import Evaluations, Observer
 from assay.training.loop import Step
 
@@ -44,7 +45,7 @@ class ProgressBar(Observer):
 
     def say(self, text: str) -> None:
         """Print the remark, above the bar."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(one_line(text), highlight=False, markup=False, soft_wrap=True)
 
     def start(self, *, epochs: int, steps: int, done: int) -> None:
         """Print the notes, once, and show the bar."""

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.base.json_files import read_json
+from assay.base.text import one_line
 from assay.run.folder import RunFolder
 from assay.studies.collect import measured
 from assay.studies.conduct import StudyObserver
@@ -62,7 +63,9 @@ class LiveView(StudyObserver):
         # The store has no outcome of an interrupted job.
         self._cells[job.key] = self._stored(job) or _MARKS[outcome.status]
         if not self._console.is_terminal or outcome.reason:
-            self._console.print(f"{self._name(job)}: {self._cells[job.key]} {escape(outcome.reason)}", highlight=False)
+            self._console.print(
+                f"{self._name(job)}: {self._cells[job.key]} {escape(one_line(outcome.reason))}", highlight=False
+            )
             self._console.print(f"  {self._status()}", highlight=False)
 
     def stop(self) -> None:
