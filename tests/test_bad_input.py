@@ -138,6 +138,7 @@ RECIPES = [
         "train.select test: nothing may be selected on a fold",
     ),
     ("train digits --model.name restnet18 --out new", "did you mean resnet18?"),
+    ("train digits --model.name timm:zzzqqq --out new", "unknown model of timm 'zzzqqq': the nearest of "),
     ("train digits --model.stem_kernel 3 --out new", "model simple-cnn has no option 'stem_kernel'"),
     ("train digits --train.batch_size 5000 --out new", "train.batch_size: 5000 is more than the"),
 ]
@@ -293,6 +294,7 @@ def test_a_line_break_in_a_name_does_not_break_the_line(capsys: pytest.CaptureFi
 def test_a_device_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no 'cuda' on this machine" in refusal("train digits --train.device cuda --out new", capsys)
     assert "no 'cuda' on this machine" in refusal("evaluate run --device cuda --out new", capsys)
+    assert "no 'cpu:5' on this machine" in refusal("train digits --train.device cpu:5 --out new", capsys)
     assert "no 'cuda:7' on this machine" in refusal("predict run pets --device cuda:7 --out new.csv", capsys)
 
 

@@ -31,6 +31,17 @@ def test_nearest_takes_any_iterable() -> None:
     assert nearest("zzz", (name for name in ("a", "b"))) == "choose from a, b"
 
 
+def test_of_many_choices_the_nearest_are_named() -> None:
+    many = [f"network{number}" for number in range(1000)]
+    assert nearest("zzz9zzz9", many).startswith("the nearest of 1000 are network")
+    assert len(nearest("x" * 10_000, many)) < 120
+    assert nearest("network17", many) == "did you mean network17?"
+
+
+def test_without_any_choice_none_is_named() -> None:
+    assert nearest("a", []) == "there is none to choose"
+
+
 def test_choose() -> None:
     assert choose("toy", "a", {"a": 1, "b": 2}) == 1
     with pytest.raises(ValueError, match=r"^unknown toy 'blok': did you mean block\?$"):

@@ -14,7 +14,7 @@ from assay.recipe.commented import commented_yaml
 from assay.recipe.fields import describe_field, field_names, parse_value
 from assay.recipe.recipe import Recipe
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
 def floats(low: float, high: float, **options: bool) -> st.SearchStrategy[float]:
@@ -191,6 +191,11 @@ def test_what_is_not_a_number_is_refused(name: str, value: object) -> None:
         ("loss.name", "cross", "loss.name: 'cross' is not cross-entropy, double-softmax; did you mean cross-entropy?"),
         ("train.compile", "maybe", "train.compile: 'maybe' is not true or false"),
         ("data.name", None, "data.name: None is not text"),
+        ("optim.lr", True, "optim.lr: True is not a number above 0 and at most 100"),
+        ("train.epochs", True, "train.epochs: True is not a whole number at least 1 and at most 100000"),
+        ("data.workers", False, "data.workers: False is not a whole number at least 0 and at most 256"),
+        ("data.mean", [True], "data.mean: [True] is not a list of 1 to 3 numbers at least 0 and at most 1"),
+        ("model.pretrained", "", "model.pretrained: empty; expected text, or leave it out"),
     ],
 )
 def test_error_names_the_field_and_what_was_expected(name: str, value: object, text: str) -> None:
@@ -239,8 +244,8 @@ def test_a_cross_validated_recipe_has_one_of_each_fold_and_one_of_the_final_mode
         (None, [0.5], "data.mean and data.std: give both of them, or neither"),
         ([0.5] * 3, [0.5], "data.mean and data.std: 3 and 1 numbers; give one of each a channel"),
         ([0.5, 1.01], [0.5, 0.5], "data.mean: 1.01 is not a list of 1 to 3 numbers at least 0 and at most 1"),
-        ([0.5], [0.0], "data.std: 0.0 is not a list of 1 to 3 numbers above 0"),
-        ([0.5], [-1], "data.std: -1 is not a list of 1 to 3 numbers above 0"),
+        ([0.5], [0.0], "data.std: 0.0 is not a list of 1 to 3 numbers at least 1e-06"),
+        ([0.5], [-1], "data.std: -1 is not a list of 1 to 3 numbers at least 1e-06"),
         ([], [], "data.mean: [] is not a list of 1 to 3 numbers at least 0 and at most 1"),
         (0.5, [0.5], "data.mean: 0.5 is not a list of 1 to 3 numbers at least 0 and at most 1"),
     ],

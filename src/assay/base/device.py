@@ -27,7 +27,8 @@ def pick_device(name: str) -> torch.device:
     except RuntimeError:
         device = None
     kinds = {torch.device(known).type for known in available}
-    beyond = device is not None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    counts = {"cuda": torch.cuda.device_count()}  # there is one of every other kind
+    beyond = device is not None and (device.index or 0) >= counts.get(device.type, 1)
     if device is None or device.type not in kinds or beyond:
         raise ValueError(
             f"train.device: no {quoted(name)} on this machine; choose auto or one of {', '.join(available)}"

@@ -11,17 +11,27 @@ from assay.base.text import quoted, shorten
 
 T = TypeVar("T")
 _LONGEST, _LONGEST_LIST = 200, 2000  # characters; names from files may be long and many
+_MOST, _NEAREST = 30, 5  # of more choices, only the nearest are named
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Words for an error message: the closest of ``choices``, or all of them when none is close.
 
+    Of more than 30 choices the 5 nearest are named in place of all.
+
     >>> nearest("restnet18", ["resnet18", "vgg16"])
     'did you mean resnet18?'
     """
     known = list(choices)
+    if not known:
+        return "there is none to choose"
     close = difflib.get_close_matches(name[:_LONGEST], known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"choose from {shorten(', '.join(known), _LONGEST_LIST)}"
+    if close:
+        return f"did you mean {close[0]}?"
+    if len(known) > _MOST:
+        some = difflib.get_close_matches(name[:_LONGEST], known, n=_NEAREST, cutoff=0)
+        return f"the nearest of {len(known)} are {shorten(', '.join(some), _LONGEST_LIST)}"
+    return f"choose from {shorten(', '.join(known), _LONGEST_LIST)}"
 
 
 def choose(kind: str, name: str, table: Mapping[str, T]) -> T:

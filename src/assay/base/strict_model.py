@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -13,7 +14,11 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class StrictModel(BaseModel):
-    """A frozen group of fields; unknown ones are refused, and infinities are out of every range."""
+    """A frozen group of fields; unknown ones are refused, and infinities are out of every range.
+
+    To Python and to pydantic ``true`` is the number 1; to somebody who wrote it into a recipe it is not. Nor is an
+    empty text a name: a variable of a shell that was not set gives one.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -21,4 +26,20 @@ class StrictModel(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,  # a field's docstring is its help on the command line
         coerce_numbers_to_str=True,  # a folder may be called 2024
+        str_min_length=1,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kinds = _types(cls.model_fields[str(info.field_name)].annotation)
+        values = value if isinstance(value, list | tuple) else [value]
+        if kinds & {int, float} and bool not in kinds and any(isinstance(one, bool) for one in values):
+            raise PydanticCustomError("number_type", "a boolean is no number")
+        return value
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The types that an annotation names, at any depth: those of ``tuple[float, ...] | None`` too."""
+    inner = [_types(part) for part in get_args(annotation)]
+    return set().union(*inner) if inner else {annotation} if isinstance(annotation, type) else set()

@@ -84,6 +84,8 @@ def first_error(error: ValidationError) -> str:
     if len(place) < 2:  # a check of several fields, whose message names them
         return str(first["msg"]).removeprefix("Value error, ")
     name = f"{place[0]}.{place[1]}"
+    if first["type"] == "string_too_short":
+        return f"{name}: empty; expected {_range_in_words(name)}, or leave it out"
     reason = f" ({first['ctx']['error']})" if first["type"] == "value_error" else ""
     options = [option for part in field_schema(name) for option in part.get("enum", ())]
     hint = f"; {nearest(str(first['input']), options)}" if options else ""
