@@ -46,6 +46,7 @@ def here(trained: RunRecord, make_folder: MakeFolder, tmp_path: Path, monkeypatc
     spoil_header(Path("run/model.safetensors"), Path("header.safetensors"))
     Path("pickle.safetensors").write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
     Path("nothing").mkdir()
+    os.mkfifo("pipe")
     Path("file.txt").write_text("text")
     levels = [f", a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     Path("laughs.yaml").write_text(f"train: {{a0: &a0 [x, x]{''.join(levels)}}}")
@@ -164,6 +165,12 @@ DATA = [
     ("check digits --near 2", "near: 2.0 is not between 0 and 1"),
     ("check digits --out absent/found.json", "absent: no such folder to write to"),
     ("check digits --out nothing", "nothing: a folder, not a file to write to"),
+    ("find-lr digits --plot absent/x.png", "absent: no such folder to write to"),
+    ("recipes show digits --plot absent/x.png", "absent: no such folder to write to"),
+    ("predict run pipe", "pipe: not a file or a folder"),
+    ("errors run run", "run: the same run as run"),
+    ("errors run run/../run/model.safetensors", "run/../run/model.safetensors: the same run as run"),
+    ("errors run --label-split test", "label_split: only with label_errors"),
 ]
 SETS = [
     ("new absent", "absent: no such folder or Parquet file, and no set of that name: choose from digits, "),

@@ -23,10 +23,13 @@ def execute(options: argparse.Namespace) -> int:
     from assay.analysis.figures.style import save_figure
     from assay.analysis.figures.sweep_plot import plot_sweep
     from assay.api import find_lr
+    from assay.base.row_files import check_place
 
     # Now, not after the sweep, which may take minutes.
     if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
         raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
+    if options.plot is not None:
+        check_place(options.plot)
     sweep = find_lr(options.recipe, given_fields(options))
     for note in sweep.notes:
         print_line(note)

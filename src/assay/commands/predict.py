@@ -31,10 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Predict and write; return 1 if images were left out."""
     from assay.api import predict
-    from assay.base.row_files import check_format, to_csv, write_rows
+    from assay.base.row_files import check_format, check_place, to_csv, write_rows
 
     if options.out is not None:
         check_format(options.out)  # before the model is loaded and the images are decoded
+        check_place(options.out)
     predictions = predict(
         options.model,
         options.inputs,

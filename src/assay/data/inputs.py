@@ -48,8 +48,10 @@ def _collect(path: Path) -> Images:
         images = read_unlabelled(path)
     elif path.suffix.lower() == ".zip" or any(suffix in (".tar", ".tgz") for suffix in path.suffixes[-2:]):
         images = _read_archive(path)
-    else:
+    elif path.is_file():
         images = FileImages([path], [path.as_posix()])
+    else:  # opening a pipe would wait for its other end
+        raise ValueError(f"{path}: not a file or a folder")
     if not images.names:
         raise ValueError(f"{path}: no image in it")
     return images

@@ -56,6 +56,7 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
         ValueError: the images differ in size and no size is wanted, a split cannot be cut, there are groups and
             nothing is cut, or the mean that is wanted is of another number of channels.
     """
+    remarks = [*source.odd, *source.unlabelled, *cut.in_vain(source)]
     if cut.folds:
         source = pooled(source)
     elif source.splits["train"].groups is not None and not any(part for _, part in cut.missing(source)):
@@ -73,7 +74,7 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
     if not how.mean:
         mean, std = measure(splits["train"], cut.seed)
         how = replace(how, mean=mean, std=std)
-    return Data(splits, source.classes, how, [*bad, *more_bad], folds, [*source.odd, *source.unlabelled])
+    return Data(splits, source.classes, how, [*bad, *more_bad], folds, remarks)
 
 
 def plan(surveys: Sequence[Survey], wanted: Wanted) -> Preprocessing:

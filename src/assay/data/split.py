@@ -93,6 +93,18 @@ class Cut:
         wanted = [("test", self.test), ("held-out", self.held_out)]
         return [(name, fraction) for name, fraction in wanted if name not in source.splits]
 
+    def in_vain(self, source: Source) -> list[str]:
+        """A line for each fraction that was chosen for a split which the source brings, and so cuts nothing."""
+        fields = (
+            ("test", "data.test", self.test, Cut.test),
+            ("held-out", "data.held_out", self.held_out, Cut.held_out),
+        )
+        return [
+            f"{field} {fraction:g} cuts nothing off: the set has a {name} split of its own"
+            for name, field, fraction, default in fields
+            if name in source.splits and fraction not in (0, default)
+        ]
+
 
 @dataclass(frozen=True)
 class SomeImages:

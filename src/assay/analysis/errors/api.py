@@ -12,6 +12,7 @@ from assay.analysis.errors.label_errors import cleanlab_filter, find_label_issue
 from assay.analysis.errors.mistakes import find_confusions, find_flips, find_mistakes
 from assay.analysis.errors.results import Calibration, Errors
 from assay.analysis.errors.runs import EvaluatedRun, evaluate_runs
+from assay.classifier.classifier import model_path
 from assay.classifier.split_request import SplitRequest
 from assay.data.choices import OUT_OF_FOLD
 from assay.data.images import BadImageError
@@ -54,12 +55,15 @@ def find_errors(
     if limit is not None and limit < 1:
         raise ValueError(f"limit: {limit} is not at least 1")
     request = SplitRequest.of(data)
+    if label_split is not None and not label_errors:
+        raise ValueError("label_split: only with label_errors")
     if label_errors:
         cleanlab_filter()  # before any work, so that a missing package costs no time
         if label_split == "train":
             raise ValueError(
                 "label_split: the runs have learned the labels of train; choose held-out, test or out-of-fold"
             )
+    _check_distinct(runs)
     evaluated = evaluate_runs([*runs, *([] if against is None else [against])], request)
     own = evaluated[: len(runs)]
     found = summarise(own, None if against is None else evaluated[-1])
@@ -68,6 +72,16 @@ def find_errors(
         remarks = [*found.remarks, *why, *(remark for run in doubted for remark in run.remarks)]
         found = replace(found, label_issues=find_label_issues(doubted), remarks=tuple(dict.fromkeys(remarks)))
     return _shorten(found, limit)
+
+
+def _check_distinct(runs: Sequence[str | Path]) -> None:
+    """Raise ``ValueError`` if a run is named twice: it would count as two that agree."""
+    seen: dict[Path, str | Path] = {}
+    for run in runs:
+        place = model_path(Path(run)).resolve()
+        if place in seen:
+            raise ValueError(f"{run}: the same run as {seen[place]}")
+        seen[place] = run
 
 
 def summarise(runs: Sequence[EvaluatedRun], other: EvaluatedRun | None = None, limit: int | None = None) -> Errors:
