@@ -142,7 +142,7 @@ def test_validation_folder_is_the_held_out_split(tmp_path: Path, make_folder: Ma
     names = [f"val/a/00{row}.png" for row in range(3)] + [f"val/b/00{row}.png" for row in range(2)]
     assert list(data.splits["held-out"].names) == names
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 12, "held-out": 5, "test": 4}
-    assert data.remarks == ["data.held_out cuts nothing off: the set has a held-out split of its own"]
+    assert data.remarks == ["data.held_out 0.5 cuts nothing off: the set has a held-out split of its own"]
 
 
 def test_seed_of_the_cut_decides_the_splits(tmp_path: Path, make_folder: MakeFolder) -> None:
