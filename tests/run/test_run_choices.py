@@ -59,6 +59,20 @@ def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
     assert any(not torch.equal(value, state["network"][name]) for name, value in kept.items())
 
 
+@pytest.mark.parametrize(("decay", "is_long"), [(0.9999, True), (0.5, False)])
+def test_an_average_that_holds_the_first_weights_is_remarked(decay: float, is_long: bool, tmp_path: Path) -> None:
+    remarks = Remarks()
+    run(TINY.but({"train.ema": decay, "train.epochs": 1}), tmp_path / "run", observers=[remarks])
+    said = [text for text in remarks.said if text.startswith("train.ema 0.9999: ")]
+    assert len(said) == is_long
+
+
+def test_an_average_of_pretrained_weights_may_hold_them(tmp_path: Path) -> None:
+    record = run(TINY.but({"train.epochs": 1}), tmp_path / "before")
+    changes = {"train.ema": 0.9999, "train.epochs": 1, "model.pretrained": str(record.folder)}
+    assert not build(TINY.but(changes), torch.device("cpu")).doubts
+
+
 def stalls(**changes: Any) -> Recipe:
     """At this rate nothing is learned: no epoch after the first is better."""
     return TINY.but({"optim.lr": 1e-12, "train.epochs": 9, "train.patience": 2, "schedule.name": "constant", **changes})

@@ -23,8 +23,9 @@ from assay.run.batches import OpenImages, build_feed, open_data, training_images
 from assay.run.find_weights import find_pretrained
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
+from assay.run.selection import last_epoch
 from assay.run.teacher import find_teacher
-from assay.training.average import average_of
+from assay.training.average import average_of, lag_remark
 from assay.training.checkpoint import State, random_states, restore_random_states
 from assay.training.loop import Update
 from assay.training.losses import LossFunction, build_loss
@@ -52,7 +53,7 @@ class Components:
         is_probe: whether the network begins as a linear probe of pretrained features.
         device: the device that holds all of this.
         pretrained_input: the input that the pretrained weights were trained on; None without such, or if not known.
-        is_probe: whether the network begins as a linear probe of pretrained features.
+        doubts: on settings that do what was hardly meant.
     """
 
     data: Data
@@ -68,6 +69,7 @@ class Components:
     device: torch.device
     pretrained_input: InputForm | None = None
     is_probe: bool = False
+    doubts: Sequence[str] = ()
 
     @property
     def judged(self) -> nn.Module:
@@ -77,8 +79,9 @@ class Components:
 
     @property
     def remarks(self) -> list[str]:
-        """A line on all that was left out, and on all that was done with pretrained weights."""
-        return [*self.data.remarks, *(f"left out: {error}" for error in self.data.bad), *self.notes]
+        """A line on all that was left out, on all that was done with pretrained weights, and on doubtful settings."""
+        left_out = (f"left out: {error}" for error in self.data.bad)
+        return [*self.data.remarks, *left_out, *self.notes, *self.doubts]
 
     def state(self) -> State:
         """Everything that changes during training except the position, and a description to recognise the data by."""
@@ -163,10 +166,19 @@ def build(
             else "the head begins at zero: it is no single linear layer that could be fitted to features"
         )
     components = _assemble(recipe, data, network, notes, device)
-    components = replace(components, pretrained_input=form, is_probe=probe is not None)
+    doubts = _doubts(recipe, len(components.batches))
+    components = replace(components, pretrained_input=form, is_probe=probe is not None, doubts=doubts)
     if recipe.train.compile:
         network.compile()  # after its average was made, which is evaluated and not worth compiling
     return components
+
+
+def _doubts(recipe: Recipe, steps_per_epoch: int) -> list[str]:
+    """Say whether the average will hold the random weights of the beginning; pretrained ones are worth holding."""
+    if recipe.train.ema is None or recipe.model.pretrained:
+        return []
+    remark = lag_remark(recipe.train.ema, last_epoch(recipe.train) * steps_per_epoch)
+    return [] if remark is None else [remark]
 
 
 def check_recipe(recipe: Recipe, data: Data) -> None:
