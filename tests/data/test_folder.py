@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from assay.data.folder import find_images, read_folder
+from assay.data.images import BadImageError
+from assay.data.survey import survey
 
 MakeFolder = Callable[..., Path]
 
@@ -73,6 +76,104 @@ def test_other_files_are_remarked_on(tmp_path: Path, make_folder: MakeFolder) ->
     make_folder(tmp_path, {"a": 1, "b": 1})
     (tmp_path / "b" / "notes.txt").write_text("words")
     assert list(read_folder(tmp_path).odd) == ["b/notes.txt: not an image by its name"]
+
+
+def test_files_of_one_ending_share_a_remark(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"a": 1, "b": 1})
+    for number in range(5):
+        (tmp_path / "b" / f"{number}.txt").touch()
+    (tmp_path / "LICENSE").touch()
+    (tmp_path / "cover.png").touch()
+    assert list(read_folder(tmp_path).odd) == [
+        "cover.png: an image that is in no class folder",
+        "LICENSE: not an image by its name",
+        "5 files .txt: b/0.txt, b/1.txt, b/2.txt and 2 more: not an image by its name",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "a.heif", "a.jxl"])
+def test_images_of_formats_that_are_not_read_are_bad_images(tmp_path: Path, make_folder: MakeFolder, name: str) -> None:
+    (make_folder(tmp_path, {"b": 1}) / "b" / name).write_bytes(b"....ftypheic")
+    images = read_folder(tmp_path).splits["train"].images
+    kind = name.partition(".")[2].upper()
+    with pytest.raises(BadImageError, match=rf"^b/{name}: {kind} files are not read; convert it to JPEG or PNG$"):
+        images.open(list(images.names).index(f"b/{name}"))
+
+
+@pytest.mark.parametrize("where", ["", "b", "b/deep"])
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    make_folder(tmp_path, {"a": 1, "b/deep": 1})
+    closed, scandir = tmp_path / where, os.scandir
+
+    def guarded(path: Path) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(ValueError, match=rf"^{closed}: cannot be read \(Permission denied\)$"):
+        read_folder(tmp_path)
+
+
+def test_links_to_folders_and_files_are_followed_once(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path / "else", {"cat/deep": 2})
+    make_folder(tmp_path / "set", {"dog": 1})
+    (tmp_path / "set" / "cat").symlink_to(tmp_path / "else" / "cat")
+    (tmp_path / "set" / "dog" / "more").symlink_to(tmp_path / "else" / "cat" / "deep")
+    (tmp_path / "set" / "dog" / "up").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "dog" / "self").symlink_to("self")
+    source = read_folder(tmp_path / "set")
+    assert list(source.splits["train"].images.names) == [
+        *["cat/deep/000.png", "cat/deep/001.png"],
+        *["dog/000.png", "dog/more/000.png", "dog/more/001.png"],
+    ]
+    assert list(source.odd) == ["dog/self: not an image by its name"]
+
+
+def test_a_link_to_nothing_is_a_bad_image(tmp_path: Path, make_folder: MakeFolder) -> None:
+    (make_folder(tmp_path, {"a": 1, "b": 1}) / "a" / "gone.png").symlink_to("nowhere.png")
+    images = read_folder(tmp_path).splits["train"].images
+    assert [str(error) for error in survey(images).errors(images)] == ["a/gone.png: no such file"]
+
+
+def test_a_folder_called_train_beside_classes_is_refused(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"bus": 1, "car": 1, "train/red": 1})
+    with pytest.raises(ValueError, match=r": train may be a split or a class, as bus, car beside it hold images too; "):
+        read_folder(tmp_path)
+    make_folder(tmp_path, {"test/red": 1})  # now it is a split
+    source = read_folder(tmp_path)
+    assert source.classes == ("red",)
+    assert list(source.odd) == ["2 files .png: bus/000.png, car/000.png: an image that is in no class folder"]
+
+
+def test_a_folder_without_images_beside_train_is_no_class(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"train/a": 1, "train/b": 1, "annotations": 0})
+    (tmp_path / "annotations" / "a.xml").touch()
+    assert list(read_folder(tmp_path).odd) == ["annotations/a.xml: not an image by its name"]
+
+
+def test_splits_without_train_are_refused(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"test/cat": 1, "test/dog": 1})
+    with pytest.raises(ValueError, match=rf"no folder train in it; .* name it: folder:{tmp_path}/test$"):
+        read_folder(tmp_path)
+    assert read_folder(tmp_path / "test").classes == ("cat", "dog")
+    make_folder(tmp_path, {"cat": 1, "dog": 1, "cow": 1})
+    with pytest.raises(ValueError, match=r": test holds the classes cat, dog as the folder itself does; move "):
+        read_folder(tmp_path)
+
+
+def test_a_test_folder_without_class_folders_has_no_labels(tmp_path: Path, make_folder: MakeFolder) -> None:
+    make_folder(tmp_path, {"train/cat": 1, "train/dog": 1, "test": 3})
+    with pytest.raises(
+        ValueError, match=r"test: 3 images in no class folder; leave it out with data\.unlabelled skip$"
+    ):
+        read_folder(tmp_path)
+    source = read_folder(tmp_path, "skip")
+    assert list(source.splits) == ["train"]
+    assert list(source.unlabelled) == ["test: 3 images in no class folder"]
+    assert list(source.odd) == []
 
 
 def test_endings_in_capitals_are_images(tmp_path: Path) -> None:

@@ -187,3 +187,11 @@ def test_root_is_the_users_own_folder_otherwise(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert data_root().is_relative_to(tmp_path)
+
+
+def test_parquet_files_of_no_split_are_remarked_on(tmp_path: Path, write_parquet: Callable[..., Path]) -> None:
+    for name in ("train-0", "extra-0", "extra-1"):
+        write_parquet(tmp_path / "data" / f"{name}.parquet", {"label": [0, 1]})
+    source = load_source(f"parquet:{tmp_path}")
+    assert list(source.odd) == ["data/extra-0.parquet, data/extra-1.parquet: in no split by name"]
+    assert list(load_source(f"parquet:{tmp_path / 'data' / 'extra-0.parquet'}").odd) == []

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -24,8 +24,9 @@ quiet = partial(warnings.catch_warnings, action="ignore")
 
 EXTENSIONS = frozenset(
     f".{kind}"
-    for kind in ("jpg jpeg jpe jfif png bmp dib gif webp tif tiff ppm pgm pbm pnm jp2 avif ico tga").split()  # noqa: SIM905
+    for kind in "jpg jpeg jpe jfif png bmp dib gif webp tif tiff ppm pgm pbm pnm jp2 avif ico tga heic heif jxl".split()  # noqa: SIM905
 )
+_NEED_PLUGINS = (".heic", ".heif", ".jxl")  # Pillow alone reads none, and passed over they would not be missed
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
 _WHOLE_NUMBERS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
@@ -91,8 +92,12 @@ class FileImages:
         """From each file's path, size and time of change."""
         digest = hashlib.sha256()
         for path in self.paths:
-            status = path.stat()
-            digest.update(f"{path.absolute()}|{status.st_size}|{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            try:
+                status = path.stat()
+                state = f"{status.st_size}|{status.st_mtime_ns}"
+            except OSError as error:  # a link to nothing; the image is a bad one
+                state = str(error.errno)
+            digest.update(f"{path.absolute()}|{state}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 
@@ -249,6 +254,9 @@ def _guarded(name: str, action: Callable[[], T]) -> T:
     except Image.DecompressionBombError as error:
         raise BadImageError(name, f"too large ({error})") from None
     except UnidentifiedImageError:
-        raise BadImageError(name, "not an image, or of an unknown format") from None
+        ending = PurePath(name).suffix
+        reason = f"{ending[1:].upper()} files are not read; convert it to JPEG or PNG"
+        is_image = ending.lower() in _NEED_PLUGINS
+        raise BadImageError(name, reason if is_image else "not an image, or of an unknown format") from None
     except Exception as error:  # decoders of broken files raise nearly anything
         raise BadImageError(name, str(error) or type(error).__name__) from None

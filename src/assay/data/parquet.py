@@ -25,6 +25,7 @@ from assay.data.images import EncodedImages
 from assay.data.parquet_columns import check_column, class_names, image_column, label_column
 from assay.data.parquet_labels import class_numbers, known_labels, occurring, place_of, without_unlabelled
 from assay.data.split import Source, Split
+from assay.data.walk import first_names, visible_files
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,24 @@ def find_parquet(path: Path) -> dict[str, list[Path]]:
         return {"train": [path]}
     if not path.is_dir():
         raise ValueError(f"parquet:{path}: no such file or folder")
-    files = sorted(path.rglob("*.parquet"))
+    files = _parquet_files(path)
     found = {split: [file for file in files if _is_of(file, path, names)] for split, names in SPLIT_FOLDERS.items()}
     if not files:
         raise ValueError(f"parquet:{path}: no .parquet file in it")
     if not found["train"]:
         raise ValueError(f"parquet:{path}: none of its {len(files)} files is named train-*.parquet")
     return {split: part for split, part in found.items() if part}
+
+
+def files_of_no_split(path: Path, found: Mapping[str, Sequence[Path]]) -> list[str]:
+    """A remark on the Parquet files below a folder that are in no split by their names, if there are any."""
+    used = set(chain.from_iterable(found.values()))
+    names = [file.relative_to(path).as_posix() for file in _parquet_files(path) if file not in used]
+    return [f"{first_names(names)}: in no split by name"] if names else []
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    return [file for file in visible_files(path) if file.suffix == ".parquet"] if path.is_dir() else [path]
 
 
 def read_parquet(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,8 +20,9 @@ from assay.base.text import quoted
 from assay.data.choices import NEAR_DUPLICATES, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
-from assay.data.parquet import find_parquet, read_parquet
+from assay.data.parquet import files_of_no_split, find_parquet, read_parquet
 from assay.data.split import Source, Split
+from assay.data.walk import visible_files
 
 
 def load_source(
@@ -58,9 +60,12 @@ def load_source(
     if label is not None and kind != "parquet":
         raise ValueError(f"data.label is for parquet:PATH sets; {name} has one kind of label")
     if colon and kind == "folder":
-        return read_folder(Path(path).expanduser())
+        return read_folder(Path(path).expanduser(), unlabelled)
     if colon and kind == "parquet":
-        return read_parquet(find_parquet(Path(path).expanduser()), label, groups, unlabelled)
+        place = Path(path).expanduser()
+        files = find_parquet(place)
+        source = read_parquet(files, label, groups, unlabelled)
+        return replace(source, odd=(*source.odd, *files_of_no_split(place, files)))
     if name not in NAMED:
         raise ValueError(f"unknown data {quoted(name)}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
     return NAMED[name]((root or data_root()).expanduser())
@@ -79,7 +84,7 @@ def name_of_set(place: str | Path) -> str:
     if text in NAMED or text.partition(":")[0] in ("folder", "parquet"):
         return text
     if path.is_dir():
-        has_parquet = next(path.rglob("*.parquet"), None) is not None
+        has_parquet = any(file.suffix == ".parquet" for file in visible_files(path))
         return f"{'parquet' if has_parquet else 'folder'}:{Path(place)}"
     if path.suffix.lower() == ".parquet" and path.is_file():
         return f"parquet:{Path(place)}"
