@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,6 +142,38 @@ def test_a_damaged_plan_is_named(report: assay.StudyReport, content: str) -> Non
     (report.folder / "study.json").write_text(content)
     with pytest.raises(ValueError, match=r"study\.json"):
         assay.show_study(report.folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "said"),
+    [
+        ("setting", {"budget": 3}, "setting: budget: expected text, not 3"),
+        ("setting", {"seeds": []}, "setting: seeds: expected a list of seeds"),
+        ("setting", {"command": None}, "setting: command: expected text, not None"),
+        ("row", {"changes": []}, "row 1: changes: expected a mapping of fields"),
+        ("row", {"published": "high"}, "row 1: published: expected a number"),
+        ("row", {"runs": {}}, "row 1: runs: expected one for each of the seeds"),
+        ("row", {"runs": {"0": "../../elsewhere"}}, "row 1: runs: expected keys of 16 hexadecimal digits by seed"),
+    ],
+)
+def test_a_plan_of_another_shape_is_refused(
+    report: assay.StudyReport, part: str, change: dict[str, Any], said: str
+) -> None:
+    file = report.folder / "study.json"
+    plan = json.loads(file.read_text())
+    (plan["setting"] if part == "setting" else plan["rows"][0]).update(change)
+    file.write_text(json.dumps(plan))
+    with pytest.raises(ValueError, match=rf"study\.json: damaged, or of another version [(]{said}"):
+        assay.show_study(report.folder)
+
+
+def test_a_study_is_found_beside_a_damaged_one(report: assay.StudyReport, tmp_path: Path) -> None:
+    damaged = tmp_path / "out" / "another" / "study.json"
+    damaged.parent.mkdir()
+    damaged.write_text("[" * 100_000)
+    assert repr(assay.show_study("rates", out=tmp_path / "out").table) == repr(report.table)
+    with pytest.raises(ValueError, match=r"stem: nothing has been run of it .*another/study\.json: not JSON"):
+        assay.show_study("stem", out=tmp_path / "out")
 
 
 def test_a_row_that_cannot_run_is_refused_before_anything_runs(study_file: Path, tmp_path: Path) -> None:

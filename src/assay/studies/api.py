@@ -152,10 +152,17 @@ def _source(study: str | Path) -> str:
 def _find_folder(study: Path, out: Path) -> Path:
     if (study / PLAN_FILE).is_file():
         return study
-    known = {path.parent: source_of(path.parent) for path in sorted(out.glob(f"*/{PLAN_FILE}"))}
+    known, damaged = {}, ""
+    for path in sorted(out.glob(f"*/{PLAN_FILE}")):
+        try:
+            known[path.parent] = source_of(path.parent)
+        except ValueError as error:
+            damaged += f"; cannot be read: {error}"
     found = [folder for folder, (name, source) in known.items() if str(study) == name or _source(study) == source]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ValueError(f"{study}: nothing has been run of it in {out}; see assay study list, and assay study run")
+        raise ValueError(
+            f"{study}: nothing has been run of it in {out}; see assay study list, and assay study run{damaged}"
+        )
     raise ValueError(f"{study}: which one? {', '.join(str(path) for path in found)}")

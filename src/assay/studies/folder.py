@@ -12,12 +12,12 @@ from typing import Any
 from assay.analysis.figures.style import save_figure
 from assay.base.atomic import replace_file
 from assay.base.json_files import read_json, write_json
-from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.studies.execution.store import Job, Store
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.plan import Plan
+from assay.studies.plan_shape import check_plan
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 from assay.studies.table import Table
@@ -108,6 +108,7 @@ def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
 
 
 def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
+    check_plan(written)
     setting = Setting(**{**written["setting"], "seeds": tuple(written["setting"]["seeds"])})
     rows, jobs = [], {}
     for row in written["rows"]:
@@ -116,8 +117,6 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
         rows.append(Row(**fields, after=after, control=row.get("control")))  # old folders have no control by row
         recipe = Recipe.from_dict(row["recipe"])
         # The key depends on the code, so a run is found only under the key of the code that did it.
-        if not row["runs"]:
-            raise ValueError(f"row {quoted(row['name'])} has no runs")
         jobs[row["name"]] = {
             int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
         }

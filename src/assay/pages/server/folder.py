@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from assay.base.json_files import read_json
 from assay.base.registry import nearest
 from assay.run.folder import FOLDS
 from assay.studies.folder import PLAN_FILE, store_of
+from assay.studies.plan_shape import is_key
 
 Kind = Literal["run", "study"]
 _MOST_NAMED = 20  # names in an error's text
 _MOST_ECHOED = 200  # letters of an unknown name in an error's text
-_KEY = re.compile(r"[0-9a-f]{16}")  # the only names of runs that a study can have
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class ServedFolder:
             keys = [str(key) for row in read_json(study / PLAN_FILE)["rows"] for key in row["runs"].values()]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             keys = []  # the file is damaged, so no run of it will be read
-        if not all(_KEY.fullmatch(key) for key in keys):
+        if not all(map(is_key, keys)):
             return False
         runs = [store / key for key in keys]
         inside = all(self._leads_inside(path) for path in (store, *runs))

@@ -1,0 +1,81 @@
+"""The shape of a study's plan as it is written: what each of its values must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from assay.base.numbers import is_count, is_number
+from assay.base.text import quoted
+
+Check = Callable[[Any], bool]
+
+
+def is_key(value: Any) -> bool:
+    """Whether the value is the key of a run in a store: the name of a folder, and never a path."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16}", value) is not None
+
+
+def check_plan(written: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` that names the first value of the plan that is missing or of another kind."""
+    setting: Any = written.get("setting")
+    rows = written.get("rows")
+    _check("setting", dict.fromkeys(_LATER, "") | setting if isinstance(setting, dict) else setting, _SETTING)
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"rows: expected a list of rows, not {quoted(rows)}")
+    for number, row in enumerate(rows, start=1):
+        _check(f"row {number}", row, _ROW)
+        if {int(seed) for seed in row["runs"]} != set(setting["seeds"]):
+            raise ValueError(f"row {number}: runs: expected one for each of the seeds {quoted(setting['seeds'])}")
+
+
+def _check(where: str, values: Any, expected: Mapping[str, tuple[str, Check]]) -> None:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{where}: expected a mapping, not {quoted(values)}")
+    for name, (words, fits) in expected.items():
+        if not fits(values.get(name)):
+            raise ValueError(f"{where}: {name}: expected {words}, not {quoted(values.get(name))}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _or_none(fits: Check) -> Check:
+    return lambda value: value is None or fits(value)
+
+
+def _are_seeds(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(map(is_count, value))
+
+
+def _are_runs(value: Any) -> bool:
+    return _is_mapping(value) and all(seed.isdecimal() and is_key(key) for seed, key in value.items())
+
+
+_LATER = ("changes", "hardware", "command")  # plans of earlier versions may lack them
+_SETTING: Mapping[str, tuple[str, Check]] = {
+    **dict.fromkeys(
+        ("study", "purpose", "source", "protocol", "budget", "budget_in_words", "selection"), ("text", _is_text)
+    ),
+    **dict.fromkeys(_LATER, ("text", _is_text)),
+    "control": ("text", _or_none(_is_text)),
+    "seeds": ("a list of seeds", _are_seeds),
+}
+_ROW: Mapping[str, tuple[str, Check]] = {
+    **dict.fromkeys(("name", "note"), ("text", _is_text)),
+    "split": ("test or train", lambda value: value in ("test", "train")),
+    "control": ("text", _or_none(_is_text)),
+    **dict.fromkeys(("published", "seconds"), ("a number", _or_none(is_number))),
+    **dict.fromkeys(("changes", "recipe"), ("a mapping of fields", _is_mapping)),
+    "after": (
+        "recipes by the field that takes them",
+        lambda value: _is_mapping(value) and all(map(_is_mapping, value.values())),
+    ),
+    "runs": ("keys of 16 hexadecimal digits by seed", _are_runs),
+}
