@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from assay.pages.server import pages
 from assay.pages.server.folder import ServedFolder, look_up
 from assay.pages.server.models import Models
 from assay.pages.server.overview import Overviews
+from assay.pages.server.patience import BODY_SECONDS, Queue
 from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
 
 MOST_COMPARED = 20  # runs on a page
@@ -54,7 +56,7 @@ def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "aut
     ]
     # Exception itself, so that an error of the server is one line too, and without a place on this machine.
     foreseen = (HTTPException, ClientDisconnect, ValueError, OSError, Exception)
-    return Guard(Starlette(routes=routes, exception_handlers=dict.fromkeys(foreseen, site.refuse)), host)
+    return Guard(Queue(Starlette(routes=routes, exception_handlers=dict.fromkeys(foreseen, site.refuse))), host)
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,14 @@ class Site:
         streamed = Request(request.scope, limited(request.receive))
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
-        async with streamed.form(max_files=1, max_fields=1) as form:
-            name, image = form.get("model"), form.get("image")
-            if not isinstance(name, str) or not isinstance(image, UploadFile):
-                raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
-            content = await image.read()
+        try:
+            async with asyncio.timeout(BODY_SECONDS), streamed.form(max_files=1, max_fields=1) as form:
+                name, image = form.get("model"), form.get("image")
+                if not isinstance(name, str) or not isinstance(image, UploadFile):
+                    raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
+                content = await image.read()
+        except TimeoutError:
+            raise HTTPException(408, f"the upload took more than {BODY_SECONDS:g} seconds") from None
         # Other requests are answered while a model computes.
         return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
 

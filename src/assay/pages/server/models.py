@@ -28,7 +28,10 @@ from assay.data.images import BadImageError, EncodedImages, open_image, quiet
 from assay.data.pictures import to_image
 from assay.data.views import VIEWS
 from assay.pages.report.pictures import image_address
+from assay.pages.server.patience import BUSY
 
+MOST_PIXELS = 25_000_000  # of an image
+_MOST_WAITING = 8  # images, the one that is answered included
 _TOP = 5  # classes of an answer
 _KEPT = 4  # models in memory
 _FORMATS = frozenset(
@@ -71,6 +74,7 @@ class Models:
     def __init__(self, device: str = "auto") -> None:
         self._device = pick_device(device)
         self._lock = threading.Lock()
+        self._places = threading.Semaphore(_MOST_WAITING)
         # Time and size are part of the key, so that a model that was trained again is loaded again.
         self._loaded = lru_cache(_KEPT)(lambda folder, _time, _size: ready(load(folder / MODEL_FILE), self._device))
 
@@ -83,22 +87,33 @@ class Models:
             name: of the image.
 
         Raises:
-            HTTPException: the image has no known format or too many pixels, or is broken.
+            HTTPException: the image has no known format or too many pixels, or is broken; or too many wait already.
             ValueError: the model file is damaged.
         """
-        with self._lock, quiet():
-            try:  # by the header, because for some formats, such as EPS, Pillow would start a program
-                with open_image(io.BytesIO(content), name) as image:
-                    if image.format not in _FORMATS:
-                        raise HTTPException(415, f"{name}: {image.format} files are not taken")
-            except BadImageError as error:
-                raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
-            status = (folder / MODEL_FILE).stat()
-            classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
-            try:
-                return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
-            except BadImageError as error:
-                raise HTTPException(400, str(error)) from None
+        if not self._places.acquire(blocking=False):
+            raise HTTPException(503, "too many images wait for an answer; try again", BUSY)
+        try:
+            with self._lock, quiet():
+                return self._ask(folder, content, name)
+        finally:
+            self._places.release()
+
+    def _ask(self, folder: Path, content: bytes, name: str) -> Answer:
+        try:  # by the header, because for some formats, such as EPS, Pillow would start a program
+            with open_image(io.BytesIO(content), name) as image:
+                if image.format not in _FORMATS:
+                    raise HTTPException(415, f"{name}: {image.format} files are not taken")
+                if image.width * image.height > MOST_PIXELS:
+                    most = f"more than {MOST_PIXELS // 10**6} million"
+                    raise HTTPException(413, f"{name}: too large: {image.width}x{image.height} pixels, {most}")
+        except BadImageError as error:
+            raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
+        status = (folder / MODEL_FILE).stat()
+        classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
+        try:
+            return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
+        except BadImageError as error:
+            raise HTTPException(400, str(error)) from None
 
 
 def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:

@@ -9,9 +9,9 @@ from pathlib import Path
 import uvicorn
 
 from assay.pages.server.app import build_app
+from assay.pages.server.patience import ImpatientProtocol
 
 _SHUTDOWN_SECONDS = 5  # that open requests have to finish
-_MOST_CONNECTIONS = 64
 
 
 def serve(folder: Path, listener: socket.socket, host: str, ready: Callable[[str], None]) -> None:
@@ -28,21 +28,26 @@ def serve(folder: Path, listener: socket.socket, host: str, ready: Callable[[str
         KeyboardInterrupt: Ctrl-C stopped the server.
     """
     with listener:
-        config = uvicorn.Config(
-            build_app(folder, host=host),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # any client can write them
-            lifespan="off",
-            ws="none",
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
+        server = uvicorn.Server(configure(folder, host))
         ready(address(listener))
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     # Uvicorn raises the signal again, but a shell ignores Ctrl-C for a command behind an &, and then nothing is raised.
     raise KeyboardInterrupt
+
+
+def configure(folder: Path, host: str) -> uvicorn.Config:
+    """Return what the server is to be; raises ``ValueError`` if there is no such folder."""
+    return uvicorn.Config(
+        build_app(folder, host=host),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # any client can write them
+        lifespan="off",
+        ws="none",
+        http=ImpatientProtocol,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:
