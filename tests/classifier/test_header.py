@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_a_field_out_of_range_is_refused_by_its_name(field: str, value: object) 
     assert field.split(".")[0] in text
     assert "\n" not in text
     assert len(text) < 300
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("metrics", [1], "the field metrics of its header: should be a mapping, not [1]"),
+        ("preprocessing.mean", [0.5] * 7, "preprocessing.mean of its header: list should have at most 3 items, not 7"),
+        ("preprocessing.std", [0.0], "input should be greater than or equal to 0.000001, not 0.0"),
+        ("classes", ["a", "a"], "each class should have a name of its own, 'a' is there twice"),
+    ],
+)
+def test_the_line_says_what_is_expected(field: str, value: object, words: str) -> None:
+    with pytest.raises(ValueError, match=f"{re.escape(words)}$"):
+        Header.parse(with_field(field, value), Path("m.safetensors"))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{", "[1]"])

@@ -17,6 +17,7 @@ from PIL import Image
 import assay
 from assay.classifier.classifier import load, ready
 from assay.classifier.prediction import predict_images
+from assay.classifier.split_request import SplitRequest
 from assay.cli import main
 from assay.data.images import BadImageError
 from assay.data.inputs import find_inputs
@@ -276,3 +277,5 @@ def test_scores_that_are_not_finite_are_no_predictions(trained: Path, data: Path
     inputs = find_inputs([data])
     with pytest.raises(ValueError, match="the network's scores for it are not finite numbers"):
         predict_images(classifier, inputs, top=1, device=torch.device("cpu"), workers=0, skip_bad=False)
+    with pytest.raises(ValueError, match="some of the network's scores for test are not finite numbers"):
+        SplitRequest(data=f"folder:{data}").evaluate(classifier, torch.device("cpu"))

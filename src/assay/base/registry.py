@@ -37,7 +37,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 def choose(kind: str, name: str, table: Mapping[str, T]) -> T:
     """``table[name]``, or a ``ValueError`` that names the nearest valid choice."""
     if name not in table:
-        raise ValueError(f"unknown {kind} {quoted(name)}: {nearest(name, table)}")
+        raise ValueError(f"unknown {kind} {quoted(name)}: {nearest(str(name), table)}")
     return table[name]
 
 

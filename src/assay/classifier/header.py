@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from assay.base.strict_model import Count, Fraction, Probability
-from assay.base.text import shorten
+from assay.base.text import quoted, shorten
 from assay.data.choices import Interpolation, OnBadImage, OnUnlabelled
 from assay.data.preprocess import LARGEST_SIDE, SMALLEST_STD, Preprocessing
 from assay.models.weights import InputForm
@@ -177,6 +177,9 @@ def _first_error(error: ValidationError) -> str:
     """Say in a line what is wrong with the first field that is."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"][:3])
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    found = "" if first["type"] in ("missing", "value_error") else f", not {shorten(repr(first['input']), 60)}"
+    reason = str(first["msg"]).removeprefix("Value error, ").replace(" after validation", "")
+    if first["type"] in ("model_type", "dict_type"):  # pydantic names the class
+        reason = "should be a mapping"
+    has_value = first["type"] in ("missing", "value_error", "too_long", "too_short")
+    found = "" if has_value else f", not {quoted(first['input'], 60)}"
     return f"the field {shorten(field, 60)} of its header: {reason[0].lower()}{reason[1:]}{found}"

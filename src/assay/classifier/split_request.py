@@ -111,7 +111,7 @@ class SplitRequest:
         return Labelled(dataset, tuple(bad))
 
     def evaluate(self, classifier: Classifier, device: torch.device, views: str | None = None) -> Evaluation:
-        """Evaluate the classifier on the images. Raises as ``open`` does.
+        """Evaluate the classifier on the images. Raises as ``open`` does, and where a score is not finite.
 
         Args:
             classifier: must be ready on the device.
@@ -126,7 +126,10 @@ class SplitRequest:
         opened = self.open(classifier, device)
         how = classifier.preprocessing
         batches = EvaluationBatches(opened.dataset, batch_size(how.size), Normalize(how, device, torch.channels_last))
-        return evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
+        evaluation = evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
+        if not evaluation.scores.isfinite().all():
+            raise ValueError(f"some of the network's scores for {self.split} are not finite numbers")
+        return evaluation
 
 
 def digest(names: Sequence[str]) -> str:
