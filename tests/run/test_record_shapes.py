@@ -50,6 +50,11 @@ def test_numbers_and_nothing_are_right_and_a_line_that_is_cut_short_is_passed_ov
         ("summary.json", '{"seconds": 1e999}', "summary.json: not JSON: '1e999' is too large a number"),
         ("metrics.jsonl", '{"epoch": 1}\n{"epoch": NaN}\n', "metrics.jsonl: line 2: not JSON: NaN is no number"),
         ("env.json", '{"a":' * 500 + "0" + "}" * 500, "env.json: more than 100 levels"),
+        (
+            "metrics.jsonl",
+            '{"epoch": 1, "train_accuracy": 1e308}\n',
+            "line 1: train_accuracy: a number too large to be",
+        ),
         ("env.json", '{"command": "assay"}', "env.json: command: expected a list, not str"),
         ("env.json", '{"parameters": "many"}', "env.json: parameters: expected a number, not str"),
     ],

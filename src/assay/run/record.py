@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCORES_FILE = "scores.safetensors"
 OUT_OF_FOLD_FILE = "out-of-fold.safetensors"
+_LARGEST = 1e100  # far beyond any loss; what pages multiply it by still leaves it finite
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
             raise ValueError(f"{where}: {name}: expected a number, not {type(value).__name__}")
         if isinstance(value, int) and value.bit_length() > 63:  # numpy's integers could not hold it
             raise ValueError(f"{where}: {name}: a whole number too large to be one of a run")
+        if isinstance(value, float) and abs(value) > _LARGEST:
+            raise ValueError(f"{where}: {name}: a number too large to be one of a run")
 
 
 def _check_figures(where: str, figures: Mapping[str, Any]) -> None:
