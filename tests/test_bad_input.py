@@ -168,6 +168,7 @@ DATA = [
     ("find-lr digits --plot absent/x.png", "absent: no such folder to write to"),
     ("recipes show digits --plot absent/x.png", "absent: no such folder to write to"),
     ("predict run pipe", "pipe: not a file or a folder"),
+    ("predict run pets --out new.jsonl --spreadsheet-safe", "--spreadsheet-safe is for CSV: new.jsonl is another"),
     ("errors run run", "run: the same run as run"),
     ("errors run run/../run/model.safetensors", "run/../run/model.safetensors: the same run as run"),
     ("errors run --label-split test", "label_split: only with label_errors"),

@@ -86,3 +86,15 @@ def test_errors_name_what_is_wrong_in_one_printable_line(
         status = int(str(end.code))
     assert status == 2
     assert len(printed(capsys)) == 1
+
+
+def test_formulas_are_text_where_it_is_asked_for(
+    finished_run: Path, tmp_path: Path, make_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(tmp_path / "photos", {"new": 2})
+    monkeypatch.chdir(folder / "new")
+    Path("000.png").rename("=cmd.png")
+    command = ["predict", str(finished_run), "=cmd.png", "001.png"]
+    for options, name in (([], "=cmd.png"), (["--spreadsheet-safe"], "'=cmd.png")):
+        assert main([*command, "--out", "out.csv", *options]) == 0
+        assert [line.partition(",")[0] for line in Path("out.csv").read_text().splitlines()][1:] == [name, "001.png"]

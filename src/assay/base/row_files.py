@@ -13,6 +13,7 @@ from assay.base.atomic import replace_file
 from assay.base.registry import choose
 
 Rows = Sequence[Mapping[str, Any]]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CSV_DIGITS = 6  # CSV is for people too, and further digits of a probability change with the machine
 
 
@@ -27,6 +28,15 @@ def to_csv(rows: Rows, digits: int | None = _CSV_DIGITS) -> bytes:
 
 def _rounded(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     return {name: f"{value:.{digits}g}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def spreadsheet_safe(rows: Rows) -> list[dict[str, Any]]:
+    """Return the rows with ``'`` before each text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
+
+    def safe(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+    return [{name: safe(value) for name, value in row.items()} for row in rows]
 
 
 def to_json_lines(rows: Rows) -> bytes:

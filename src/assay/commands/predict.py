@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet (default: CSV to the screen)"
     )
+    parser.add_argument(
+        "--spreadsheet-safe", action="store_true", help="CSV: put ' before names that a spreadsheet takes for formulas"
+    )
     parser.add_argument("--top", type=int, default=1, metavar="K", help="classes to name for each image (default: 1)")
     add_views(parser)
     add_device(parser)
@@ -31,11 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Predict and write; return 1 if images were left out."""
     from assay.api import predict
-    from assay.base.row_files import check_format, check_place, to_csv, write_rows
+    from assay.base.row_files import check_format, check_place, spreadsheet_safe, to_csv, write_rows
 
     if options.out is not None:
         check_format(options.out)  # before the model is loaded and the images are decoded
         check_place(options.out)
+    if options.spreadsheet_safe and options.out is not None and options.out.suffix.lower() != ".csv":
+        raise ValueError(f"--spreadsheet-safe is for CSV: {options.out} is another format")
     predictions = predict(
         options.model,
         options.inputs,
@@ -45,6 +50,8 @@ def execute(options: argparse.Namespace) -> int:
         device=options.device,
     )
     rows = [prediction.to_row() for prediction in predictions]
+    if options.spreadsheet_safe:
+        rows = spreadsheet_safe(rows)
     if options.out is None:
         sys.stdout.write(to_csv(_printable(rows) if sys.stdout.isatty() else rows).decode())
     else:
