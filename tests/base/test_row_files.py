@@ -34,6 +34,13 @@ def test_what_is_written_is_read_back(ending: str, tmp_path: Path) -> None:
     assert list(read(written)[0]) == ["name", "label", "probability"]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_names_that_are_not_utf8_are_escaped(ending: str, tmp_path: Path) -> None:
+    write_rows(tmp_path / f"rows{ending}", [{"name": "caf\udce9.png", "probability": 1.0}])
+    (row,) = read(tmp_path / f"rows{ending}")
+    assert row["name"] in ("caf\\udce9.png", "caf\udce9.png")  # JSON's own escape is read back as the byte
+
+
 def test_csv_holds_six_digits_of_floats_or_all_on_request() -> None:
     rows = [{"n": 12345678, "p": 0.123456789, "q": 1.23456789e-7, "right": True, "none": None}]
     assert to_csv(rows) == b"n,p,q,right,none\n12345678,0.123457,1.23457e-07,True,\n"

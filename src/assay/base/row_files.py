@@ -49,8 +49,11 @@ def to_parquet(rows: Rows) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    def stored(value: Any) -> Any:  # Parquet's text is UTF-8, which names of files need not be
+        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), buffer)
+    pq.write_table(pa.Table.from_pylist([{name: stored(value) for name, value in row.items()} for row in rows]), buffer)
     return buffer.getvalue()
 
 
