@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,31 @@ def test_changed_image_is_decoded_anew(
     Image.fromarray(changed).save(tmp_path / "a" / "000.png", compress_level=0)
     data = load(tmp_path, held_out=0.0, test=0.0)
     assert pixels_of(data)[:192] == changed.transpose(2, 0, 1).flatten().tolist()
+
+
+@pytest.mark.parametrize("way", ["renamed", "written"])
+def test_images_that_are_exchanged_with_their_times_are_decoded_anew(
+    way: str, tmp_path: Path, make_folder: MakeFolder
+) -> None:
+    make_folder(tmp_path, {"a": 1, "b": 1})
+    files = [tmp_path / name / "000.bmp" for name in "ab"]  # of equal size, whatever they show
+    for file in files:
+        Image.open(file.with_suffix(".png")).save(file)
+        file.with_suffix(".png").unlink()
+        os.utime(file, (1e9, 1e9))
+    first = pixels_of(load(tmp_path, held_out=0.0, test=0.0))
+    if way == "renamed":
+        files[0].rename(tmp_path / "third")
+        files[1].rename(files[0])
+        (tmp_path / "third").rename(files[1])
+    else:
+        contents = [file.read_bytes() for file in files]
+        for file, content in zip(files, reversed(contents), strict=True):
+            file.write_bytes(content)
+            os.utime(file, (1e9, 1e9))
+    exchanged = pixels_of(load(tmp_path, held_out=0.0, test=0.0))
+    assert exchanged == first[len(first) // 2 :] + first[: len(first) // 2]
+    assert exchanged != first
 
 
 @pytest.mark.parametrize("damage", [b"", b"words", None], ids=["empty", "text", "cut off"])

@@ -89,12 +89,15 @@ class FileImages:
         return open_image(self.paths[index], self.names[index])
 
     def fingerprint(self) -> str:
-        """From each file's path, size and time of change."""
+        """From each file's path, size, times of change and number in the file system.
+
+        What copies files with their times (rsync, tar) can set the time of the content, but not that of the entry.
+        """
         digest = hashlib.sha256()
         for path in self.paths:
             try:
                 status = path.stat()
-                state = f"{status.st_size}|{status.st_mtime_ns}"
+                state = f"{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
             except OSError as error:  # a link to nothing; the image is a bad one
                 state = str(error.errno)
             digest.update(f"{path.absolute()}|{state}\n".encode(errors="surrogateescape"))

@@ -109,7 +109,7 @@ class Models:
         except BadImageError as error:
             raise HTTPException(413 if error.reason.startswith("too large") else 415, str(error)) from None
         status = (folder / MODEL_FILE).stat()
-        classifier = self._loaded(folder, status.st_mtime_ns, status.st_size)
+        classifier = self._loaded(folder, status.st_ctime_ns, status.st_size)
         try:
             return _answer(classifier, EncodedImages(lambda _: content, [name], ()), self._device)
         except BadImageError as error:
