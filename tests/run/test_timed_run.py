@@ -72,7 +72,7 @@ def test_a_cut_run_is_repeated_and_resumed_by_its_recipe(tmp_path: Path) -> None
     ("patience", "measured"),
     [
         (math.inf, [96, 224]),
-        (8, [96, 192]),  # a step of 0.5 s becomes one of 2 s, and four of them take 6 s more; at 224 pixels 8.9 s
+        (20, [96, 192]),  # a step of 0.5 s becomes one of 2 s, and twelve of them take 18 s more; at 224 pixels 27 s
         (1, [96]),
     ],
 )

@@ -43,7 +43,8 @@ def pretend(tmp_path: Path) -> Callable[[Curve], Execute]:
                 if watch(job):
                     return Outcome("interrupted")
             replace_file(folder.recipe, job.recipe.to_yaml())
-            replace_file(folder.scores, save({"held_out.scores": torch.zeros(1, 2), "held_out.labels": torch.zeros(1)}))
+            labels = torch.zeros(1, dtype=torch.int64)
+            replace_file(folder.scores, save({"held_out.scores": torch.zeros(1, 2), "held_out.labels": labels}))
             figures = dict.fromkeys(("parameters", "flops", "seconds", "images_per_second"), 1)
             write_json(folder.summary, {"status": "finished", "held_out": {"accuracy": max(accuracies)}, **figures})
             return Outcome("finished")
