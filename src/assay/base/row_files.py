@@ -32,11 +32,12 @@ def _rounded(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
 
 def spreadsheet_safe(rows: Rows) -> list[dict[str, Any]]:
     """Return the rows with ``'`` before each text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
+    return with_texts(rows, lambda text: f"'{text}" if text.startswith(_FORMULA) else text)
 
-    def safe(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
-    return [{name: safe(value) for name, value in row.items()} for row in rows]
+def with_texts(rows: Rows, change: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the rows with each text changed, and all other values as they are."""
+    return [{name: change(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
 
 
 def to_json_lines(rows: Rows) -> bytes:
@@ -49,11 +50,10 @@ def to_parquet(rows: Rows) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    def stored(value: Any) -> Any:  # Parquet's text is UTF-8, which names of files need not be
-        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
-
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([{name: stored(value) for name, value in row.items()} for row in rows]), buffer)
+    # Parquet's text is UTF-8, which names of files need not be.
+    stored = with_texts(rows, lambda text: text.encode(errors="backslashreplace").decode())
+    pq.write_table(pa.Table.from_pylist(stored), buffer)
     return buffer.getvalue()
 
 

@@ -192,7 +192,7 @@ class Evaluation:
             for (name, accuracy), total in zip(self.per_class_accuracy.items(), images, strict=True)
         }
 
-    @property
+    @cached_property
     def reliability(self) -> tuple[Bin, ...]:
         """The answers in 15 equal bins of confidence (Guo et al. 2017)."""
         return reliability_bins(self.confidence.numpy(), self.correct.numpy())

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from assay.base.strict_model import Count, Fraction, Probability
 from assay.base.text import quoted, shorten
-from assay.data.choices import Interpolation, OnBadImage, OnUnlabelled
-from assay.data.preprocess import LARGEST_SIDE, SMALLEST_STD, Preprocessing
+from assay.data.choices import SMALLEST_STD, Interpolation, OnBadImage, OnUnlabelled
+from assay.data.preprocess import LARGEST_SIDE, Preprocessing
 from assay.models.weights import InputForm
 
 Whole = Annotated[int, Field(ge=0)]

@@ -26,9 +26,9 @@ def execute(options: argparse.Namespace) -> int:
     from assay.base.row_files import check_place
 
     # Now, not after the sweep, which may take minutes.
-    if options.plot is not None and options.plot.suffix not in (".png", ".svg"):
-        raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
     if options.plot is not None:
+        if options.plot.suffix not in (".png", ".svg"):
+            raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
         check_place(options.plot)
     sweep = find_lr(options.recipe, given_fields(options))
     for note in sweep.notes:

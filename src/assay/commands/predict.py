@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from assay.base.text import one_line
 from assay.commands.data_flags import add_device, add_views, report_left_out
@@ -34,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Predict and write; return 1 if images were left out."""
     from assay.api import predict
-    from assay.base.row_files import check_format, check_place, spreadsheet_safe, to_csv, write_rows
+    from assay.base.row_files import check_format, check_place, spreadsheet_safe, to_csv, with_texts, write_rows
 
     if options.out is not None:
         check_format(options.out)  # before the model is loaded and the images are decoded
@@ -53,13 +51,9 @@ def execute(options: argparse.Namespace) -> int:
     if options.spreadsheet_safe:
         rows = spreadsheet_safe(rows)
     if options.out is None:
-        sys.stdout.write(to_csv(_printable(rows) if sys.stdout.isatty() else rows).decode())
+        # A terminal gets printable names; a file or another program gets them as they are.
+        sys.stdout.write(to_csv(with_texts(rows, one_line) if sys.stdout.isatty() else rows).decode())
     else:
         write_rows(options.out, rows)
         print_line(f"{len(rows):,} predictions: {options.out}")
     return report_left_out(predictions.left_out)
-
-
-def _printable(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows as a terminal may see them; a file or another program gets the names as they are."""
-    return [{key: one_line(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows]

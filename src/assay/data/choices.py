@@ -8,6 +8,9 @@ OnBadImage = Literal["error", "skip"]
 OnUnlabelled = Literal["error", "skip"]
 Interpolation = Literal["bilinear", "bicubic"]
 
+SMALLEST_STD = 1e-6
+"""of a channel, pixels in [0, 1]; division by less would leave no finite scores"""
+
 OUT_OF_FOLD = "out-of-fold"
 """the split of all images that are cut into folds, each answered for by the model that did not learn from its fold"""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.base.json_files import parse_json
 from assay.base.registry import nearest
 from assay.base.text import quoted
 
@@ -81,11 +82,11 @@ def _features(schema: pa.Schema, file: Path) -> Mapping[str, Any]:
     """The hub's own description of the columns, from the schema's metadata."""
     content: Any = (schema.metadata or {}).get(b"huggingface", b"{}")
     try:
-        content = json.loads(content)
+        content = parse_json(content)
         for key in ("info", "features"):
             content = content.get(key) or {}
         return {name: feature for name, feature in content.items() if isinstance(feature, dict)}  # some are lists
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         raise ValueError(
             f"{file}: its metadata 'huggingface' is not the hub's JSON object (info, in it features)"
         ) from None

@@ -18,8 +18,6 @@ from assay.data.images import to_pixels
 
 LARGEST_SIDE = 8192
 """pixels a side; a square of more would take hundreds of megabytes for each image"""
-SMALLEST_STD = 1e-6
-"""of a channel, pixels in [0, 1]; a measured one is no smaller"""
 INTERPOLATIONS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
 
 

@@ -65,13 +65,14 @@ def _shuffle_split(labels: Rows, size: int, seed: int, refusal: str) -> tuple[Ro
 def _whole_shares(counts: Rows, total: int, generator: np.random.RandomState) -> Rows:
     """Return how many of each class make ``total``: rounded down, and then the largest remainders, equals at random."""
     exact = counts / counts.sum() * total
-    shares: NDArray[np.float64] = np.floor(exact)
-    for remainder in np.unique(exact - shares)[::-1]:
-        missing = int(total - shares.sum())
+    shares: Rows = np.floor(exact).astype(np.int64)
+    remainders = exact - shares
+    for remainder in np.unique(remainders)[::-1]:
+        missing = total - shares.sum()
         if missing:
-            (equal,) = np.nonzero(exact - np.floor(exact) == remainder)
+            (equal,) = np.nonzero(remainders == remainder)
             shares[generator.choice(equal, min(missing, len(equal)), replace=False)] += 1
-    return shares.astype(np.int64)
+    return shares
 
 
 def stratified_folds(

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from assay.base.strict_model import Count, Fraction, Probability, StrictModel
-from assay.data.choices import Interpolation, OnBadImage, OnUnlabelled
+from assay.data.choices import SMALLEST_STD, Interpolation, OnBadImage, OnUnlabelled
 
 Means = Annotated[tuple[Probability, ...], Field(min_length=1, max_length=3)]
-Deviations = Annotated[tuple[Annotated[float, Field(ge=1e-6)], ...], Field(min_length=1, max_length=3)]
+Deviations = Annotated[tuple[Annotated[float, Field(ge=SMALLEST_STD)], ...], Field(min_length=1, max_length=3)]
 
 
 class DataSection(StrictModel):

@@ -124,6 +124,7 @@ XBM = b"#define im_width 8\n#define im_height 1\nstatic char im_bits[] = {\n0x01
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "not an image"),
         (EPS, 415, "PostScript is a program"),
         (XBM, 415, "XBM files are not taken"),
+        (bomb(5_001), 413, "too large: 5001x5001 pixels, more than 25 million"),
         (bomb(12_000), 413, "too large"),
         (bomb(60_000), 413, "too large"),
     ],

@@ -43,8 +43,8 @@ def find_errors(
         are there and the data is not, names and pictures are left out, with a remark.
 
     Raises:
-        ValueError: no such run, data or split, runs whose classes or images differ, labels of training images, or
-            cleanlab is missing.
+        ValueError: no such run, data or split, a run named twice, runs whose classes or images differ, labels of
+            training images, ``label_split`` without ``label_errors``, or cleanlab is missing.
 
     >>> found = find_errors([folder / "run"], limit=5)
     >>> found.split, found.images, len(found.calibration[0].bins)
