@@ -28,7 +28,7 @@ from assay.classifier.prediction import Prediction as Prediction
 from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
-from assay.data.choices import OUT_OF_FOLD, OnBadImage, OnUnlabelled
+from assay.data.choices import OUT_OF_FOLD, CacheUse, OnBadImage, OnUnlabelled
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
@@ -147,6 +147,7 @@ def evaluate(
     on_bad_image: str | None = None,
     device: str = "auto",
     unlabelled: OnUnlabelled | None = None,
+    cache: CacheUse = "on",
 ) -> Evaluation:
     """Measure a classifier on a split of labelled images.
 
@@ -162,6 +163,7 @@ def evaluate(
         on_bad_image: ``"error"`` or ``"skip"``; by default, of the model's own set, as in its training.
         device: ``auto``, ``cpu``, ``cuda``...
         unlabelled: as ``on_bad_image``, for images without a label.
+        cache: how far decoded images are kept, as in a recipe: ``off``, ``verify`` or ``on``.
 
     Returns:
         Scores, labels, names, and the measures computed from them.
@@ -169,11 +171,10 @@ def evaluate(
     Raises:
         ValueError: no such model, data or split, or classes that the model does not know.
 
-    >>> evaluation = evaluate(folder / "run")
-    >>> evaluation.confusion.shape
+    >>> evaluate(folder / "run").confusion.shape
     torch.Size([10, 10])
     """
-    request = SplitRequest(split, data, root, label, on_bad_image, device, unlabelled)
+    request = SplitRequest(split, data, root, label, on_bad_image, device, unlabelled, cache)
     if split == OUT_OF_FOLD:
         if isinstance(model, Classifier) or views is not None:
             raise ValueError(f"split {OUT_OF_FOLD}: name the run folder that holds these answers, and no other views")

@@ -54,6 +54,23 @@ def test_rows_without_a_label_are_left_out_as_in_the_training(
     assert len(assay.evaluate(run.folder, f"parquet:{copy}", split="train", unlabelled="skip").labels) == 40
 
 
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_what_is_kept_of_images_is_neither_read_nor_written_where_it_is_off(
+    kind: str, pets: Path, write_parquet: Callable[..., Path], tmp_path: Path, cache: Path
+) -> None:
+    file = write_parquet(tmp_path / "set.parquet", {"label": ["a", "b"] * 20}, side=16)
+    name = f"folder:{pets}" if kind == "folder" else f"parquet:{file}"
+    changes = {**SMALL, "data.name": name, "data.groups": "near-duplicates"}
+    run = assay.train("digits", {**changes, "data.cache": "off"}, out=tmp_path / "run", progress=False)
+    assay.evaluate(run.folder, cache="off")
+    assert not list(cache.iterdir())
+    assay.evaluate(run.folder)
+    kept = set(cache.rglob("*.safetensors"))
+    assert kept
+    assay.evaluate(run.folder, cache="verify")
+    assert set(cache.rglob("*.safetensors")) > kept
+
+
 @pytest.mark.parametrize("change", ["added", "removed", "renamed"])
 @pytest.mark.parametrize("split", ["train", "held-out", "test"])
 def test_a_cut_of_other_images_is_refused(pets: Path, tmp_path: Path, change: str, split: str) -> None:
@@ -91,3 +108,5 @@ def test_another_way_with_bad_images_is_refused() -> None:
         SplitRequest(on_bad_image="skp")
     with pytest.raises(ValueError, match=r"unknown unlabelled 'skp': did you mean skip\?"):
         SplitRequest(unlabelled="skp")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"unknown cache 'verfy': did you mean verify\?"):
+        SplitRequest(cache="verfy")  # type: ignore[arg-type]

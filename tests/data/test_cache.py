@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.data.cache import Arrays, cache_folder, cached
+from assay.data.cache import FINGERPRINTS, Arrays, cache_folder, cached
+from assay.data.choices import CacheUse
+from assay.data.images import ArrayImages, ChainedImages, EncodedImages, FileImages, Images
+from assay.data.split import SomeImages
 
 
 class Maker:
@@ -113,6 +116,52 @@ def test_error_of_the_maker_is_not_swallowed() -> None:
 
     with pytest.raises(OSError, match="the images are gone"):
         cached("key", fail)
+
+
+def two_files(folder: Path) -> FileImages:
+    for name in "ab":
+        (folder / name).write_text(name)
+    return FileImages([folder / "a", folder / "b"], ["a", "b"])
+
+
+def change(file: Path, content: str) -> None:
+    """Write other content of the same length, and set the time back as rsync does."""
+    status = file.stat()
+    file.write_text(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("use", ["on", "verify"])
+def test_other_contents_make_another_key(use: CacheUse, tmp_path: Path) -> None:
+    images, key = two_files(tmp_path), FINGERPRINTS[use]
+    encoded = EncodedImages(lambda _row: b"", ["0", "1"], images.paths)
+    first = key(images, "x"), key(encoded, "x")
+    assert first == (key(images, "x"), key(encoded, "x"))
+    assert key(images, "y") != first[0]
+    assert key(FileImages(images.paths[::-1], ["b", "a"]), "x") != first[0]
+    assert key(EncodedImages(lambda _row: b"", ["0", "2"], images.paths), "x") != first[1]
+    change(tmp_path / "b", "c")
+    second = key(images, "x"), key(encoded, "x")
+    assert second[0] != first[0]
+    assert second[1] != first[1]
+    (tmp_path / "b").unlink()  # as where a link leads nowhere
+    assert key(images, "x") not in (first[0], second[0], None)
+
+
+def test_verified_contents_count_wherever_they_lie(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    one, other = two_files(tmp_path / "one"), two_files(tmp_path / "other")
+    assert FINGERPRINTS["verify"](one, "x") == FINGERPRINTS["verify"](other, "x")
+    assert FINGERPRINTS["on"](one, "x") != FINGERPRINTS["on"](other, "x")
+
+
+def test_what_costs_nothing_or_is_kept_in_parts_has_no_key(tmp_path: Path) -> None:
+    files = two_files(tmp_path)
+    arrays = ArrayImages(np.zeros((2, 4, 4), dtype=np.uint8), ["a", "b"])
+    others: list[Images] = [arrays, ChainedImages([files]), SomeImages(files, np.arange(1))]
+    assert [FINGERPRINTS["on"](images, "x") for images in others] == [None] * 3
+    assert FINGERPRINTS["off"](files, "x") is None
 
 
 def test_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import re
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from assay.data.images import (
     ArrayImages,
     BadImageError,
     EncodedImages,
-    FileImages,
     open_image,
     quiet,
     to_pixels,
@@ -306,34 +304,12 @@ def test_arrays_are_images_of_their_pixels(picture: Callable[..., np.ndarray]) -
     colour, gray = np.stack([picture(0), picture(1)]), np.stack([picture(0, channels=1), picture(1, channels=1)])
     assert np.array_equal(decoded(ArrayImages(colour, ["a", "b"]).open(1)), colour[1])
     assert np.array_equal(decoded(ArrayImages(gray, ["a", "b"]).open(1), 1), gray[1])
-    assert ArrayImages(gray, ["a", "b"]).fingerprint() is None
 
 
-def files_in(folder: Path, as_png: Callable[..., bytes]) -> FileImages:
-    paths = [folder / "a.png", folder / "b.png"]
-    for path in paths:
-        path.write_bytes(as_png(np.zeros((4, 4), dtype=np.uint8)))
-    return FileImages(paths, ["a", "b"])
-
-
-def test_fingerprint_changes_with_the_files(tmp_path: Path, as_png: Callable[..., bytes]) -> None:
-    images = files_in(tmp_path, as_png)
-    first = images.fingerprint()
-    assert images.fingerprint() == first
-    os.utime(tmp_path / "b.png", ns=(0, 10**9))
-    touched = images.fingerprint()
-    (tmp_path / "b.png").write_bytes(b"other")
-    os.utime(tmp_path / "b.png", ns=(0, 10**9))
-    assert len({first, touched, images.fingerprint(), FileImages(images.paths[::-1], ["b", "a"]).fingerprint()}) == 4
-
-
-def test_encoded_images_are_opened_by_row(tmp_path: Path, as_png: Callable[..., bytes]) -> None:
+def test_encoded_images_are_opened_by_row(as_png: Callable[..., bytes]) -> None:
     rows = [as_png(np.full((2, 2), value, dtype=np.uint8)) for value in (5, 9)]
     images = EncodedImages(rows.__getitem__, ["a", "b"], [])
     assert decoded(images.open(1), 1).tolist() == [[9, 9], [9, 9]]
-    stored = files_in(tmp_path, as_png).paths
-    first, other = (EncodedImages(rows.__getitem__, names, stored).fingerprint() for names in (["a", "b"], ["a", "c"]))
-    assert first != other
 
 
 @pytest.mark.parametrize("content", [b"", None])

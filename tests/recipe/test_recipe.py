@@ -122,6 +122,7 @@ def test_yaml_is_plain_and_in_the_order_of_the_sections() -> None:
         ("data: {name: 5}", "data.name", "5"),
         ("train: {epochs: 3.0}", "train.epochs", 3),
         ("schedule: {milestones: [1, 2]}", "schedule.milestones", (1.0, 2.0)),
+        ("data: {cache: off}", "data.cache", "off"),  # which YAML 1.1 takes for false
         ("data: {root: /a}", "data.root", Path("/a")),
         ("data: {mean: [0, 0.5, 1], std: [1, 1, 2]}", "data.mean", (0.0, 0.5, 1.0)),
     ],

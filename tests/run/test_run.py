@@ -17,6 +17,7 @@ from assay.classifier.evaluation import evaluate_batches
 from assay.recipe.recipe import Recipe
 from assay.run import finish as outcome
 from assay.run.folder import RunFolder
+from assay.run.observer import Observer
 from assay.run.record import RunRecord
 from assay.run.run import DivergedError, InterruptedRunError, run
 from assay.training import losses
@@ -326,6 +327,44 @@ def test_a_run_does_not_go_on_with_other_data(make_folder: Callable[..., Path], 
     (photos / "a" / "000.png").unlink()
     with pytest.raises(ValueError, match="the data have changed"):
         run(recipe, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("memory", [4.0, 0.0], ids=["in memory", "streamed"])
+def test_a_run_does_not_go_on_with_images_in_other_classes(
+    memory: float, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Five of each class change places: as many images as before, of the same mean and under the same names."""
+    photos = make_folder(tmp_path / "photos", {"a": 30, "b": 30}, side=16)
+    if memory:
+        changes = {"data.test": 0.0, "data.held_out": 0.0, "train.select": "last"}  # the mean is that of all
+    else:
+        changes = {"data.mean": [0.5, 0.5, 0.5], "data.std": [0.2, 0.2, 0.2], "data.workers": 0}
+    recipe = TINY.but(
+        {**changes, "data.name": f"folder:{photos}", "data.memory": memory, "augment.crop": 0, "train.batch_size": 16}
+    )
+    with pytest.raises(InterruptedRunError):
+        run(recipe, tmp_path / "run", observers=[StopAfter(1)])
+    for number in range(5):
+        one, other = (photos / name / f"{number:03d}.png" for name in "ab")
+        one.rename(photos / "between")
+        other.rename(one)
+        (photos / "between").rename(other)
+    kind = "pixels" if memory else "bytes"
+    with pytest.raises(ValueError, match=f"the data have changed: 'train {kind}' are not those of the checkpoint"):
+        run(recipe, tmp_path / "run", resume=True)
+
+
+def test_a_run_of_an_earlier_version_goes_on_and_says_what_it_could_not_compare(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        run(TINY, tmp_path / "run", observers=[StopAfter(1)])
+    state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    del state["identity"]
+    torch.save(state, tmp_path / "run" / "last.ckpt")
+    said: list[str] = []
+    observer = Observer()
+    observer.say = said.append  # type: ignore[method-assign]
+    run(TINY, tmp_path / "run", resume=True, observers=[observer])
+    assert "last.ckpt is of an earlier version: only the images' numbers and mean were compared" in said
 
 
 def test_a_set_has_one_name_wherever_it_is_named_from(

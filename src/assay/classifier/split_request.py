@@ -14,7 +14,8 @@ from assay.base.registry import choose, nearest
 from assay.classifier.classifier import Classifier
 from assay.classifier.evaluation import Evaluation, batch_size, evaluate_batches
 from assay.data.batches import EvaluationBatches
-from assay.data.choices import OUT_OF_FOLD, OnBadImage, OnUnlabelled
+from assay.data.cache import FINGERPRINTS
+from assay.data.choices import OUT_OF_FOLD, CacheUse, OnBadImage, OnUnlabelled
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.preprocess import Normalize
@@ -45,9 +46,10 @@ class SplitRequest:
             the splits were cut from the images that were left, and ``error`` for other sets.
         device: where to compute: ``auto``, ``cpu``, ``cuda``...
         unlabelled: ``error`` or ``skip``; None as for ``on_bad_image``.
+        cache: how far decoded images are kept: ``off``, ``verify`` or ``on``.
 
     Raises:
-        ValueError: ``on_bad_image`` or ``unlabelled`` is something else.
+        ValueError: ``on_bad_image``, ``unlabelled`` or ``cache`` is something else.
     """
 
     split: str = "test"
@@ -57,11 +59,13 @@ class SplitRequest:
     on_bad_image: str | None = None
     device: str = "auto"
     unlabelled: OnUnlabelled | None = None
+    cache: CacheUse = "on"
 
     def __post_init__(self) -> None:
         for name, value, kinds in (
             ("on_bad_image", self.on_bad_image, OnBadImage),
             ("unlabelled", self.unlabelled, OnUnlabelled),
+            ("cache", self.cache, CacheUse),
         ):
             if value is not None:
                 choose(name, value, dict.fromkeys(get_args(kinds)))
@@ -96,10 +100,11 @@ class SplitRequest:
             label=self.label or usual.get("label"),
             groups=usual.get("groups"),
             unlabelled=self.unlabelled or usual.get("unlabelled") or "error",
+            cache=self.cache,
         )
         chosen, cut = choose_split(relabel(source, classifier.classes), self.split, classifier, name)
         on_bad_image = self.on_bad_image or usual.get("on_bad_image") or "error"
-        how, storage = classifier.preprocessing, Storage(device)
+        how, storage = classifier.preprocessing, Storage(device, fingerprint=FINGERPRINTS[self.cache])
         decoded, bad = decode_source(chosen, how, storage, on_bad_image)
         part = "train" if self.split == OUT_OF_FOLD else self.split
         dataset = to_dataset(cut_splits(decoded, cut).splits[part], how, storage)

@@ -27,6 +27,8 @@ def add_data(parser: argparse.ArgumentParser, of: str = "") -> None:
     parser.add_argument("--on-bad-image", metavar="error|skip", help=text)
     text = "stop at an image without a label, or leave it out (default: likewise)"
     parser.add_argument("--data.unlabelled", dest="unlabelled", metavar="error|skip", help=text)
+    text = "decoded images kept on disk: for files of the same times, of the same contents, or not (default: on)"
+    parser.add_argument("--data.cache", dest="cache", default="on", metavar="on|verify|off", help=text)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +54,7 @@ def split_request(options: argparse.Namespace) -> SplitRequest:
         options.on_bad_image,
         options.device,
         options.unlabelled,
+        options.cache,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,55 @@ import platformdirs
 from numpy.typing import NDArray
 
 from assay.base.atomic import replace_file
+from assay.data.choices import CacheUse
+from assay.data.images import EncodedImages, FileImages, Images
 
 Arrays = dict[str, NDArray[Any]]
+Fingerprint = Callable[[Images, str], str | None]
+"""makes the key for what is computed from images, from them and its name; None where nothing is to be kept"""
+
+
+def _by_status(file: Path) -> str:
+    """From a file's path, size, times of change and number in the file system.
+
+    What copies files with their times (rsync, tar) can set the time of the content, but not that of the entry.
+    """
+    status = file.stat()
+    return f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+
+
+def _by_content(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _fingerprint(images: Images, what: str, *, state: Callable[[Path], str]) -> str | None:
+    """The key, from the state of each file that the images come from.
+
+    None for images that are in memory already, for several collections, whose parts are kept, and for a selection.
+    """
+    if isinstance(images, EncodedImages):  # other members or rows of the same files are other images
+        files, names = images.files, images.names
+    elif isinstance(images, FileImages):
+        files, names = images.paths, ()
+    else:
+        return None
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            text = state(file)
+        except OSError as error:  # a link to nothing; the image is a bad one
+            text = f"{file.absolute()}|{error.errno}"
+        digest.update(f"{text}\n".encode(errors="surrogateescape"))
+    digest.update("\n".join(names).encode(errors="surrogateescape"))
+    return f"{what} {digest.hexdigest()}"
+
+
+FINGERPRINTS: Mapping[CacheUse, Fingerprint] = {
+    "off": lambda _images, _what: None,
+    "verify": partial(_fingerprint, state=_by_content),
+    "on": partial(_fingerprint, state=_by_status),
+}
 
 
 def cache_folder() -> Path:

@@ -6,6 +6,7 @@ from typing import Literal
 
 OnBadImage = Literal["error", "skip"]
 OnUnlabelled = Literal["error", "skip"]
+CacheUse = Literal["off", "verify", "on"]
 Interpolation = Literal["bilinear", "bicubic"]
 
 SMALLEST_STD = 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -31,6 +32,9 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
+    def contents(self) -> tuple[str, str]:
+        """Return what stands for the images' contents, in a word or two, and a SHA-256 digest of it."""
+
     def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
         """For each tensor of row numbers, the pixels of those rows, uint8 ``[B, C, H, W]``.
 
@@ -49,6 +53,13 @@ class MemoryDataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def contents(self) -> tuple[str, str]:
+        """Return a digest of the pixels."""
+        digest = hashlib.sha256()
+        for pixels in torch.split(self.images, DECODE_CHUNK):
+            digest.update(pixels.cpu().numpy().tobytes())
+        return "pixels", digest.hexdigest()
 
     def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:  # noqa: ARG002
         """Gather each batch; there is no transform, so that ``seeds`` change nothing."""
@@ -87,6 +98,13 @@ class StreamedDataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def contents(self) -> tuple[str, str]:
+        """Return a digest of excerpts of the encoded images: to read all bytes would take as long as an epoch."""
+        digest = hashlib.sha256()
+        for row in range(len(self)):
+            digest.update(self.images.excerpt(row))
+        return "bytes", digest.hexdigest()
 
     def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
         """Decode each batch; raises ``BadImageError`` at an image that cannot be decoded."""

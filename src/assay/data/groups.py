@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.data import duplicates
-from assay.data.cache import Arrays, cached
+from assay.data.cache import FINGERPRINTS, Arrays, Fingerprint, cached
 from assay.data.decode import chunks, map_in_workers, worth
 from assay.data.images import BadImageError, Images, quiet, to_pixels
 from assay.data.split import Source
@@ -21,7 +21,7 @@ _Look = tuple[NDArray[np.uint8], NDArray[np.uint8], str]
 """an image's digest ``[16]`` and thumbnail ``[16, 16, 3]``, and its name if it is bad"""
 
 
-def group_near_duplicates(source: Source, workers: int) -> Source:
+def group_near_duplicates(source: Source, workers: int, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Source:
     """The source with the groups of its train and held-out images: exact copies, and near duplicates.
 
     Near duplicates are those of ``assay check``; two images that are no pair come into one group where pairs connect
@@ -30,9 +30,10 @@ def group_near_duplicates(source: Source, workers: int) -> Source:
     Args:
         source: the splits as they are stored.
         workers: decoding processes; 0 decodes in this one.
+        fingerprint: tells whether what is cached is that of the stored images.
     """
     splits = [split for name, split in source.splits.items() if name != "test"]  # of which folds and others are cut
-    looks = [_look_at(split.images, workers) for split in splits]
+    looks = [_look_at(split.images, workers, fingerprint) for split in splits]
     digests, thumbnails = (np.concatenate([look[kind] for look in looks]) for kind in ("digests", "thumbnails"))
     numbers = duplicates.group_numbers(digests, thumbnails)
     parts = iter(np.split(numbers, np.cumsum([len(split) for split in splits])))
@@ -40,7 +41,7 @@ def group_near_duplicates(source: Source, workers: int) -> Source:
     return replace(source, splits={**source.splits, **grouped})
 
 
-def _look_at(images: Images, workers: int) -> Arrays:
+def _look_at(images: Images, workers: int, fingerprint: Fingerprint) -> Arrays:
     """Digests, uint8 ``[N, 16]``, and thumbnails, uint8 ``[N, 16, 16, 3]``; kept only if no image is bad."""
     bad: list[str] = []
 
@@ -51,8 +52,7 @@ def _look_at(images: Images, workers: int) -> Arrays:
         bad.extend(filter(None, names))
         return {"digests": np.stack(digests), "thumbnails": np.stack(thumbnails)}
 
-    fingerprint = images.fingerprint()
-    return cached(fingerprint and f"duplicates {fingerprint}", compute, keep=lambda _: not bad)
+    return cached(fingerprint(images, "duplicates"), compute, keep=lambda _: not bad)
 
 
 def _look_at_rows(images: Images, rows: range) -> list[_Look]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import hashlib
 import io
 import itertools
 import warnings
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePath
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ EXTENSIONS = frozenset(
 )
 _NEED_PLUGINS = (".heic", ".heif", ".jxl")  # Pillow alone reads none, and passed over they would not be missed
 
+_EXCERPT = 4096  # bytes
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
 _WHOLE_NUMBERS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -58,8 +58,8 @@ class Images(Protocol):
             BadImageError: it is not an image.
         """
 
-    def fingerprint(self) -> str | None:
-        """A text that changes with the stored images, or None where decoding costs nothing."""
+    def excerpt(self, index: int) -> bytes:
+        """The image's length as it is stored, and up to 4 KiB of it; empty if it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class ArrayImages:
         """The image at ``index``."""
         return Image.fromarray(self.pixels[index])
 
-    def fingerprint(self) -> None:
-        """None: there is nothing to decode."""
+    def excerpt(self, index: int) -> bytes:
+        """Of the pixels."""
+        return _excerpt(io.BytesIO(self.pixels[index].tobytes()))
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,13 @@ class FileImages:
         """The image in the file at ``index``; raises ``BadImageError``."""
         return open_image(self.paths[index], self.names[index])
 
-    def fingerprint(self) -> str:
-        """From each file's path, size, times of change and number in the file system.
-
-        What copies files with their times (rsync, tar) can set the time of the content, but not that of the entry.
-        """
-        digest = hashlib.sha256()
-        for path in self.paths:
-            try:
-                status = path.stat()
-                state = f"{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
-            except OSError as error:  # a link to nothing; the image is a bad one
-                state = str(error.errno)
-            digest.update(f"{path.absolute()}|{state}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
+    def excerpt(self, index: int) -> bytes:
+        """Of the file; empty if there is none."""
+        try:
+            with self.paths[index].open("rb") as file:
+                return _excerpt(file)
+        except OSError:
+            return b""
 
 
 @dataclass(frozen=True)
@@ -123,10 +117,12 @@ class EncodedImages:
             raise BadImageError(self.names[index], "has no bytes")
         return open_image(io.BytesIO(content), self.names[index])
 
-    def fingerprint(self) -> str:
-        """From the path, size and time of change of the files behind, and the names."""
-        files = FileImages(self.files, ()).fingerprint()
-        return hashlib.sha256("\n".join([files, *self.names]).encode(errors="surrogateescape")).hexdigest()
+    def excerpt(self, index: int) -> bytes:
+        """Of the encoded image; empty if it cannot be read."""
+        try:
+            return _excerpt(io.BytesIO(self.read(index) or b""))
+        except Exception:  # as at opening it, which then says why
+            return b""
 
 
 @dataclass(frozen=True)
@@ -146,11 +142,23 @@ class ChainedImages:
 
     def open(self, index: int) -> Image.Image:
         """The image at ``index``; raises ``BadImageError``."""
-        part = bisect.bisect_right(self._starts, index) - 1
-        return self.parts[part].open(index - self._starts[part])
+        part, place = self._place(index)
+        return part.open(place)
 
-    def fingerprint(self) -> None:
-        """None: the parts are cached, where they are."""
+    def excerpt(self, index: int) -> bytes:
+        """Of the image at ``index``."""
+        part, place = self._place(index)
+        return part.excerpt(place)
+
+    def _place(self, index: int) -> tuple[Images, int]:
+        part = bisect.bisect_right(self._starts, index) - 1
+        return self.parts[part], index - self._starts[part]
+
+
+def _excerpt(file: BinaryIO) -> bytes:
+    length = file.seek(0, io.SEEK_END)
+    file.seek(max(0, length - _EXCERPT) // 2)  # the middle: files of one kind begin alike
+    return length.to_bytes(8, "big") + file.read(_EXCERPT)
 
 
 def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:

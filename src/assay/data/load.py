@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.bad_images import leave_out
 from assay.data.dataset import Dataset, measure
+from assay.data.identity import Identity, identity
 from assay.data.images import BadImageError
 from assay.data.preprocess import Preprocessing, Wanted
 from assay.data.split import Cut, Source, cut_splits, fold_numbers, pooled
@@ -38,6 +40,11 @@ class Data:
     remarks: Sequence[str] = ()
     """what was found beside the images or has no label, one line each"""
 
+    @cached_property
+    def identity(self) -> Identity:
+        """By what a resumed run tells whether these are the images that it began with."""
+        return identity(self.splits)
+
 
 def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_bad_image: str = "error") -> Data:
     """Everything that a training needs of a set of images.
@@ -61,7 +68,7 @@ def load_data(source: Source, wanted: Wanted, *, cut: Cut, storage: Storage, on_
         source = pooled(source)
     elif source.splits["train"].groups is not None and not any(part for _, part in cut.missing(source)):
         raise ValueError("data.groups changes nothing: no split is cut from train, and data.folds is not given")
-    surveys = {name: survey(split.images) for name, split in source.splits.items()}
+    surveys = {name: survey(split.images, storage.fingerprint) for name, split in source.splits.items()}
     unreadable = {name: part.errors(source.splits[name].images) for name, part in surveys.items()}
     readable, bad = leave_out(source, unreadable, on_bad_image)
     how = plan(list(surveys.values()), wanted)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from assay.base.registry import nearest
 from assay.base.text import quoted
-from assay.data.choices import NEAR_DUPLICATES, OnUnlabelled
+from assay.data.cache import FINGERPRINTS
+from assay.data.choices import NEAR_DUPLICATES, CacheUse, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
 from assay.data.parquet import files_of_no_split, find_parquet, read_parquet
@@ -32,6 +33,7 @@ def load_source(
     label: str | None = None,
     groups: str | None = None,
     unlabelled: OnUnlabelled = "error",
+    cache: CacheUse = "on",
 ) -> Source:
     """The splits of a set by its name.
 
@@ -43,6 +45,7 @@ def load_source(
         groups: which images of train no cut parts: ``near-duplicates``, or those with an equal value in this column
             of a Parquet set.
         unlabelled: ``"skip"`` leaves out the images of folders and Parquet files that have no label.
+        cache: how far what near-duplicates are found by is kept.
 
     Raises:
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
@@ -52,7 +55,7 @@ def load_source(
         from assay.data.groups import group_near_duplicates
 
         return group_near_duplicates(
-            load_source(name, root=root, label=label, unlabelled=unlabelled), default_workers()
+            load_source(name, root=root, label=label, unlabelled=unlabelled), default_workers(), FINGERPRINTS[cache]
         )
     kind, colon, path = name.partition(":")
     if groups is not None and kind != "parquet":

@@ -123,9 +123,9 @@ class SomeImages:
         """The selected image at ``index``; raises ``BadImageError``."""
         return self.images.open(int(self.rows[index]))
 
-    def fingerprint(self) -> str | None:
-        """None: the whole collection is cached, not selections of it."""
-        return None
+    def excerpt(self, index: int) -> bytes:
+        """Of the selected image at ``index``."""
+        return self.images.excerpt(int(self.rows[index]))
 
 
 def distinct_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from assay.data.bad_images import leave_out
-from assay.data.cache import cached
+from assay.data.cache import FINGERPRINTS, Fingerprint, cached
 from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
 from assay.data.decode import chunks, decode, decode_all, default_workers
 from assay.data.images import BadImageError, ChainedImages, Images
@@ -25,11 +25,15 @@ _STREAM_CHUNK = 64  # images that a worker decodes at a time; 10 MB of pixels at
 
 @dataclass(frozen=True)
 class Storage:
-    """Where decoded images live: in memory on ``device`` up to ``memory`` GiB, else streamed by ``workers``."""
+    """Where decoded images live: in memory on ``device`` up to ``memory`` GiB, else streamed by ``workers``.
+
+    ``fingerprint`` tells whether cached pixels are those of the stored images.
+    """
 
     device: torch.device
     memory: float = 4.0
     workers: int | None = None
+    fingerprint: Fingerprint = FINGERPRINTS["on"]
 
     @property
     def processes(self) -> int:
@@ -48,8 +52,10 @@ class DecodedImages:
         """The decoded image at ``index``."""
         return Image.fromarray(np.moveaxis(self.pixels[index], 0, -1).squeeze())
 
-    def fingerprint(self) -> None:
-        """None: there is nothing to decode."""
+    def excerpt(self, index: int) -> bytes:
+        """All of the pixels."""
+        content: bytes = self.pixels[index].tobytes()
+        return content
 
 
 def decode_source(
@@ -70,7 +76,7 @@ def decode_source(
     """
     total = sum(len(split) for split in source.splits.values()) * how.channels * how.stored**2
     if total <= storage.memory * _GIB:
-        return _decode_into_memory(source, how, storage.processes, on_bad_image)
+        return _decode_into_memory(source, how, storage, on_bad_image)
     if on_bad_image == "error":
         return source, []  # the stream raises when the image is due
     errors = {}
@@ -91,23 +97,25 @@ def to_dataset(split: Split, how: Preprocessing, storage: Storage) -> Dataset:
 
 
 def _decode_into_memory(
-    source: Source, how: Preprocessing, workers: int, on_bad_image: str
+    source: Source, how: Preprocessing, storage: Storage, on_bad_image: str
 ) -> tuple[Source, list[BadImageError]]:
     splits: dict[str, Split] = {}
     errors: dict[str, list[BadImageError]] = {}
     for name, split in source.splits.items():
         stored, rows = split.stored()
-        pixels, bad = _decode_cached(stored, how, workers)
+        pixels, bad = _decode_cached(stored, how, storage.processes, storage.fingerprint)
         splits[name] = replace(split, images=SomeImages(DecodedImages(pixels, stored.names), rows))
         left = set(split.images.names)  # what the survey left out is not reported again
         errors[name] = [error for error in bad if error.name in left]
     return leave_out(replace(source, splits=splits), errors, on_bad_image)
 
 
-def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:
+def _decode_cached(
+    images: Images, how: Preprocessing, workers: int, fingerprint: Fingerprint
+) -> tuple[NDArray[np.uint8], list[BadImageError]]:
     """All pixels and the errors of the bad images; kept for the next time only if no image is bad."""
     if isinstance(images, ChainedImages):
-        parts = [_decode_cached(part, how, workers) for part in images.parts]
+        parts = [_decode_cached(part, how, workers, fingerprint) for part in images.parts]
         return np.concatenate([pixels for pixels, _ in parts]), [error for _, errors in parts for error in errors]
     bad: list[BadImageError] = []
 
@@ -116,6 +124,5 @@ def _decode_cached(images: Images, how: Preprocessing, workers: int) -> tuple[ND
         bad.extend(errors)
         return {"pixels": pixels}
 
-    fingerprint = images.fingerprint()
-    key = fingerprint and f"{_DECODER} {how.decoding} {fingerprint}"
+    key = fingerprint(images, f"{_DECODER} {how.decoding}")
     return cached(key, compute, keep=lambda _: not bad)["pixels"], bad

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.data.cache import cached
+from assay.data.cache import FINGERPRINTS, Fingerprint, cached
 from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -36,10 +36,10 @@ class Survey:
         return [BadImageError(images.names[int(row)], self.reasons[int(row)]) for row in np.flatnonzero(~self.readable)]
 
 
-def survey(images: Images) -> Survey:
-    """Read every header (once: the result is cached). Bad images are noted, not raised."""
+def survey(images: Images, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Survey:
+    """Read every header (once: the result is cached by the fingerprint). Bad images are noted, not raised."""
     if isinstance(images, ChainedImages):
-        parts = [survey(part) for part in images.parts]
+        parts = [survey(part, fingerprint) for part in images.parts]
         widths, heights, gray = (
             np.concatenate(column)
             for column in zip(*((part.widths, part.heights, part.gray) for part in parts), strict=True)
@@ -49,8 +49,7 @@ def survey(images: Images) -> Survey:
         count, height, width = images.pixels.shape[:3]
         gray = np.full(count, images.pixels.ndim == 3)
         return Survey(np.full(count, width), np.full(count, height), gray, [""] * count)
-    fingerprint = images.fingerprint()
-    key = fingerprint and f"survey {fingerprint}"
+    key = fingerprint(images, "survey")
     arrays = cached(key, lambda: _read_headers(images), keep=lambda found: not found["passing"].any())
     reasons = json.loads(arrays["reasons"].tobytes().decode())
     return Survey(arrays["widths"], arrays["heights"], arrays["gray"].astype(bool), reasons)

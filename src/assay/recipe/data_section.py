@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from assay.base.strict_model import Count, Fraction, Probability, StrictModel
-from assay.data.choices import SMALLEST_STD, Interpolation, OnBadImage, OnUnlabelled
+from assay.data.choices import SMALLEST_STD, CacheUse, Interpolation, OnBadImage, OnUnlabelled
 
 Means = Annotated[tuple[Probability, ...], Field(min_length=1, max_length=3)]
 Deviations = Annotated[tuple[Annotated[float, Field(ge=SMALLEST_STD)], ...], Field(min_length=1, max_length=3)]
@@ -51,7 +51,15 @@ class DataSection(StrictModel):
     """largest decoded split held in memory, in GiB; larger ones stream from disk"""
     workers: Annotated[int, Field(ge=0, le=256)] | None = None
     """processes that decode a streamed set (default: one per core, at most 8)"""
+    cache: CacheUse = "on"
+    """decoded images kept on disk: for files of the same times, of the same contents, or neither read nor written"""
     on_bad_image: OnBadImage = "error"
     """stop at an image that cannot be decoded, or leave it out and name it"""
     unlabelled: OnUnlabelled = "error"
     """stop at an image without a label (of a Parquet set: null, NaN or -1), or leave all such images out"""
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: Any) -> Any:
+        """To YAML a bare ``on`` is true."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value

@@ -13,6 +13,7 @@ from assay.data.augment.build import build_augmentations, build_transform
 from assay.data.augment.draw import Augmentation
 from assay.data.augment.mix import build_mixes
 from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.cache import FINGERPRINTS
 from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
@@ -62,7 +63,7 @@ def open_source(source: Source, cut: Cut, section: DataSection, device: torch.de
         source,
         wanted.but(**section.model_dump(include=_GIVEN)),
         cut=cut,
-        storage=Storage(device, section.memory, section.workers),
+        storage=Storage(device, section.memory, section.workers, FINGERPRINTS[section.cache]),
         on_bad_image=section.on_bad_image,
     )
 

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from assay.base.text import shorten
+from assay.base.text import quoted, shorten
 from assay.classifier.classifier import build_network
 from assay.data.batches import EvaluationBatches, TrainBatches
+from assay.data.identity import first_difference
 from assay.data.load import Data
 from assay.models import count_parameters
 from assay.models.seeded_init import seeded_init
@@ -87,6 +88,7 @@ class Components:
         """Everything that changes during training except the position, and a description to recognise the data by."""
         return {
             "data": self._data_in_words(),
+            "identity": self.data.identity,
             "preprocessing": self.data.preprocessing.to_dict(),
             "pretrained_input": self.pretrained_input.to_dict() if self.pretrained_input else None,
             "network": self.network.state_dict(),
@@ -97,12 +99,20 @@ class Components:
             "random": random_states(self.device),
         }
 
-    def restore(self, state: State) -> None:
-        """The inverse of :meth:`state`; raises ``ValueError`` if the data have changed, or the state is damaged."""
+    def restore(self, state: State) -> list[str]:
+        """The inverse of :meth:`state`; returns a line on what could not be compared, if there is such.
+
+        Raises:
+            ValueError: the data have changed, or the state is damaged.
+        """
         if state["data"] != self._data_in_words():
             raise ValueError(
                 f"the data have changed: they were {shorten(state['data'], 300)}, now {self._data_in_words()}"
             )
+        before = state.get("identity")
+        difference = before and first_difference(before, self.data.identity)
+        if difference:
+            raise ValueError(f"the data have changed: {quoted(difference)} are not those of the checkpoint")
         try:
             self._load(state)
         except torch.OutOfMemoryError:
@@ -110,6 +120,7 @@ class Components:
         except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
             reason = shorten(" ".join(str(error).split()), 200)  # torch lists every tensor, over many lines
             raise ValueError(f"last.ckpt does not fit the recipe's network and optimizer ({reason})") from None
+        return [] if before else ["last.ckpt is of an earlier version: only the images' numbers and mean were compared"]
 
     def _load(self, state: State) -> None:
         self.network.load_state_dict(state["network"])

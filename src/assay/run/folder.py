@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDS = "folds"
 """the folder in that of a cross-validated run that holds the run of each fold, under its number"""
-WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "train.checkpoint_minutes", "train.tensorboard"})
+WITHOUT_EFFECT = frozenset({"data.root", "data.workers", "data.cache", "train.checkpoint_minutes", "train.tensorboard"})
 """fields that change no result of a run"""
 MAY_DIFFER = WITHOUT_EFFECT | {"train.patience", "train.stop_after"}
 """fields that change no result of an epoch, so that a resumed run may change them"""

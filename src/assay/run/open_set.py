@@ -15,4 +15,5 @@ def open_set(section: DataSection, *, grouped: bool = True) -> Source:
         label=section.label,
         groups=section.groups if grouped else None,
         unlabelled=section.unlabelled,
+        cache=section.cache,
     )

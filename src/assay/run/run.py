@@ -151,10 +151,9 @@ def _run_from(
     threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
     with reproducible(recipe.train.seed, device, threads), StopRequest() as stop:
         components = build(recipe, device, previous, open_images)
-        for remark in components.remarks:
+        doubts = components.restore(previous) if previous else []
+        for remark in (*components.remarks, *doubts):
             _say(observers, remark)
-        if previous:
-            components.restore(previous)
         position = Position.restored(previous["position"], device) if previous else Position.start(device)
         begin()
         with claim, ExitStack() as at_the_end:

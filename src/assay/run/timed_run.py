@@ -15,6 +15,7 @@ from rich.console import Console
 
 from assay.base.device import pick_device
 from assay.base.duration import duration_in_words, parse_duration
+from assay.data.cache import FINGERPRINTS
 from assay.data.preprocess import Wanted
 from assay.data.split import Source, cut_splits
 from assay.data.survey import survey
@@ -160,7 +161,7 @@ def _largest(recipe: Recipe, source: Source, form: Wanted) -> int:
     if form.size:
         return form.size
     stored, rows = source.splits["train"].stored()
-    found = survey(stored)
+    found = survey(stored, FINGERPRINTS[recipe.data.cache])
     sides = np.minimum(found.widths, found.heights)[rows]
     side = GRID * math.ceil(np.median(sides[sides > 0]) / GRID) if (sides > 0).any() else GRID
     return min(recipe.data.size or side, side)

@@ -49,6 +49,8 @@ def _check(state: Any) -> None:
     for name, kind in _FIELDS.items():
         if not isinstance(state.get(name), kind):
             raise ValueError(f"{name}: expected {kind.__name__}, not {type(state.get(name)).__name__}")
+    if not isinstance(state.get("identity", {}), dict):  # earlier versions wrote none
+        raise ValueError(f"identity: expected dict, not {type(state['identity']).__name__}")
     if state["threads"] < 1:
         raise ValueError("threads: expected at least 1")
     Position.check(state["position"])

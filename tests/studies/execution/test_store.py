@@ -17,6 +17,7 @@ from assay.studies.execution.store import Job, Outcome, Store, job_with_full_pat
 WITHOUT_EFFECT = {
     "data.root": "/elsewhere",
     "data.workers": 3,
+    "data.cache": "off",
     "train.checkpoint_minutes": 1.5,
     "train.tensorboard": False,
 }
