@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
+from assay.base.allocator import keep_freed_memory
 from assay.base.registry import nearest
 from assay.base.text import one_line
 from assay.base.user_errors import explain
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(_describe_unknown(unknown[0], _chosen(parser, options)))
     options.given = given  # for commands that state how they were called
+    if options.command != "serve":  # which waits most of its life, and should give memory back meanwhile
+        keep_freed_memory()
     return _guarded(COMMANDS[options.command].execute, options)
 
 

@@ -131,6 +131,12 @@ class LeftColumn(nn.Module):
         return images[:, 0, :, 0]
 
 
-@pytest.mark.parametrize(("size", "images"), [(8, 256), (224, 256), (225, 253), (448, 64), (2048, 3), (10**5, 1)])
-def test_large_images_are_answered_for_in_smaller_batches(size: int, images: int) -> None:
-    assert batch_size(size) == images
+@pytest.mark.parametrize(
+    ("device", "size", "images"),
+    [
+        *[("cuda", 8, 256), ("cuda", 224, 256), ("cuda", 225, 253), ("cuda", 448, 64), ("cuda", 10**5, 1)],
+        *[("cpu", 8, 256), ("cpu", 79, 256), ("cpu", 80, 250), ("cpu", 224, 32), ("cpu", 448, 8), ("cpu", 10**5, 1)],
+    ],
+)
+def test_large_images_are_answered_for_in_smaller_batches(device: str, size: int, images: int) -> None:
+    assert batch_size(size, torch.device(device)) == images

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from assay.classifier.classifier import Classifier
-from assay.classifier.evaluation import batch_size, predict_scores
+from assay.classifier.evaluation import MOST_IMAGES, batch_size, predict_scores
 from assay.data.decode import DecodedBatch, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
@@ -84,10 +84,10 @@ def predict_images(
         BadImageError: an image cannot be decoded, and ``skip_bad`` is false.
         ValueError: the network gives an image scores that are not finite.
     """
-    count, size = len(images.names), batch_size(classifier.preprocessing.size)
+    count, size = len(images.names), batch_size(classifier.preprocessing.size, device)
     chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
-    # Starting processes takes longer than decoding a single batch.
-    busy = workers if len(chunks) > 1 else 0
+    # Starting processes takes longer than decoding so few images.
+    busy = workers if count > MOST_IMAGES else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
     with closing(decoded):  # now, for the garbage collector would wait 5 seconds for each worker

@@ -130,7 +130,8 @@ class SplitRequest:
         seen = classifier.views(views)
         opened = self.open(classifier, device)
         how = classifier.preprocessing
-        batches = EvaluationBatches(opened.dataset, batch_size(how.size), Normalize(how, device, torch.channels_last))
+        normalize = Normalize(how, device, torch.channels_last)
+        batches = EvaluationBatches(opened.dataset, batch_size(how.size, device), normalize)
         evaluation = evaluate_batches(classifier.network, batches, classifier.classes, opened.left_out, views=seen)
         if not evaluation.scores.isfinite().all():
             raise ValueError(f"some of the network's scores for {self.split} are not finite numbers")

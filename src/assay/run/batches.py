@@ -131,7 +131,7 @@ def _evaluated(
     # Augmented evaluation images are drawn anew from the seed each time, so that epochs see the same ones.
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
-    size = size or batch_size(data.preprocessing.size)
+    size = size or batch_size(data.preprocessing.size, device)
     return EvaluationBatches(images, size, normalize, augmentations=changes, seed=seed, rows=rows)
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from assay.base.allocator import keep_freed_memory
 from assay.base.user_errors import explain
 from assay.recipe.recipe import Recipe
 from assay.run.folder import RunFolder
@@ -25,6 +26,7 @@ def main(folder: Path) -> int:
     if recipe is None:
         return INTERRUPTED
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory()
     try:
         with lock(folder):
             run(recipe, folder, resume=RunFolder(folder).recipe.exists())

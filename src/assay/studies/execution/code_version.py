@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOMS = ("base", "classifier", "data", "models", "recipe", "run", "training")
 EXEMPT = {
+    "base.allocator": "where freed memory goes",
     "base.palette": "the colours of pictures",
     "base.row_files": "tables of results",
     "base.statistics": "intervals and tests of finished runs",
