@@ -39,6 +39,7 @@ from assay.run.adapt import Adapted
 from assay.run.build import build
 from assay.run.cross_validation import cross_validate
 from assay.run.folder import free_folder
+from assay.run.precision import settled
 from assay.run.progress import ProgressBar
 from assay.run.propose import Proposal as Proposal
 from assay.run.propose import is_set
@@ -212,10 +213,9 @@ def predict(
     if top < 1:
         raise ValueError(f"top: {top} is not at least 1")
     classifier, where = _ready(model, device)
-    images = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs)
     return predict_images(
         classifier,
-        images,
+        find_inputs([inputs] if isinstance(inputs, str | Path) else inputs),
         top=top,
         device=where,
         workers=default_workers(),
@@ -241,7 +241,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
     True
     """
     adapted = suited(*find_recipe(recipe), changes or {})
-    wanted = adapted.recipe.as_trained()
+    wanted, remarks = settled(adapted.recipe.as_trained())
     device = pick_device(wanted.train.device)
     with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
         components = build(wanted, device)
@@ -256,7 +256,7 @@ def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] |
             microbatches=wanted.train.accumulate,
             set_mode=train_what_learns,
         )
-    return replace(sweep, notes=adapted.notes)
+    return replace(sweep, notes=(*adapted.notes, *remarks))
 
 
 def check(data: str | Path, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:

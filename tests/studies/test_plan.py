@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from assay.recipe.recipe import Recipe
+from assay.run import precision
 from assay.studies.folder import read_plan, write_plan
 from assay.studies.named import STUDIES
 from assay.studies.plan import plan_study
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
+from assay.training.arithmetic import Arithmetic
 
 BASE = Recipe().but({"train.epochs": 20, "data.held_out": 0.0, "train.select": "last"})
 FIRST = BASE.but({"optim.lr": 0.3})
@@ -123,6 +125,19 @@ def test_epochs_that_are_asked_for_are_checked_at_either_budget(budget: str) -> 
 def test_a_changed_full_setting_does_not_pass_for_the_published_one() -> None:
     assert plan_study(STUDY, budget="full", changes={"optim.momentum": 0.5}).setting.budget == "full, altered"
     assert plan_study(STUDY, budget="full", changes={"train.threads": 2}).setting.budget == "full"
+
+
+def test_the_arithmetic_of_this_machine_is_part_of_each_runs_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "measured_here", lambda _: Arithmetic({"fp32": 2.0, "bf16": 1.0}))
+    plan, explicit = (plan_study(STUDY, changes={"train.precision": name}) for name in ("auto", "bf16"))
+    keys = [job.key for job in plan.order()]
+    assert keys == [job.key for job in explicit.order()]
+    assert "train.precision bf16, as auto chose" in plan.setting.budget_in_words
+    assert "as auto chose" not in explicit.setting.budget_in_words
+    monkeypatch.setattr(precision, "measured_here", lambda _: Arithmetic({"fp32": 1.0, "bf16": 5.0}))
+    elsewhere = plan_study(STUDY, changes={"train.precision": "auto"})
+    assert not {job.key for job in elsewhere.order()} & set(keys)
+    assert "train.precision fp32, as auto chose" in elsewhere.setting.budget_in_words
 
 
 def test_what_is_held_out_is_stated() -> None:

@@ -196,8 +196,8 @@ class TrainSection(StrictModel):
     """images per step; the last, smaller batch of an epoch is left out"""
     accumulate: Count = 1
     """parts in which a batch is computed to save memory; their gradients add up"""
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    """arithmetic of the layers; weights stay fp32, and the loss is scaled for fp16"""
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
+    """arithmetic of the layers (auto: the fastest, as measured here); weights stay fp32; fp16 has its loss scaled"""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """decay per step of the weights' exponential average, which is what is measured and kept"""
     patience: Count | None = None

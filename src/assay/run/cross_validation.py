@@ -12,6 +12,7 @@ from assay.base.signals import StopRequest
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import RunFolder, check_same
 from assay.run.observer import Observer
+from assay.run.precision import as_begun, settled
 from assay.run.record import RunRecord, read_summary
 from assay.run.run import DivergedError, InterruptedRunError, run
 from assay.run.selection import is_over
@@ -41,9 +42,15 @@ def cross_validate(recipe: Recipe, out: Path, *, resume: bool = False, observers
     assert folds is not None
     if resume:
         folder.check_there()
+        recipe = as_begun(recipe, folder.recipe)
         check_same(read_recipe(folder.recipe), recipe, epochs_done=0)
     else:
         folder.check_new()
+
+    recipe, remarks = settled(recipe)
+    for observer in observers:
+        for remark in remarks:
+            observer.say(remark)
 
     def begin(what: str, is_new: bool) -> None:
         # Of a new one this is the first file, and another process may begin there too.

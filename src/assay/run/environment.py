@@ -23,7 +23,7 @@ def environment(device: str) -> JsonObject:
         "torch": torch.__version__,
         "torchvision": version("torchvision"),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
@@ -33,7 +33,7 @@ def environment(device: str) -> JsonObject:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return the processor's name, as far as the system tells it; ``platform`` does not on Linux."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -82,6 +82,7 @@ def finish(
         **metrics,
         **({} if folds is None else gather(folder, folds, classifier.classes)),
         "seed": recipe.train.seed,
+        "precision": recipe.train.precision,
         "epochs": position.epoch,
         "parameters": components.parameters,
         "flops": count_flops(classifier.network, form.channels, form.size, components.device),

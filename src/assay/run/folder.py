@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -118,13 +118,15 @@ class RunFolder:
         self.summary.unlink(missing_ok=True)
         replace_file(self.recipe, recipe.to_yaml())
 
-    def begin(self, recipe: Recipe, device: str, extra: dict[str, Any]) -> None:
-        """Write recipe and environment, of a new or a resumed run."""
+    def begin(self, recipe: Recipe, device: str, parameters: int, notes: Mapping[str, Sequence[str]]) -> None:
+        """Write recipe and environment, of a new or a resumed run; of the notes those that have a line."""
         self.announce(recipe)
         for half_written in self.path.glob(".*.tmp"):  # by a process that was killed
             half_written.unlink()
         if not self.environment.exists():  # a resumed run keeps the account of where it began
-            write_json(self.environment, {**environment(device), **extra})
+            noted = {name: lines for name, lines in notes.items() if lines}
+            built = {"parameters": parameters, "precision": recipe.train.precision}
+            write_json(self.environment, {**environment(device), **built, **noted})
 
 
 def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:

@@ -22,6 +22,7 @@ from assay.run.build import Components, build, learning_rate
 from assay.run.finish import as_classifier, finish
 from assay.run.folder import RunFolder
 from assay.run.observer import Observer
+from assay.run.precision import as_begun, settled
 from assay.run.probing.probe import SurfaceProbe
 from assay.run.record import RunRecord
 from assay.run.selection import is_over, last_epoch, score
@@ -116,15 +117,14 @@ def run(
         folder.check_new()
         return _run_from(None, recipe, folder, folder.held_as_new(), observers, begin, enough, open_images)
     folder.check_there()
+    recipe = as_begun(recipe, folder.recipe)
     with folder.held():
         previous = folder.previous_state(recipe)
         if previous and folder.summary.exists():
             position = previous["position"]
             if is_over(recipe.train, position["epoch"], position["best_epoch"]):
-                _say(
-                    observers,
-                    f"{out} is finished; ask for more with --train.epochs (or train.patience, train.stop_after)",
-                )
+                text = f"{out} is finished; ask for more with --train.epochs (or train.patience, train.stop_after)"
+                _say(observers, text)
                 return RunRecord.read(out)
         return _run_from(previous, recipe, folder, nullcontext(), observers, begin, enough, open_images)
 
@@ -145,20 +145,21 @@ def _run_from(
     open_images: OpenImages,
 ) -> RunRecord:
     """Do the rest of a run; ``claim`` makes and locks its folder, but only once recipe and data are known to work."""
-    asked, recipe = recipe, recipe.as_trained()
+    asked, remarks = settled(recipe)
+    recipe = asked.as_trained()
     device = pick_device(recipe.train.device)
     # Another number of threads rounds sums otherwise: a resumed run keeps that of its beginning.
     threads = recipe.train.threads or (previous["threads"] if previous else torch.get_num_threads())
     with reproducible(recipe.train.seed, device, threads), StopRequest() as stop:
         components = build(recipe, device, previous, open_images)
         doubts = components.restore(previous) if previous else []
-        for remark in (*components.remarks, *doubts):
+        for remark in (*remarks, *components.remarks, *doubts):
             _say(observers, remark)
         position = Position.restored(previous["position"], device) if previous else Position.start(device)
         begin()
         with claim, ExitStack() as at_the_end:
-            weights = {"weights": list(components.notes)} if components.notes else {}
-            folder.begin(asked, str(device), {"parameters": components.parameters, **weights})
+            noted = {"weights": list(components.notes), "arithmetic": remarks}
+            folder.begin(asked, str(device), components.parameters, noted)
             folder.metrics.cut(position.metrics_size)
             folder.timings.cut(position.timings_size)
             observers = [*_observers_of(recipe, folder, components, position, previous), *observers]

@@ -27,6 +27,7 @@ from assay.run.batches import cut_of, open_source
 from assay.run.build import Components, build
 from assay.run.observer import Batch, Observer
 from assay.run.open_set import open_set
+from assay.run.precision import settled
 from assay.run.run import InterruptedRunError, run
 from assay.run.time_budget import Costs, Counts, way
 from assay.training.linear_probe import fit_linear_probe
@@ -50,6 +51,7 @@ def measure_costs(recipe: Recipe, source: Source) -> Costs:
         ValueError: as ``run``.
         KeyboardInterrupt: a signal asked to stop.
     """
+    recipe, _ = settled(recipe)
     small = adapt(recipe, {"train.epochs": _EPOCHS, "train.stop_after": None}).recipe
     small = small.but({"train.patience": None, "train.select": "last", "transfer.head": "zero", "test.train": False})
     images = _SampledImages(_sampled(source, recipe.train.batch_size * _STEPS), streams(recipe, source))

@@ -11,6 +11,7 @@ from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.run.lengths import scaled_lengths
+from assay.run.precision import settled
 from assay.studies.execution.store import Job
 from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
@@ -148,6 +149,8 @@ class _Settle:
     def in_words(self, recipe: Recipe) -> str:
         """Describe the budget, with the share of images that a row's recipe holds out."""
         parts = [self.proxy.in_words(self.study.base.train.epochs)] if self.proxy else []
+        if "auto" in (self.study.base.train.precision, self.changes.get("train.precision")):
+            parts.append(f"train.precision {recipe.train.precision}, as auto chose")
         if recipe.data.held_out:
             parts.append(f"{recipe.data.held_out:.0%} of the training images held out")
         return "; ".join(parts)
@@ -161,12 +164,15 @@ class _Settle:
         return {seed: Job(recipe.but({"train.seed": seed}), firsts) for seed in seeds}
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
+        """The recipe at the study's length, its arithmetic settled: a run's key says in which type it was computed."""
         if self.proxy is None:
             epochs = self.changes.get("train.epochs", recipe.train.epochs)
-            return recipe.but({**scaled_lengths(recipe, epochs / recipe.train.epochs), **self.changes})
-        # The proxy has the changed epochs already, and gives each row its share of them.
-        others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
-        return self.proxy.apply(recipe, self.study.base.train.epochs).but(others)
+            recipe = recipe.but({**scaled_lengths(recipe, epochs / recipe.train.epochs), **self.changes})
+        else:
+            # The proxy has the changed epochs already, and gives each row its share of them.
+            others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
+            recipe = self.proxy.apply(recipe, self.study.base.train.epochs).but(others)
+        return settled(recipe)[0] if recipe.train.precision == "auto" else recipe
 
     def _selected(self, recipe: Recipe) -> Recipe:
         """Apply the selection: ``last`` trains on all images, ``held-out`` needs some of them to choose the epoch."""

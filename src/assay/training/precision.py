@@ -28,7 +28,10 @@ class Precision:
 
     @classmethod
     def named(cls, name: str, device: torch.device) -> Precision:
-        """The precision ``fp32``, ``fp16`` or ``bf16``; raises ``ValueError`` for another name."""
+        """The precision ``fp32``, ``fp16`` or ``bf16``; raises ``ValueError`` for another name.
+
+        ``auto`` is no precision yet: what it is on this machine has to be settled before.
+        """
         dtype = choose("train.precision", name, DTYPES)
         scaler = GradScaler(device.type, init_scale=_FIRST_SCALE, enabled=dtype == torch.float16)
         return cls(device, dtype, scaler)

@@ -18,6 +18,7 @@ from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
+from assay.run.precision import settled
 from assay.run.suited import suited
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution.processes import process_starter
@@ -78,7 +79,7 @@ def search(
         InterruptedStudyError: a signal arrived; the same call goes on.
     """
     adapted, console = suited(*find_recipe(recipe), changes or {}), Console(quiet=not progress)
-    base = with_full_paths(adapted.recipe)
+    base = with_full_paths(settled(adapted.recipe)[0])
     _check(base, budget.confirm_seeds)
     folder = Path(out).expanduser().absolute()
     shared = Search(
