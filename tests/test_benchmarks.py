@@ -25,6 +25,7 @@ SMALL = {
     "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (
         "3 networks, 2 of them run; 1 give no scores; 0 fail"
     ),
+    "power.py --tables 5": "half of the rows 8",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 SCRIPTS = {command.split()[0] for command in SMALL}

@@ -59,13 +59,13 @@ def test_list_names_every_study(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("without_processes")
 def test_a_study_is_run_shown_and_not_run_again(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["study", "run", str(study), "--seeds", "2", "--want", "3"]
+    words = ["study", "run", str(study), "--seeds", "2", "--margin", "3"]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "rates: 4 runs, 0 of them done before" in printed
     assert "4 of 4 runs done" in printed
     assert "lr 0.01" in printed
-    assert "assay study run rates.yaml --seeds 2 --want 3" in printed
+    assert "assay study run rates.yaml --seeds 2 --margin 3" in printed
     assert "studies/rates-full: cost.png" in printed
     assert main(words) == 0
     assert "rates: 4 runs, 4 of them done before" in capsys.readouterr().out
@@ -84,7 +84,7 @@ def test_a_row_that_fails_is_told_by_the_exit_status(study: Path, capsys: pytest
     assert main(["study", "run", str(study), "--seeds", "1"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "diverged in epoch" in printed
-    assert "failed" in printed
+    assert "Failed: lr 100.0, lr_batch 1: seed 0: diverged" in printed
 
 
 @pytest.mark.slow
@@ -104,8 +104,8 @@ def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFix
         (["run", "stem", "--seeds", "0"], "--seeds: 0 is not at least 1"),
         (["run", "stem", "--optim.rl", "1"], "unknown option --optim.rl: did you mean --optim.lr?"),
         (["run", "stem", "--optim.lr", "-1"], "optim.lr: -1 is not a number above 0"),
-        (["run", "stem", "--want", "0"], "the difference to resolve: 0 is not a number of percentage points above 0"),
-        (["run", "stem", "--want", "nan"], "the difference to resolve: nan is not"),
+        (["run", "stem", "--margin", "0"], "margin: 0 is not a number of percentage points above 0"),
+        (["run", "stem", "--margin", "nan"], "margin: nan is not"),
         (["run", "stem", "--cpus", "0"], "train.threads: 0 is not a whole number at least 1"),
         (["run", "stem", "--cpus", "2", "--train.threads", "4"], "--cpus and --train.threads say the same"),
         (["run", "stem", "--train.seed", "7"], "train.seed: a study sets it for its rows; choose --seeds"),

@@ -68,7 +68,7 @@ def test_no_finished_run_is_done_again(plan: Plan, tmp_path: Path, counting: Cou
 def test_seeds_are_added_without_redoing_any(plan: Plan, study_file: Path, tmp_path: Path, counting: Counting) -> None:
     execute, done = counting
     conduct(plan, Store(tmp_path / "runs"), StudyObserver(), execute)
-    more = plan_study(find_study(study_file), seeds=(0, 1, 2))
+    more = plan_study(find_study(study_file), seeds=(0, 1, 2), control_seeds=3)
     results = conduct(more, Store(tmp_path / "runs"), StudyObserver(), execute)
     assert done[4:] == ["0.001 2", "0.01 2"]
     assert [len(row.results) for row in results.rows] == [3, 3]
@@ -92,6 +92,9 @@ def test_a_row_fails_alone(
     results = conduct(with_row(plan, Row("bad", changes)), store, StudyObserver(), counting[0])
     assert [len(row.results) for row in results.rows] == [2, 2, 0]
     assert [reason in failure for failure in results.rows[2].failures.values()] == [True, True]
+    lost = (0, 1) if "diverged" in reason else ()
+    assert results.rows[2].diverged == lost
+    assert results.rows[2].counted == dict.fromkeys(lost, results.rows[0].results[0].guessing)
 
 
 def test_rows_are_checked_before_any_run_but_for_the_size_that_weights_bring(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,43 @@ def test_rows_of_one_recipe_share_their_runs_and_others_do_not() -> None:
     assert len(controls) == 1
 
 
+@pytest.mark.parametrize(
+    ("seeds", "wanted", "expected"),
+    [
+        ((0, 1, 2), None, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+        ((4, 7, 0), 5, (4, 7, 0, 1, 2)),
+        ((0, 1), None, (0, 1)),  # no verdict, so nothing that would help it
+        (tuple(range(12)), None, tuple(range(12))),
+        ((0, 1, 2), 3, (0, 1, 2)),
+    ],
+)
+def test_a_control_has_more_seeds(seeds: tuple[int, ...], wanted: int | None, expected: tuple[int, ...]) -> None:
+    plan = plan_study(STUDY, seeds=seeds, control_seeds=wanted)
+    assert [tuple(plan.jobs[name]) for name in "abc"] == [expected, seeds, seeds]
+    assert plan.setting.seeds_of(is_control=True) == expected
+    assert {job.recipe.train.seed for job in plan.order()} >= set(expected)
+    alone = plan_study(replace(STUDY, control=None), seeds=seeds, control_seeds=wanted)
+    assert [tuple(jobs) for jobs in alone.jobs.values()] == [seeds] * 3
+
+
+def test_every_row_that_is_a_control_has_more_seeds(tmp_path: Path) -> None:
+    rows = (
+        Row("a"),
+        Row("b", {"optim.lr": 0.2}, control="a"),
+        Row("c", {"optim.lr": 0.4}),
+        Row("d", {"optim.lr": 0.8}, control="c"),
+    )
+    study = Study("pairs", "?", BASE, rows, pairs="the row above", repeats=(70.0, 71.0))
+    plan = plan_study(study)
+    assert [len(jobs) for jobs in plan.jobs.values()] == [10, 3, 10, 3]
+    write_plan(plan, tmp_path, "pairs")
+    again = read_plan(tmp_path)
+    assert again.setting == plan.setting
+    assert {name: {seed: job.key for seed, job in jobs.items()} for name, jobs in again.jobs.items()} == {
+        name: {seed: job.key for seed, job in jobs.items()} for name, jobs in plan.jobs.items()
+    }
+
+
 @pytest.mark.parametrize(("budget", "epochs", "images"), [(None, 5, 100), ("quick", 5, 100), ("full", 20, None)])
 def test_the_budget_holds_for_every_run(budget: str | None, epochs: int, images: int | None) -> None:
     plan = plan_study(STUDY, budget=budget)
@@ -79,6 +117,8 @@ def test_changes_hold_for_every_run_and_are_stated_where_they_have_an_effect() -
         ({"budget": "quik"}, "unknown budget 'quik': did you mean quick"),
         ({"selection": "tests"}, "unknown selection 'tests': did you mean test"),
         ({"seeds": ()}, "seeds: .* are not one or more"),
+        ({"control_seeds": 2}, "control seeds: expected a number from 3, that of a row, to 1000, not 2"),
+        ({"control_seeds": 1001}, "control seeds: expected a number from 3, .* not 1001"),
         ({"seeds": (1, 1)}, "seeds: .* are not one or more"),
         ({"changes": {"optim.rl": 1}}, "unknown field optim.rl: did you mean optim.lr"),
     ],

@@ -119,7 +119,7 @@ def test_an_edited_study_shows_only_what_was_run(report: assay.StudyReport, stud
 
 def test_to_show_changes_no_file(report: assay.StudyReport, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in report.folder.iterdir()}
-    assay.show_study("rates", out=tmp_path / "out", wanted=0.25)
+    assay.show_study("rates", out=tmp_path / "out", margin=0.25)
     assert {path: path.read_bytes() for path in report.folder.iterdir()} == before
 
 

@@ -60,9 +60,10 @@ def run_study(
     *,
     budget: str | None = None,
     seeds: int | Sequence[int] = 3,
+    control_seeds: int | None = None,
     selection: str | None = None,
     out: str | Path = "studies",
-    wanted: float = 1.0,
+    margin: float = 1.0,
     execute: Execute = run_here,
     progress: bool = True,
     command: str = "",
@@ -74,10 +75,13 @@ def run_study(
         changes: fields to change in every row, under dotted names.
         budget: ``full`` is the published setting, ``quick`` the study's stated proxy; by default
             ``quick`` if the study has one.
-        seeds: the number of runs of each row, with seeds from 0 on; or the seeds.
+        seeds: the number of runs of each row, with seeds from 0 on; or the seeds. Fewer than three give no verdict.
+        control_seeds: the number of runs of each control, at least that of a row; by default 10, or as many as of a
+            row where these are more than 10 or fewer than three.
         selection: how the epoch is chosen: ``held-out``, ``last``, or ``test`` as many reports did.
         out: the folder of all studies, which share their runs; each gets a folder in it.
-        wanted: a difference in percentage points, above 0: the table says how many seeds would resolve it.
+        margin: the largest difference that counts as none, in percentage points, above 0: a row may be shown to make
+            no difference of it, and the table says how many seeds would resolve it.
         execute: does the runs: here, one after another, or ``assay.studies.execution.on_ray.Ray(...)``.
         progress: show what is running.
         command: a command that runs the study again; stated in the table.
@@ -89,12 +93,13 @@ def run_study(
         ValueError: one line that names what is wrong in the study, its file or the arguments.
         InterruptedStudyError: a signal arrived; the same call continues the study.
     """
-    _check_wanted(wanted)
+    _check_margin(margin)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     plan = plan_study(
         find_study(study),
         budget=budget,
         seeds=numbers,
+        control_seeds=control_seeds,
         selection=selection,
         changes=changes,
         command=command or f"assay.run_study({str(study)!r})",
@@ -110,37 +115,37 @@ def run_study(
     try:
         conduct(plan, store, observer, execute)
     finally:  # a study that was interrupted or failed shows what it has
-        report = _report(folder, plan, store, wanted)
+        report = _report(folder, plan, store, margin)
         publish(report.table, report.advice, folder)
         publish_surface(report.surface, folder)
     return report
 
 
-def show_study(study: str | Path, *, out: str | Path = "studies", wanted: float = 1.0) -> StudyReport:
+def show_study(study: str | Path, *, out: str | Path = "studies", margin: float = 1.0) -> StudyReport:
     """Return the report of a study as far as it has been run, without running anything.
 
     Args:
         study: its folder, its YAML file, or its name; ``out`` must hold just one folder of that name or file.
         out: the folder of all studies.
-        wanted: as in ``run_study``.
+        margin: as in ``run_study``.
 
     Raises:
         ValueError: there is no such study, or more than one.
     """
-    _check_wanted(wanted)
+    _check_margin(margin)
     folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
-    return _report(folder, read_plan(folder), store_of(folder.parent), wanted)
+    return _report(folder, read_plan(folder), store_of(folder.parent), margin)
 
 
-def _report(folder: Path, plan: Plan, store: Store, wanted: float) -> StudyReport:
+def _report(folder: Path, plan: Plan, store: Store, margin: float) -> StudyReport:
     results = collect(plan, store)
     advice = advise(results) if any(row.results for row in results.rows) else None
-    return StudyReport(folder, make_table(results, wanted), results, advice, look_at_surface(plan, results, store))
+    return StudyReport(folder, make_table(results, margin), results, advice, look_at_surface(plan, results, store))
 
 
-def _check_wanted(wanted: float) -> None:
-    if not (math.isfinite(wanted) and wanted > 0):
-        raise ValueError(f"the difference to resolve: {wanted:g} is not a number of percentage points above 0")
+def _check_margin(margin: float) -> None:
+    if not (math.isfinite(margin) and margin > 0):
+        raise ValueError(f"margin: {margin:g} is not a number of percentage points above 0")
 
 
 def _source(study: str | Path) -> str:

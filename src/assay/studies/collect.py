@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from assay.studies.study import Row
 
 def collect(plan: Plan, store: Store) -> StudyResults:
     """Return the finished and the failed runs of every row; raise ``ValueError`` where a record is damaged."""
-    rows = tuple(_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows)
+    rows = _with_chance([_row_results(row, plan.jobs[row.name], store) for row in plan.study.rows])
     machines = {
         _machine(store.folder(jobs[result.seed]))
         for row, jobs in zip(rows, plan.jobs.values(), strict=True)
@@ -42,15 +42,27 @@ def _machine(folder: Path) -> str:
 
 
 def _row_results(row: Row, jobs: Mapping[int, Job], store: Store) -> RowResults:
-    results, failures = [], {}
+    results, failures, diverged = [], {}, []
     for seed, job in sorted(jobs.items()):
         outcome = store.outcome(job)
         if outcome and outcome.status == "finished":
             results.append(_result(seed, row, store.folder(job)))
         elif outcome:
             failures[seed] = outcome.reason
+            diverged += [seed] if outcome.status == "diverged" else []
     recipe = next(iter(jobs.values())).recipe  # the recipes of a row's jobs differ in the seed alone
-    return RowResults(row, recipe, tuple(results), failures)
+    return RowResults(row, recipe, tuple(results), failures, tuple(diverged))
+
+
+def _with_chance(rows: Sequence[RowResults]) -> tuple[RowResults, ...]:
+    """Add the accuracy of guessing, which a run tells that finished on the same images, whichever row it is of."""
+    known = {
+        row.recipe.data.name: result.guessing
+        for row in rows
+        for result in row.results
+        if not math.isnan(result.guessing)
+    }
+    return tuple(replace(row, chance=known.get(row.recipe.data.name, math.nan)) for row in rows)
 
 
 def _result(seed: int, row: Row, folder: Path) -> Result:
@@ -66,7 +78,7 @@ def _result(seed: int, row: Row, folder: Path) -> Result:
         images_per_second=summary["images_per_second"],
         correct=scores.argmax(1) == labels if row.split == "test" else None,
         by_selection=_by_selection(record),
-        guessing=100 * float(np.bincount(labels).max() / len(labels)) if row.split == "test" else math.nan,
+        guessing=100 * float(np.bincount(labels).max() / len(labels)),
     )
 
 

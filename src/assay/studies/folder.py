@@ -109,7 +109,8 @@ def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
 
 def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     check_plan(written)
-    setting = Setting(**{**written["setting"], "seeds": tuple(written["setting"]["seeds"])})
+    lists = {name: tuple(written["setting"].get(name, ())) for name in ("seeds", "control_seeds", "repeats")}
+    setting = Setting(**{**written["setting"], **lists})
     rows, jobs = [], {}
     for row in written["rows"]:
         fields = {name: row[name] for name in ("name", "published", "seconds", "note", "split", "changes")}
@@ -124,6 +125,7 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     has_own = any(row.control for row in rows)  # then the setting describes the controls in words
     control, pairs = (None, str(setting.control)) if has_own else (setting.control, "")
     study = Study(
-        setting.study, setting.purpose, base, tuple(rows), control, setting.source, setting.protocol, pairs=pairs
-    )
+        setting.study, setting.purpose, base, tuple(rows), control, setting.source, setting.protocol, pairs=pairs,
+        repeats=setting.repeats,
+    )  # fmt: skip
     return Plan(study, setting, jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +17,12 @@ from assay.studies.execution.store import Job
 from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
+from assay.studies.verdict import FEWEST_RUNS
 
 BUDGETS = ("quick", "full")
 SELECTIONS = ("held-out", "last", "test")
 MOST_SEEDS = 1000
+CONTROL_SEEDS = 10
 _HELD_OUT = 0.1  # share of the training images for a held-out selection, where the recipe holds out none
 # Fields that change how a run is computed and not what: a budget with these changed is not altered.
 _HOW_ONLY = WITHOUT_EFFECT | {"train.threads", "train.device", "train.channels_last", "train.compile", "data.memory"}
@@ -41,7 +44,8 @@ class Plan:
     def order(self) -> list[Job]:
         """Return every job once: all rows of the first seed, then of the second, each after its preparatory runs."""
         # Seeds come outermost, so that a study that is interrupted has compared all rows on some seeds.
-        wanted = [self.jobs[row.name][seed] for seed in self.setting.seeds for row in self.study.rows]
+        seeds = dict.fromkeys((*self.setting.seeds, *self.setting.control_seeds))
+        wanted = [jobs[seed] for seed in seeds for row in self.study.rows if seed in (jobs := self.jobs[row.name])]
         return list({job.key: job for one in wanted for job in _with_preparatory(one)}.values())
 
 
@@ -50,6 +54,7 @@ def plan_study(
     *,
     budget: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
+    control_seeds: int | None = None,
     selection: str | None = None,
     changes: Mapping[str, Any] | None = None,
     command: str = "",
@@ -60,13 +65,16 @@ def plan_study(
         study: what to run.
         budget: ``full`` (as published) or ``quick`` (the study's own proxy); by default quick if there is one.
         seeds: of the runs of each row, at most 1000; two rows' runs of one seed are a pair.
+        control_seeds: the number of runs of each control, at least as many as of a row: it takes part in every
+            comparison, and tables that share it share its runs. By default 10, or as many as of a row where these
+            are more, or too few for a verdict.
         selection: how the epoch is chosen: ``held-out``, ``last`` or ``test``; by default as the base says.
         changes: fields to change in every row, under dotted names.
         command: a command that runs the study again; stated with the results.
 
     Raises:
-        ValueError: an unknown budget or selection, repeated or too many seeds, a change to a field that the study
-            sets itself, an invalid recipe of a row, or two rows with the same recipe.
+        ValueError: an unknown budget or selection, repeated or too many seeds, fewer of a control, a change to a field
+            that the study sets itself, an invalid recipe of a row, or two rows with the same recipe.
     """
     changes = dict(changes or {})
     _check(seeds, selection, changes)
@@ -74,7 +82,11 @@ def plan_study(
         changes["train.epochs"] = Recipe().but({"train.epochs": changes["train.epochs"]}).train.epochs
     settle = _Settle(study, _budget(study, budget), selection, changes)
     recipes = {row.name: settle.recipe(row) for row in study.rows}
-    jobs = {row.name: settle.jobs(row, recipes[row.name], seeds) for row in study.rows}
+    further = _control_seeds(seeds, control_seeds)
+    jobs = {
+        row.name: settle.jobs(row, recipes[row.name], further if row.name in study.controls else seeds)
+        for row in study.rows
+    }
     _check_rows(study, jobs, seeds[0])
     first = recipes[study.rows[0].name]
     setting = Setting(
@@ -89,6 +101,8 @@ def plan_study(
         control=study.control or study.pairs or None,
         changes=", ".join(f"{name} {value}" for name, value in changes.items() if name not in WITHOUT_EFFECT),
         command=command,
+        control_seeds=further if study.controls and len(further) > len(seeds) else (),
+        repeats=study.repeats,
     )
     return Plan(study, setting, jobs)
 
@@ -103,6 +117,18 @@ def _check(seeds: Sequence[int], selection: str | None, changes: Mapping[str, An
     for name, instead in (("train.seed", "seeds"), ("train.select", "protocol")):
         if name in changes:
             raise ValueError(f"{name}: a study sets it for its rows; choose --{instead}")
+
+
+def _control_seeds(seeds: Sequence[int], wanted: int | None) -> tuple[int, ...]:
+    """The seeds of a control: those of a row, and the lowest others."""
+    if wanted is None:
+        wanted = max(CONTROL_SEEDS, len(seeds)) if len(seeds) >= FEWEST_RUNS else len(seeds)
+    if not len(seeds) <= wanted <= MOST_SEEDS:
+        raise ValueError(
+            f"control seeds: expected a number from {len(seeds)}, that of a row, to {MOST_SEEDS}, not {wanted}"
+        )
+    others = (seed for seed in itertools.count() if seed not in seeds)
+    return (*seeds, *itertools.islice(others, wanted - len(seeds)))
 
 
 def _check_rows(study: Study, jobs: Mapping[str, Mapping[int, Job]], seed: int) -> None:

@@ -21,12 +21,13 @@ def check_plan(written: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` that names the first value of the plan that is missing or of another kind."""
     setting: Any = written.get("setting")
     rows = written.get("rows")
-    _check("setting", dict.fromkeys(_LATER, "") | setting if isinstance(setting, dict) else setting, _SETTING)
+    _check("setting", {**_LATER, **setting} if isinstance(setting, dict) else setting, _SETTING)
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"rows: expected a list of rows, not {quoted(rows)}")
     for number, row in enumerate(rows, start=1):
         _check(f"row {number}", row, _ROW)
-        if {int(seed) for seed in row["runs"]} != set(setting["seeds"]):
+        runs = {int(seed) for seed in row["runs"]}
+        if runs not in (set(setting["seeds"]), set(setting.get("control_seeds") or setting["seeds"])):
             raise ValueError(f"row {number}: runs: expected one for each of the seeds {quoted(setting['seeds'])}")
 
 
@@ -58,12 +59,18 @@ def _are_runs(value: Any) -> bool:
     return _is_mapping(value) and all(seed.isdecimal() and is_key(key) for seed, key in value.items())
 
 
-_LATER = ("changes", "hardware", "command")  # plans of earlier versions may lack them
+_LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
+    **dict.fromkeys(("changes", "hardware", "command"), ""),
+    "control_seeds": [],
+    "repeats": [],
+}
 _SETTING: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(
         ("study", "purpose", "source", "protocol", "budget", "budget_in_words", "selection"), ("text", _is_text)
     ),
-    **dict.fromkeys(_LATER, ("text", _is_text)),
+    **dict.fromkeys(("changes", "hardware", "command"), ("text", _is_text)),
+    "control_seeds": ("a list of seeds", lambda value: value == [] or _are_seeds(value)),
+    "repeats": ("a list of accuracies", lambda value: isinstance(value, list) and all(map(is_number, value))),
     "control": ("text", _or_none(_is_text)),
     "seeds": ("a list of seeds", _are_seeds),
 }

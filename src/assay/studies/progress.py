@@ -98,10 +98,10 @@ class LiveView(StudyObserver):
         return f"{text}, about {_in_words(left)} left"
 
     def _draw(self) -> RenderableType:
-        seeds = self._plan.setting.seeds
+        seeds = dict.fromkeys((*self._plan.setting.seeds, *self._plan.setting.control_seeds))
         table = Table("row", *(f"seed {seed}" for seed in seeds), box=None, pad_edge=False)
         for row, jobs in self._plan.jobs.items():
-            table.add_row(escape(row), *(self._cells[jobs[seed].key] for seed in seeds))
+            table.add_row(escape(row), *(self._cells[jobs[seed].key] if seed in jobs else "" for seed in seeds))
         for job in self._plan.order():
             if self._name(job).startswith(_BEFORE):
                 table.add_row(self._name(job), self._cells[job.key])

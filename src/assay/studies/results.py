@@ -28,14 +28,16 @@ class Result:
         by_selection: the accuracy on the test split, in percent, under each selection of the epoch that the run's
             log allows (``held-out``, ``last``, ``test``).
         guessing: the accuracy of always answering the most frequent class, in percent; nan where unknown.
+
+    Costs that are unknown are None or nan.
     """
 
     seed: int
     accuracy: float
-    parameters: int
-    flops: int
-    seconds: float
-    images_per_second: float
+    parameters: int | None = None
+    flops: int | None = None
+    seconds: float = math.nan
+    images_per_second: float = math.nan
     correct: NDArray[np.bool_] | None = None
     by_selection: Mapping[str, float] = field(default_factory=dict)
     guessing: float = math.nan
@@ -55,18 +57,36 @@ class RowResults:
 
     Attributes:
         recipe: of its runs, apart from the seed.
-        failures: why each failed run failed, in a line, by seed.
+        failures: why each run that gave no figure failed, in a line, by seed; diverged ones are among them.
+        diverged: the seeds of the diverged runs: the recipe's own doing, and not the machine's.
+        chance: the accuracy as which a diverged run counts, in percent: that of guessing; nan where it is unknown.
     """
 
     row: Row
     recipe: Recipe
     results: tuple[Result, ...] = ()
     failures: Mapping[int, str] = field(default_factory=dict)
+    diverged: tuple[int, ...] = ()
+    chance: float = math.nan
+
+    @property
+    def counted(self) -> dict[int, float]:
+        """The accuracy of each run that counts, in percent, by seed: diverged ones count as guessing.
+
+        A table that left them out would praise a row for the seeds on which it happens to learn.
+        """
+        lost = {} if math.isnan(self.chance) else dict.fromkeys(self.diverged, self.chance)
+        return dict(sorted({**{result.seed: result.accuracy for result in self.results}, **lost}.items()))
+
+    @property
+    def images(self) -> int:
+        """The number of test images, the fewest of its runs; 0 where it is unknown."""
+        return min((len(result.correct) for result in self.results if result.correct is not None), default=0)
 
     @property
     def mean(self) -> float:
-        """The mean accuracy of the finished runs, at least one, in percent."""
-        return float(np.mean([result.accuracy for result in self.results]))
+        """The mean accuracy of the runs that count, at least one, in percent."""
+        return float(np.mean(list(self.counted.values())))
 
 
 @dataclass(frozen=True)
@@ -78,11 +98,13 @@ class Setting:
         budget: ``full`` or ``quick``.
         budget_in_words: what the budget means; empty for ``full``.
         selection: how the epoch is chosen here: ``held-out``, ``last`` or ``test``.
-        seeds: the planned seeds.
+        seeds: the planned seeds of a row.
         control: the name of the control, or a description where rows have their own, or None.
         changes: fields that were changed for all rows, in words.
         hardware: the machines on which it ran.
         command: a command that runs it again.
+        control_seeds: the planned seeds of a control; empty where they are those of a row.
+        repeats: accuracies of the source's own repeated runs of one recipe, in percent.
     """
 
     study: str
@@ -97,6 +119,12 @@ class Setting:
     changes: str = ""
     hardware: str = ""
     command: str = ""
+    control_seeds: tuple[int, ...] = ()
+    repeats: tuple[float, ...] = ()
+
+    def seeds_of(self, *, is_control: bool) -> tuple[int, ...]:
+        """The planned seeds of a control or of another row."""
+        return self.control_seeds or self.seeds if is_control else self.seeds
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ class Study:
         quick: a proxy of the published setting for a small machine; None where that setting is quick itself.
         pairs: describes the controls of rows that have their own, in words.
         notes: remarks on how the recipes came about, a line each.
+        repeats: accuracies of the source's own repeated runs of one recipe, in percent: how far two of its single
+            runs differ by chance.
 
     Raises:
         ValueError: there are no rows, two rows have the same name, a control is not a row, or the study has both a
@@ -69,6 +71,7 @@ class Study:
     quick: Proxy | None = None
     pairs: str = ""
     notes: tuple[str, ...] = ()
+    repeats: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -86,6 +89,11 @@ class Study:
         for control in (self.control, *(row.control for row in self.rows)):
             if control is not None and control not in names:
                 raise ValueError(f"study {self.name}: unknown control {quoted(control)}: {nearest(control, names)}")
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """The names of the rows with which others are compared."""
+        return frozenset(name for name in (self.control, *(row.control for row in self.rows)) if name is not None)
 
     def recipe(self, row: Row) -> Recipe:
         """Return the row's recipe at the published setting; the fields of ``row.after`` are still empty.

@@ -1,4 +1,4 @@
-"""A study's table: each row's estimate, its test against the control, and the published figures beside them."""
+"""A study's table: each row's estimate, its tests against the control, and the published figures beside them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assay.base.statistics import Difference, Estimate, estimate, holm, mcnemar, paired_difference, seeds_to_resolve
+from assay.base.statistics import Estimate, estimate, holm
+from assay.studies.comparison import Comparison, compare, step
+from assay.studies.prior import prior_deviation
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
-
-LEVEL = 0.05  # family-wise error rate: of any false verdict in a table
+from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, judge_claim, source_noise, verdict
 
 
 @dataclass(frozen=True)
@@ -19,46 +20,54 @@ class Line:
 
     Attributes:
         published_difference: the row's published accuracy minus its control's.
-        estimate: mean and 95 % confidence interval of the accuracy, over the seeds.
+        estimate: mean and 95 % interval of the accuracy, over the seeds; diverged runs count as guessing.
+        survivors: the same without the diverged runs; None where none diverged.
         held_out: the mean accuracy if the epoch had been chosen on the held-out split; None where it was, or where
             some run lacks it.
-        difference: to the control, paired by seed; None where the row has no control or shares no seed with it.
-        test: ``t`` (paired, over seeds), ``mcnemar`` (one shared seed, over images), or empty where neither applies.
-        p: the test's p-value, corrected for the number of rows (Holm).
-        p_uncorrected: the test's own p-value.
-        verdict: ``control``, ``same direction``, ``opposite``, ``better``, ``worse``, ``not distinguishable``,
-            ``not compared``, ``failed``, ``to come``, or empty where the study has no control.
+        difference: to the control; None where the row has no control, or one of them has no runs.
+        test: ``welch`` (over seeds), ``mcnemar`` (one shared seed, over images), or empty where neither applies.
+        p: the test's p value, corrected for the number of rows (Holm).
+        p_equivalent: that of the two one-sided tests, corrected likewise.
+        p_paired: that of the paired t-test over the shared seeds, corrected likewise; for comparison only.
+        verdict: ``control``, ``helps``, ``hurts``, ``makes no difference``, ``cannot be told``, ``not compared``,
+            ``failed``, ``to come``, or empty where the study has no control.
+        claim: what becomes of the published difference: see ``assay.studies.verdict.judge_claim``.
         parameters: the number of parameters that the network learns.
         flops: of one image's forward pass.
         seconds: of one run's training, on average.
         images_per_second: while training, on average.
-        runs: the number of finished runs.
-        accuracies: by seed.
+        runs: the number of runs with a figure: finished ones, and diverged ones that count as guessing.
+        planned: the number of runs that were planned.
+        accuracies: of the finished runs, by seed.
         images: test images, the fewest of its runs; 0 where unknown.
         guessing: the seeds whose networks are no better than guessing.
-        failures: the reasons of the failed runs, each with its seed.
-        seeds_needed: seeds that resolve the table's wanted difference, at the observed standard deviation.
+        diverged: the seeds whose runs diverged.
+        failures: the reasons of the failed and diverged runs, each with its seed.
     """
 
     row: Row
     published_difference: float | None
     estimate: Estimate
+    survivors: Estimate | None
     held_out: float | None
-    difference: Difference | None
+    difference: Comparison | None
     test: str
     p: float
-    p_uncorrected: float
+    p_equivalent: float
+    p_paired: float
     verdict: str
+    claim: str
     parameters: int | None
     flops: int | None
     seconds: float
     images_per_second: float
     runs: int
+    planned: int
     accuracies: Mapping[int, float]
     images: int
     guessing: tuple[int, ...]
+    diverged: tuple[int, ...]
     failures: tuple[str, ...]
-    seeds_needed: int | None
 
     @property
     def name(self) -> str:
@@ -67,8 +76,15 @@ class Line:
 
     @property
     def step(self) -> float:
-        """The accuracy of one test image, the least standard deviation that is assumed; 0 where unknown."""
-        return _step(self.images)
+        """The accuracy of one test image, the least standard deviation of the estimate; 0 where unknown."""
+        return 100 / self.images if self.images else 0.0
+
+    @property
+    def p_uncorrected(self) -> float:
+        """The test's own p value; nan where there is no test."""
+        if self.difference is None or not self.test:
+            return math.nan
+        return self.difference.p if self.test == "welch" else self.difference.images_p
 
 
 @dataclass(frozen=True)
@@ -77,12 +93,12 @@ class Table:
 
     Attributes:
         lines: in the order of the study's rows.
-        wanted: the difference to which ``Line.seeds_needed`` refers, in percentage points.
+        margin: the largest difference that counts as none, in percentage points.
     """
 
     setting: Setting
     lines: tuple[Line, ...]
-    wanted: float = 1.0
+    margin: float = 1.0
 
     @property
     def compared(self) -> int:
@@ -90,30 +106,35 @@ class Table:
         return sum(bool(line.test) for line in self.lines)
 
 
-def make_table(results: StudyResults, wanted: float = 1.0) -> Table:
+def make_table(results: StudyResults, margin: float = 1.0) -> Table:
     """Compute every row's estimate, and compare it with its control as far as the runs allow.
 
-    ``wanted`` is a difference in percentage points, above 0: the table says how many seeds would resolve it.
+    Args:
+        results: the runs of a study, row by row.
+        margin: the largest difference that counts as none, in percentage points, above 0.
     """
-    pairs = [(rows, _control_of(rows, results)) for rows in results.rows]
-    others = sum(control is not None and _comparable(rows, control) for rows, control in pairs)
-    lines = [_line(rows, control, results.setting) for rows, control in pairs]
+    setting = results.setting
+    controls = [_control_of(rows, results) for rows in results.rows]
+    rivals = [
+        control if control is not None and _comparable(rows, control) else None
+        for rows, control in zip(results.rows, controls, strict=True)
+    ]
+    pairs = list(zip(results.rows, rivals, strict=True))
+    compared = compare(pairs, prior_deviation(setting.study), margin)
+    lines = [
+        _line(rows, control, rival, difference, setting)
+        for (rows, rival), control, difference in zip(pairs, controls, compared, strict=True)
+    ]
     # A row without a test has p = nan, which Holm's correction leaves out of the family.
-    corrected = holm([line.p for line in lines])
-    return Table(
-        results.setting,
-        tuple(_judged(line, p, wanted, others) for line, p in zip(lines, corrected, strict=True)),
-        wanted,
-    )
-
-
-def verdict(difference: float, p: float, published: float | None) -> str:
-    """Judge a tested difference by its corrected p-value and its direction; None or 0 published claims no direction."""
-    if p >= LEVEL:
-        return "not distinguishable"
-    if not published:
-        return "better" if difference > 0 else "worse"
-    return "same direction" if (difference > 0) == (published > 0) else "opposite"
+    p = holm([line.p_uncorrected for line in lines])
+    equivalent = holm([line.p_equivalent for line in lines])
+    paired = holm([line.p_paired for line in lines])
+    noise = source_noise(setting.repeats)
+    judged = [
+        _judged(replace(line, p=own, p_equivalent=other, p_paired=third), margin, noise)
+        for line, own, other, third in zip(lines, p, equivalent, paired, strict=True)
+    ]
+    return Table(setting, tuple(judged), margin)
 
 
 def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:
@@ -129,91 +150,71 @@ def _comparable(rows: RowResults, control: RowResults) -> bool:
     return rows is not control and rows.row.split == control.row.split
 
 
-def _line(rows: RowResults, control: RowResults | None, setting: Setting) -> Line:
-    """Compute the row's statistics, with the uncorrected p-value and only a verdict that needs no test."""
+def _line(
+    rows: RowResults,
+    control: RowResults | None,
+    rival: RowResults | None,
+    difference: Comparison | None,
+    setting: Setting,
+) -> Line:
+    """Compute the row's statistics, with uncorrected p values and only a verdict that needs no test."""
     row, results = rows.row, rows.results
-    rival = control if control is not None and _comparable(rows, control) else None
-    difference = _difference(results, rival.results) if rival else None
-    test, p = _tested(difference, results, rival.results) if rival and difference else ("", math.nan)
-    accuracies, images = _by_seed(results), _images(results)
+    resolution, test = step([rows]), _test(difference)
+    finished = {result.seed: result.accuracy for result in results}
+    planned = len(setting.seeds_of(is_control=rows is control))
     return Line(
         row=row,
         published_difference=_published_difference(rows, rival),
-        estimate=estimate(list(accuracies.values()), resolution=_step(images)),
+        estimate=estimate(list(rows.counted.values()), resolution=resolution),
+        survivors=estimate(list(finished.values()), resolution=resolution) if rows.diverged else None,
         held_out=_held_out(results) if setting.selection == "test" and row.split == "test" else None,
         difference=difference,
         test=test,
-        p=p,
-        p_uncorrected=p,
-        verdict=_standing(rows, control, len(setting.seeds)),
+        p=math.nan,
+        p_equivalent=difference.p_equivalent if difference and test == "welch" else math.nan,
+        p_paired=difference.paired.p if difference else math.nan,
+        verdict=_standing(rows, control, planned),
+        claim="",
         parameters=results[0].parameters if results else None,
         flops=results[0].flops if results else None,
         seconds=_mean([result.seconds for result in results]),
         images_per_second=_mean([result.images_per_second for result in results]),
-        runs=len(results),
-        accuracies=accuracies,
-        images=images,
+        runs=len(rows.counted),
+        planned=planned,
+        accuracies=finished,
+        images=rows.images,
         guessing=tuple(result.seed for result in results if not result.has_learned),
+        diverged=rows.diverged,
         failures=tuple(f"seed {seed}: {reason}" for seed, reason in rows.failures.items()),
-        seeds_needed=None,
     )
+
+
+def _test(difference: Comparison | None) -> str:
+    """The test that applies: over seeds, or where either side has a single run over the images of a shared one."""
+    if difference is None:
+        return ""
+    if not math.isnan(difference.p):
+        return "welch"
+    return "" if math.isnan(difference.images_p) else "mcnemar"
 
 
 def _standing(rows: RowResults, control: RowResults | None, planned: int) -> str:
     """Return the verdict as far as it follows without a test."""
     if rows is control:
         return "control"
-    if not rows.results:
+    if not rows.counted:
         return "failed" if rows.failures and len(rows.failures) >= planned else "to come"
     return "" if control is None else "not compared"
 
 
-def _judged(line: Line, p: float, wanted: float, comparisons: int) -> Line:
-    """Return the line with its corrected p-value, and with all that follows from it or from the observed spread."""
+def _judged(line: Line, margin: float, noise: float) -> Line:
+    """Return the line with its verdict, and with that on the published claim, from its corrected p values."""
     about = line.difference
     if about is None:
         return line
-    # One seed has no spread, so nothing can be said about the seeds that would be needed.
-    seeds = seeds_to_resolve(about.std, wanted, comparisons, level=LEVEL) if about.n > 1 else None
-    judged = line.verdict if math.isnan(p) else verdict(about.mean, p, line.published_difference)
-    return replace(line, p=p, verdict=judged, seeds_needed=seeds)
-
-
-def _difference(results: Sequence[Result], control: Sequence[Result]) -> Difference | None:
-    """The paired difference over the shared seeds; None where there are none."""
-    difference = paired_difference(
-        _by_seed(results), _by_seed(control), resolution=_step(_images([*results, *control]))
-    )
-    return difference if difference.n else None
-
-
-def _by_seed(results: Sequence[Result]) -> dict[int, float]:
-    return {result.seed: result.accuracy for result in results}
-
-
-def _images(results: Sequence[Result]) -> int:
-    """The number of test images, the smallest where runs differ; 0 where it is unknown."""
-    return min((len(result.correct) for result in results if result.correct is not None), default=0)
-
-
-def _step(images: int) -> float:
-    """The accuracy of one image, in percentage points.
-
-    Two seeds can agree to the image by chance, and a standard deviation of 0 would make any difference significant:
-    so no standard deviation over seeds is taken to be smaller than this.
-    """
-    return 100 / images if images else 0.0
-
-
-def _tested(difference: Difference, results: Sequence[Result], control: Sequence[Result]) -> tuple[str, float]:
-    """Return the test that applies, and its p-value."""
-    if difference.n > 1:
-        return "t", difference.p
-    # One seed has no spread over seeds, so the pairs are the test images instead.
-    ours, theirs = next((a, b) for a in results for b in control if a.seed == b.seed)
-    if ours.correct is None or theirs.correct is None or len(ours.correct) != len(theirs.correct):
-        return "", math.nan
-    return "mcnemar", mcnemar(ours.correct, theirs.correct).p
+    enough = min(about.n, about.control_n) >= FEWEST_RUNS
+    said = verdict(about.mean, line.p, line.p_equivalent) if enough else CANNOT_TELL
+    return replace(line, verdict=said, claim=judge_claim(said, line.published_difference, margin, noise))
 
 
 def _published_difference(rows: RowResults, rival: RowResults | None) -> float | None:

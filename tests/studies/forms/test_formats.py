@@ -84,11 +84,14 @@ def test_markdown() -> None:
         "measured": "67.00 ± 2.37",
         "held-out": "66.00",
         "published difference": "-4.55",
-        "difference": "-4.00 [-4.25, -3.75]",
-        "p": "0.00021",
-        "verdict": "same direction",
+        "difference": "-4.00 [-6.35, -1.65]",
+        "p": "0.011",
+        "p, paired": "0.00021",
+        "verdict": "hurts",
+        "published claim": "holds",
+        "beats control": "0 % [0, 50]",
         "runs": "3/3",
-        "seeds for 1 point": "3",
+        "seeds for 1 point": "12 to 81",
         "parameters": "1.33 M",
         "FLOPs": "74.2 M",
         "seconds": "193",
@@ -97,8 +100,9 @@ def test_markdown() -> None:
     assert {titles[place] for place, dashes in enumerate(rule) if dashes.endswith(":")} == set(titles) - {
         "row",
         "verdict",
+        "published claim",
     }
-    assert (control[0], failed[0], failed[2], failed[8]) == ("relu", "tanh", "—", "0/3")
+    assert (control[0], failed[0], failed[2], failed[11]) == ("relu", "tanh", "—", "0/3")
     assert failed[-4:] == ["—"] * 4  # nothing is known of its costs
     assert "- budget: quick: 5 epochs in place of 50; published figures are of the full setting" in text
     assert "ON THE TEST SPLIT" in text
@@ -107,13 +111,13 @@ def test_markdown() -> None:
 
 def test_markdown_keeps_awkward_names_in_one_cell() -> None:
     rows = cells_of(as_markdown(made_table(AWKWARD)))
-    assert {len(row) for row in rows} == {14}
+    assert {len(row) for row in rows} == {17}
     assert rows[3][0] == r"a\¦b_c [bold]x[/bold] 50 % & \$y\$ \\z #1 {q} \~t^2 \*".replace(r"\¦", "¦")
 
 
 def test_latex() -> None:
     text = as_latex(made_table(AWKWARD))
-    for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{table}", r"\end{table}", "lrrrrrrlrrrrrr"):
+    for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{table}", r"\end{table}", "lrrrrrrrllrrrrrrr"):
         assert text.count(part) == 1
     caption = next(line for line in text.splitlines() if line.startswith(r"\caption{"))
     assert "Budget: quick: 5 epochs in place of 50; published figures are of the full setting." in caption
@@ -122,7 +126,7 @@ def test_latex() -> None:
     assert "Which activation? Source" in caption
     row = next(line for line in text.splitlines() if line.startswith(" a|b"))
     assert r"a|b\_c [bold]x[/bold] 50 \% \& \$y\$ \textbackslash{}z \#1 \{q\} \textasciitilde{}t\^{}2 *" in row
-    assert row.replace(r"\&", "").count("&") == 13
+    assert row.replace(r"\&", "").count("&") == 16
 
 
 def test_latex_does_not_take_a_name_in_brackets_for_a_height() -> None:
@@ -184,12 +188,22 @@ def test_csv_is_exact_and_every_line_says_what_it_is() -> None:
     assert float(elu["difference_low_points"]) == about.low  # to the last digit
     assert float(elu["accuracy_percent"]) == np.mean([66.1, 66.9, 68.0])
     assert float(elu["p_corrected"]) == table.lines[1].p
-    assert (elu["pairs"], elu["parameters"], elu["verdict"], elu["test"]) == ("3", "1330000", "same direction", "t")
+    assert float(elu["paired_p_corrected"]) == table.lines[1].p_paired
+    assert float(elu["difference_freedom"]) == about.freedom
+    assert elu["published_claim"] == "holds"
+    assert (elu["pairs"], elu["parameters"], elu["verdict"], elu["test"]) == ("3", "1330000", "hurts", "welch")
     assert elu["held_out_selection_accuracy_percent"] == "66.0"
     assert (elu["seeds"], elu["accuracies_percent"]) == ("0 1 2", "0:66.1 1:66.9 2:68.0")
     assert (float(elu["p_uncorrected"]), elu["rows_compared"]) == (table.lines[1].p_uncorrected, "1")
     assert (elu["purpose"], failed["accuracies_percent"]) == ("Which activation?", "")
-    empty = ("accuracy_percent", "difference_points", "p_corrected", "parameters", "seconds_per_run", "seeds_needed")
+    empty = (
+        "accuracy_percent",
+        "difference_points",
+        "p_corrected",
+        "parameters",
+        "seconds_per_run",
+        "seeds_needed_low",
+    )
     assert {failed[name] for name in empty} == {""}
     assert failed["failures"] == "seed 0: loss is nan; seed 1: loss is nan; seed 2: loss is nan"
     assert None not in elu  # as many cells as titles
@@ -204,8 +218,8 @@ def test_terminal_of_100_columns(name: str) -> None:
         "67.00 ± 2.37",
         "66.00",
         "-4.00",
-        "[-4.25, -3.75]",
-        "same direction",
+        "[-6.35, -1.65]",
+        "hurts (published: holds)",
         "1.33 M",
         "74.2 M",
         "193",
@@ -220,14 +234,14 @@ def test_terminal_of_100_columns(name: str) -> None:
 @pytest.mark.parametrize("width", [79, 60, 59, 40])
 def test_narrow_terminal_cuts_no_name_and_no_number(width: int) -> None:
     table = made_table("a row that differs")
-    same = replace(table.lines[0], row=Row("relu again"), verdict="not distinguishable", test="mcnemar")
+    same = replace(table.lines[0], row=Row("relu again"), verdict="cannot be told", test="mcnemar")
     setting = replace(table.setting, command="assay study run " + "x" * 100)
     text = printed(replace(table, setting=setting, lines=(*table.lines, same)), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    for part in ("67.00", "± 2.37", "-4.00", "1.33 M", "74.2 M", "193", "tanh", "differs", "distinguishable"):
+    for part in ("67.00", "± 2.37", "-4.00", "1.33 M", "74.2 M", "193", "tanh", "differs", "told", "†"):
         assert part in text
-    assert ("74.07" in text, "[-4.25, -3.75]" in text, "1,290" in text) == (False, width >= 60, width >= 60)
+    assert ("74.07" in text, "[-6.35, -1.65]" in text, "1,290" in text) == (False, width >= 60, width >= 60)
     assert "columns are left out" in " ".join(text.split())
     assert "".join(text.split()).count("x" * 100) == 1  # folded, not cut
 

@@ -22,7 +22,7 @@ from assay.studies.table import Table, make_table
 SETTING = Setting(
     "stem", "Which stem?", "R2", "one run", "quick", "5 epochs in place of 50", "test", (0, 1, 2), "control row"
 )
-GREY = "#9aa3ab"
+GREY, RED = "#9aa3ab", "#b3261e"
 
 
 def row(
@@ -68,8 +68,8 @@ def legend(figure: Figure) -> list[str]:
 def test_forest_of_differences() -> None:
     table = stems()
     figure = plot_forest(table)
-    blue, grey = points(figure, "o")
-    assert blue == (pytest.approx(-4.0), 0, "#2f6fb0")
+    red, grey = points(figure, "o")
+    assert red == (pytest.approx(-4.0), 0, RED)
     assert grey == (pytest.approx(0.2 / 3), 1, GREY)
     assert [(x, y) for x, y, _ in points(figure, "D")] == [(-4, 0), (1, 1), (-18, 2), (-28, 3)]
     about = table.lines[1].difference
@@ -79,9 +79,9 @@ def test_forest_of_differences() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["worse by 4", r"the \$same\$", "fails", "to come"]
     assert axes.get_ylim() == (3.5, -0.5)  # the first row at the top
     beside = [label.get_text() for label in axes.child_axes[0].get_yticklabels()]
-    assert beside[0] == "-4.00 [-4.25, -3.75]\nsame direction"
+    assert beside[0] == "-4.00 [-6.35, -1.65]\nhurts"
     assert beside[2:] == ["failed", "to come"]
-    assert legend(figure) == ["same direction", "not distinguishable", "published"]
+    assert legend(figure) == ["hurts", "cannot be told", "published"]
     assert axes.get_xlabel() == "difference to control row (percentage points)"
 
 
@@ -111,7 +111,7 @@ def test_figures_say_where_they_rest_on_one_seed() -> None:
     ]
     forest, cost = plot_forest(table_of(*pair)), plot_cost(table_of(*pair))
     beside = forest.axes[0].child_axes[0].get_yticklabels()
-    assert [label.get_text() for label in beside] == ["+0.00\nnot distinguishable †"]
+    assert [label.get_text() for label in beside] == ["+0.00\ncannot be told †"]
     assert {label.get_text() for label in labels(cost)} == {"control row", "other †"}
     for figure in (forest, cost):
         caption = figure.get_supxlabel().replace("\n", " ")
@@ -139,11 +139,11 @@ def test_cost(cost: str, places: list[float]) -> None:
     drawn = points(figure, "o")
     assert [x for x, _, _ in drawn] == places
     assert [y for _, y, _ in drawn] == [line.estimate.mean for line in table.lines[:3]]
-    assert [color for _, _, color in drawn] == ["#000000", "#2f6fb0", GREY]
+    assert [color for _, _, color in drawn] == ["#000000", RED, GREY]
     assert intervals(figure)[1][:, 1] == pytest.approx([table.lines[1].estimate.low, table.lines[1].estimate.high])
     assert figure.axes[0].get_xscale() == "log"
     assert {text.get_text() for text in labels(figure)} == {"control row", "worse by 4", r"the \$same\$"}
-    assert legend(figure) == ["same direction", "not distinguishable", "control"]
+    assert legend(figure) == ["hurts", "cannot be told", "control"]
 
 
 def test_cost_axis_is_logarithmic_only_over_a_wide_range() -> None:

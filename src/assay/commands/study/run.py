@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from assay.commands.fields import add_fields
-from assay.commands.study.show import add_wanted, print_report
+from assay.commands.study.show import add_margin, print_report
 from assay.commands.study.where import add_where, changes_of, executor_of
 
 
@@ -21,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", choices=["quick", "full"], help="quick: a stated proxy; full: as published")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each row (default: 3)")
     parser.add_argument(
+        "--control-seeds",
+        type=int,
+        metavar="N",
+        help="runs of each control, in which every comparison takes part (default: 10; as many as of a row, where "
+        "these are more, or fewer than 3)",
+    )
+    parser.add_argument(
         "--protocol",
         choices=["held-out", "last", "test"],
         help="how the epoch is chosen: on held-out images, the last one, or on the test split as some reports did "
@@ -28,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
     add_where(parser)
-    add_wanted(parser)
+    add_margin(parser)
     add_fields(parser)
 
 
@@ -46,9 +53,10 @@ def execute(options: argparse.Namespace) -> int:
             changes_of(options),
             budget=options.budget,
             seeds=options.seeds,
+            control_seeds=options.control_seeds,
             selection=options.protocol,
             out=options.out,
-            wanted=options.want,
+            margin=options.margin,
             execute=executor_of(options),
             command=command,
         )

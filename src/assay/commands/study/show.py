@@ -17,17 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", metavar="STUDY", help="its name, its YAML file or its folder")
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
     parser.add_argument("--format", choices=FORMS, default="terminal", help="default: terminal")
-    add_wanted(parser)
+    add_margin(parser)
 
 
-def add_wanted(parser: argparse.ArgumentParser) -> None:
-    """Add ``--want``."""
+def add_margin(parser: argparse.ArgumentParser) -> None:
+    """Add ``--margin``."""
     parser.add_argument(
-        "--want",
+        "--margin",
         type=float,
         default=1.0,
         metavar="POINTS",
-        help="say how many seeds would resolve a difference of so many percentage points (default: 1)",
+        help="the largest difference that counts as none, in percentage points (default: 1)",
     )
 
 
@@ -36,7 +36,7 @@ def execute(options: argparse.Namespace) -> int:
     from assay.studies.api import show_study
     from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 
-    report = show_study(options.study, out=options.out, wanted=options.want)
+    report = show_study(options.study, out=options.out, margin=options.margin)
     if options.format == "terminal":
         print_report(report)
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from assay.pages.report.grid import Grid, from_listing
 from assay.pages.report.pictures import svg
 from assay.studies.advice.words import sections
-from assay.studies.forms.columns import Listing, all_columns
+from assay.studies.forms.columns import Listing, all_columns, marked_verdict
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.forms.words import footnotes, header
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
@@ -37,7 +37,7 @@ def figures(made: Table) -> list[Figure]:
     """The differences and the costs; empty without a finished run."""
     if not any(line.runs for line in made.lines):
         return []
-    rows = "; ".join(f"{line.name}: {line.verdict or 'measured'}" for line in made.lines)
+    rows = "; ".join(f"{line.name}: {marked_verdict(line, made) or 'measured'}" for line in made.lines)
     seen = f"{made.setting.study}. {rows}. All figures stand in the table."
     return [
         Figure(svg(plot_forest(made)), "Differences to the control, with 95 % intervals", seen),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from assay.base.statistics import Difference, Estimate
+from assay.studies.comparison import Comparison
 from assay.studies.forms.words import points
 from assay.studies.table import Line, Table
+from assay.studies.verdict import NO_DIFFERENCE
 
 MISSING = "—"
 NARROW, NARROWEST = 80, 60  # widths of a terminal in characters, below which less is shown
@@ -49,7 +52,7 @@ def accuracy(about: Estimate, between: str = " ") -> str:
     return f"{about.mean:.2f}{'' if math.isnan(about.half_width) else f'{between}± {about.half_width:.2f}'}"
 
 
-def difference(about: Difference | None, between: str | None = " ") -> str:
+def difference(about: Comparison | Difference | None, between: str | None = " ") -> str:
     """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where ``between`` is None."""
     # "z" writes a difference that rounds to zero as 0.00, never as -0.00.
     if about is None:
@@ -71,25 +74,51 @@ def rate(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def marked_verdict(line: Line) -> str:
-    """The verdict, with a dagger where it rests on one seed."""
-    return f"{line.verdict} †" if line.test == "mcnemar" else line.verdict
+def marked_verdict(line: Line, table: Table) -> str:
+    """The verdict, with the margin that it is about, and with a dagger where there is one shared seed."""
+    said = f"{NO_DIFFERENCE} of {points(table.margin)}" if line.verdict == NO_DIFFERENCE else line.verdict
+    return f"{said} †" if line.test == "mcnemar" else said
+
+
+def beats(line: Line) -> str:
+    """The probability of beating the control on a new seed, as ``93 % [52, 100]``."""
+    about = line.difference and line.difference.superiority
+    if not about:
+        return MISSING
+    return f"{100 * about.share:.0f} % [{100 * about.low:.0f}, {100 * about.high:.0f}]"
+
+
+def diverged(line: Line) -> str:
+    """How many runs diverged, with the p value of Fisher's test against the control's, as ``2 (p 0.15)``."""
+    p = line.difference.p_diverged if line.difference else math.nan
+    return f"{len(line.diverged)}{'' if math.isnan(p) else f' (p {p:.2g})'}"
+
+
+def seeds_range(line: Line) -> str:
+    """The range of the number of runs that would show a difference of the margin, as ``12 to 140``."""
+    about = line.difference and line.difference.seeds_needed
+    return f"{about[0]:,} to {about[1]:,}" if about else MISSING
 
 
 def all_columns(table: Table) -> list[Column[Line]]:
     """Every column, for a page or a file."""
-    planned = len(table.setting.seeds)
+    any_diverged = any(line.diverged for line in table.lines)
     return [
         Column("row", lambda line: line.name),
         _number("published", lambda line: line.row.published),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
+        *([Column("without diverged", _survivors, _mean_survivor)] if any_diverged else []),
         *_if_known(table, _number("held-out", lambda line: line.held_out)),
         _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format),
         Column("difference", lambda line: difference(line.difference), _mean_difference),
         _number("p", lambda line: line.p, "{:.2g}".format),
-        Column("verdict", marked_verdict),
-        Column("runs", lambda line: f"{line.runs}/{planned}", lambda line: line.runs),
-        _number(f"seeds for {points(table.wanted)}", lambda line: line.seeds_needed, "{:d}".format),
+        _number("p, paired", lambda line: line.p_paired, "{:.2g}".format),
+        Column("verdict", lambda line: marked_verdict(line, table)),
+        *([Column("published claim", _claim)] if any(line.claim for line in table.lines) else []),
+        *([Column("beats control", beats, _share)] if table.compared else []),
+        Column("runs", lambda line: f"{line.runs}/{line.planned}", lambda line: line.runs),
+        *([Column("diverged", diverged, lambda line: len(line.diverged))] if any_diverged else []),
+        Column(f"seeds for {points(table.margin)}", seeds_range, _most_seeds),
         *costs()[1:],
         *_if_known(table, _number("published seconds", lambda line: line.row.seconds, "{:,.0f}".format)),
     ]
@@ -97,12 +126,16 @@ def all_columns(table: Table) -> list[Column[Line]]:
 
 def conclusions(table: Table, width: int) -> list[Column[Line]]:
     """What can be concluded from each row, in so many characters; an interval stands below its difference."""
-    planned = len(table.setting.seeds)
-    between = " " if width >= NARROW else "\n"
     row = Column[Line](
-        "row", lambda line: f"{line.name} ({line.runs} of {planned} runs)" if 0 < line.runs < planned else line.name
+        "row",
+        lambda line: f"{line.name} ({line.runs} of {line.planned} runs)" if 0 < line.runs < line.planned else line.name,
     )
-    verdict = Column[Line]("verdict", lambda line: marked_verdict(line).replace(" ", between))
+
+    def said(line: Line) -> str:
+        claim = f" (published: {line.claim})" if line.claim else ""
+        return textwrap.fill(f"{marked_verdict(line, table)}{claim}", 24 if width >= NARROW else 15)
+
+    verdict = Column[Line]("verdict", said)
     if width < NARROWEST:
         return [
             row,
@@ -148,3 +181,25 @@ def _if_known(table: Table, column: Column[Line]) -> list[Column[Line]]:
 
 def _mean_difference(line: Line) -> float | None:
     return None if line.difference is None else line.difference.mean
+
+
+def _claim(line: Line) -> str:
+    return line.claim or MISSING
+
+
+def _survivors(line: Line) -> str:
+    return accuracy(line.survivors) if line.survivors else MISSING
+
+
+def _mean_survivor(line: Line) -> float | None:
+    return line.survivors.mean if line.survivors else None
+
+
+def _share(line: Line) -> float | None:
+    about = line.difference and line.difference.superiority
+    return about.share if about else None
+
+
+def _most_seeds(line: Line) -> float | None:
+    about = line.difference and line.difference.seeds_needed
+    return about[1] if about else None

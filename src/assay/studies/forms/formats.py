@@ -66,7 +66,9 @@ def _sentence(label: str, words: str) -> str:
 
 def _record(table: Table, line: Line) -> dict[str, Any]:
     """A row's fields by name; a number that is missing is None."""
-    paired = line.difference
+    about, survivors = line.difference, line.survivors
+    paired, superior = (about.paired, about.superiority) if about else (None, None)
+    low, high = (about and about.seeds_needed) or (None, None)
     record = {
         **_of_table(table),
         "row": line.name,
@@ -77,20 +79,36 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "accuracy_std_points": line.estimate.std,
         "interval_low_percent": line.estimate.low,
         "interval_high_percent": line.estimate.high,
+        "accuracy_without_diverged_percent": survivors and survivors.mean,
         "held_out_selection_accuracy_percent": line.held_out,
         "runs": line.runs,
+        "planned_runs": line.planned,
         "accuracies_percent": " ".join(f"{seed}:{value}" for seed, value in line.accuracies.items()),
-        "difference_points": paired and paired.mean,
-        "difference_std_points": paired and paired.std,
-        "difference_low_points": paired and paired.low,
-        "difference_high_points": paired and paired.high,
-        "pairs": paired and paired.n,
+        "diverged_seeds": " ".join(map(str, line.diverged)),
+        "diverged_p": about and about.p_diverged,
+        "difference_points": about and about.mean,
+        "difference_error_points": about and about.error,
+        "difference_freedom": about and about.freedom,
+        "difference_low_points": about and about.low,
+        "difference_high_points": about and about.high,
         "test": line.test,
         "p_uncorrected": line.p_uncorrected,
         "p_corrected": line.p,
+        "p_equivalent_uncorrected": about and about.p_equivalent,
+        "p_equivalent_corrected": line.p_equivalent,
         "rows_compared": table.compared,
         "verdict": line.verdict,
-        "seeds_needed": line.seeds_needed,
+        "published_claim": line.claim,
+        "beats_control": superior and superior.share,
+        "beats_control_low": superior and superior.low,
+        "beats_control_high": superior and superior.high,
+        "paired_difference_points": paired and paired.mean,
+        "paired_difference_std_points": paired and paired.std,
+        "pairs": paired and paired.n,
+        "paired_p_uncorrected": paired and paired.p,
+        "paired_p_corrected": line.p_paired,
+        "seeds_needed_low": low,
+        "seeds_needed_high": high,
         "parameters": line.parameters,
         "flops_per_image": line.flops,
         "seconds_per_run": line.seconds,
@@ -108,9 +126,9 @@ def _of_table(table: Table) -> dict[str, Any]:
     return {
         **{name: about[name] for name in ("study", "purpose", "budget", "budget_in_words", "selection", "changes")},
         "control": setting.control,
-        "planned_runs": len(setting.seeds),
         "seeds": " ".join(map(str, setting.seeds)),
-        "wanted_points": table.wanted,
+        "control_seeds": " ".join(map(str, setting.seeds_of(is_control=True))),
+        "margin_points": table.margin,
         **{name: about[name] for name in ("source", "protocol", "hardware", "command")},
     }
 

@@ -19,21 +19,22 @@ from numpy.typing import NDArray
 
 from assay.analysis.figures.style import captioned, missing_glyphs_ignored, open_frame
 from assay.analysis.figures.text import plain, wrapped
-from assay.base.palette import BLUE, GREEN, ORANGE, PALE_GREY, RED
+from assay.base.palette import BLUE, GREEN, PALE_GREY, RED
 from assay.base.registry import choose
 from assay.base.statistics import Estimate
+from assay.studies.comparison import Comparison
 from assay.studies.forms.columns import accuracy, difference, marked_verdict, quantity
 from assay.studies.forms.words import in_short
 from assay.studies.table import Line, Table
+from assay.studies.verdict import CANNOT_TELL, HELPS, HURTS, NO_DIFFERENCE
 
 _CORNERS = np.array([[-1, -1], [1, 1]])  # of a box, from its centre, in half-widths
 _PUBLISHED = "#444444"
 _COLORS = {
-    "same direction": BLUE,
-    "opposite": RED,
-    "better": GREEN,
-    "worse": ORANGE,
-    "not distinguishable": PALE_GREY,
+    HELPS: GREEN,
+    HURTS: RED,
+    NO_DIFFERENCE: BLUE,
+    CANNOT_TELL: PALE_GREY,
     "not compared": PALE_GREY,
     "control": "black",
     "": BLUE,
@@ -48,12 +49,12 @@ _SHIFTS = [sign * step for step in range(0, 141, 5) for sign in (1, -1)]  # of a
 def plot_forest(table: Table) -> Figure:
     """Draw each row's difference to the control with its 95 % interval, and the published one as a hollow diamond.
 
-    Rows that are not distinguishable from the control are grey. Without a control the accuracies are drawn instead.
+    Rows of which nothing can be told are grey. Without a control the accuracies are drawn instead.
     """
     control = table.setting.control
     lines = [line for line in table.lines if line.verdict != "control"]
     figure, axes = _figure(table, 10, 1.2 + 0.42 * max(len(lines), 2))
-    values: list[tuple[Estimate | None, float | None]] = [
+    values: list[tuple[Estimate | Comparison | None, float | None]] = [
         (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
         for line in lines
     ]
@@ -70,7 +71,7 @@ def plot_forest(table: Table) -> Figure:
     # From the bottom up: the first row is at the top.
     axes.set(ylim=(max(len(lines), 1) - 0.5, -0.5), xlabel=label)
     right = axes.secondary_yaxis("right")
-    right.set_yticks(range(len(lines)), [_beside(line, control) for line in lines])
+    right.set_yticks(range(len(lines)), [_beside(line, table) for line in lines])
     right.tick_params(length=0, labelsize=8)
     right.spines["right"].set_visible(False)
     _legend(axes, lines, published=any(published is not None for _, published in values))
@@ -117,14 +118,16 @@ def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _beside(line: Line, control: str | None) -> str:
+def _beside(line: Line, table: Table) -> str:
     """The text at the right of a row."""
     if not line.runs or line.verdict == "not compared":
         return line.verdict
-    return accuracy(line.estimate) if control is None else f"{difference(line.difference)}\n{marked_verdict(line)}"
+    if table.setting.control is None:
+        return accuracy(line.estimate)
+    return f"{difference(line.difference)}\n{marked_verdict(line, table)}"
 
 
-def _error(about: Estimate) -> list[list[float]] | None:
+def _error(about: Estimate | Comparison) -> list[list[float]] | None:
     return None if math.isnan(about.half_width) else [[about.half_width], [about.half_width]]
 
 

@@ -13,14 +13,13 @@ from rich.text import Text
 from assay.studies.forms.columns import NARROW, NARROWEST, Column, conclusions, costs
 from assay.studies.forms.words import footnotes, header
 from assay.studies.table import Line, Table
+from assay.studies.verdict import CANNOT_TELL, HELPS, HURTS
 
 _STYLES = {
-    "same direction": "green",
-    "better": "green",
-    "opposite": "red",
-    "worse": "red",
+    HELPS: "green",
+    HURTS: "red",
     "failed": "red",
-    "not distinguishable": "bright_black",
+    CANNOT_TELL: "bright_black",
 }
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.results import Setting
-from assay.studies.table import LEVEL, Table
+from assay.studies.table import Table
+from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, source_noise
 
 
 def header(setting: Setting) -> dict[str, str]:
@@ -20,6 +21,7 @@ def header(setting: Setting) -> dict[str, str]:
         "budget": _budget(setting),
         "epoch chosen": SELECTION.get(setting.selection, setting.selection),
         "seeds": ", ".join(map(str, setting.seeds)),
+        "seeds of controls": ", ".join(map(str, setting.control_seeds)),
         "control": setting.control or "",
         "changed in all rows": setting.changes,
         "hardware": setting.hardware,
@@ -33,7 +35,8 @@ def in_short(setting: Setting) -> str:
     budget = "full setting" if setting.budget == "full" else _budget(setting)
     changes = f"; changed: {setting.changes}" if setting.changes else ""
     seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
-    return f"{budget}{changes}; {seeds}; {SELECTION.get(setting.selection, setting.selection)}"
+    more = f", {len(setting.control_seeds)} of a control" if setting.control_seeds else ""
+    return f"{budget}{changes}; {seeds}{more}; {SELECTION.get(setting.selection, setting.selection)}"
 
 
 def points(difference: float) -> str:
@@ -60,7 +63,10 @@ def _budget(setting: Setting) -> str:
 def _on_statistics(table: Table) -> Iterator[str]:
     lines = table.lines
     if any(line.runs > 1 for line in lines):
-        yield "± and [low, high] are 95 % intervals (Student's t) over seeds, without the choice of test images."
+        yield (
+            "± are 95 % intervals over seeds (Student's t), [low, high] those of Welch's test; "
+            "neither covers the choice of test images."
+        )
     step = max((line.step for line in lines if line.runs > 1), default=0.0)
     if step:
         yield (
@@ -71,39 +77,60 @@ def _on_statistics(table: Table) -> Iterator[str]:
     if images and (remark := few_images(images, "single runs")):
         yield f"The test split has {remark}."
     if table.setting.control is not None:
-        yield f"Differences to {table.setting.control}, in percentage points, are paired by seed."
-    if table.compared:
-        yield (
-            f"Verdicts: two-sided tests, p corrected by Holm over {table.compared} "
-            f"row{'s' * (table.compared != 1)}, level {LEVEL:g}; "
-            "the intervals are not corrected, so one may exclude 0 where the verdict does not."
-        )
-    if any(line.published_difference is not None for line in lines):
-        yield "A verdict compares the direction with that of the source's own figures, single runs each."
-    if any(line.test == "mcnemar" for line in lines):
-        yield (
-            "† one shared seed: McNemar's test tells whether these two networks differ on these images, "
-            "not whether the choices do."
-        )
+        yield f"Differences to {table.setting.control}, in percentage points, are of the means over all runs."
+    yield from _on_verdicts(table)
     if any(line.verdict == "not compared" for line in lines):
-        yield (
-            "Not compared: no shared seed, only one and its two runs without answers to the same images, "
-            "or another split."
-        )
+        yield "Not compared: another split, or no run of the row or of its control."
     if any(line.runs for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
 
 
+def _on_verdicts(table: Table) -> Iterator[str]:
+    lines = table.lines
+    if any(line.test == "welch" for line in lines):
+        yield (
+            "Verdicts: Welch's test with variances moderated by those of other rows, p corrected by Holm over "
+            f"{table.compared} row{'s' * (table.compared != 1)}, level {LEVEL:g}; "
+            "the intervals are not corrected, so one may exclude 0 where the verdict does not. "
+            f"Makes no difference: two one-sided tests with a margin of {points(table.margin)}, corrected likewise. "
+            "The paired t-test stands beside it for comparison and decides nothing."
+        )
+    if any(line.difference and min(line.difference.n, line.difference.control_n) < FEWEST_RUNS for line in lines):
+        yield f"Fewer than {FEWEST_RUNS} runs of a row or of its control give no verdict."
+    if any(line.test == "mcnemar" for line in lines):
+        yield (
+            "† one shared seed: McNemar's p tells whether these two networks differ on these images, "
+            "not whether the choices do."
+        )
+    if any(line.published_difference is not None for line in lines):
+        yield _on_claims(table)
+    if any(line.difference and line.difference.superiority for line in lines):
+        yield "Beats control: the probability that a new run of the row is better than a new one of its control."
+
+
+def _on_claims(table: Table) -> str:
+    """How published differences are judged, and by what noise."""
+    noise = source_noise(table.setting.repeats)
+    known = (
+        f"Two single runs of the source differ by up to {noise:.2f} points by chance "
+        f"(its {len(table.setting.repeats)} runs of one recipe): smaller differences are within its own noise."
+        if noise
+        else "The source gives no repeated runs, so the noise of its single ones is unknown."
+    )
+    budget = "" if table.setting.budget == "full" else ", at this budget"
+    return f"Published claims are judged by their direction{budget}. {known}"
+
+
 def _on_rows(table: Table) -> Iterator[str]:
     needed = [
-        f"{line.name}: {line.seeds_needed}"
+        f"{line.name}: {line.difference.seeds_needed[0]:,} to {line.difference.seeds_needed[1]:,}"
         for line in table.lines
-        if line.seeds_needed is not None and line.verdict == "not distinguishable"
+        if line.difference and line.difference.seeds_needed and line.verdict == CANNOT_TELL
     ]
     if needed:
         yield (
-            f"Seeds that would resolve {points(table.wanted)} "
-            f"(power 80 %, at the spread seen here): {'; '.join(needed)}. "
+            f"Seeds of row and control that would resolve {points(table.margin)} "
+            f"(power 80 %, at either end of the spread's 80 % interval): {'; '.join(needed)}. "
             "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
             f"more frequent than {100 * LEVEL:g} %."
         )
@@ -121,6 +148,11 @@ def _on_rows(table: Table) -> Iterator[str]:
 
 
 def _on_failures(table: Table) -> Iterator[str]:
+    if any(line.survivors for line in table.lines):
+        yield (
+            "Diverged runs count as guessing, and Fisher's exact test compares their number with the control's. "
+            "A mean without them is that of the seeds on which a row happens to learn."
+        )
     stuck = [f"{line.name} ({seeds_in_words(line.guessing)})" for line in table.lines if line.guessing]
     if stuck:
         yield f"Learned nothing (no better than one answer for all images): {'; '.join(stuck)}."

@@ -13,6 +13,7 @@ from assay.studies.study import Row, Study
 PROTOCOL = (
     "highest test accuracy over the 50 epochs (no held-out split); one run, no seed; reruns vary by up to 2 points"
 )
+REPEATS = (78.62, 80.60, 79.64, 80.33, 78.36)  # its default recipe, in the five tables that have it
 QUICK = Proxy(epochs=10, images=25_000, width=0.25)
 
 
@@ -28,7 +29,7 @@ def table(
     quick: Proxy = QUICK,
 ) -> Study:
     """Return a table of the report; ``source`` is its section there."""
-    return Study(name, purpose, base, rows, control, f"report R2, {source}", protocol, quick, pairs)
+    return Study(name, purpose, base, rows, control, f"report R2, {source}", protocol, quick, pairs, repeats=REPEATS)
 
 
 def _schedule(name: str, **options: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from assay.base.statistics import holm, paired_difference
 from assay.studies.surface.measures import MEASURES, Floats, Measure
 from assay.studies.surface.networks import Network, shared_runs
-from assay.studies.table import LEVEL
+from assay.studies.verdict import LEVEL
 
 FAR = 0.5  # "far smaller": less than half
 

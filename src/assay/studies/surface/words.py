@@ -16,7 +16,7 @@ from assay.studies.forms.formats import without_nan
 from assay.studies.forms.markdown import markdown_document
 from assay.studies.results import Setting
 from assay.studies.surface.claims import FAR, Claim
-from assay.studies.table import LEVEL
+from assay.studies.verdict import LEVEL
 
 COLUMNS: tuple[Column[Claim], ...] = (
     Column("claim", lambda claim: claim.claim),
