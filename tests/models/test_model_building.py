@@ -130,7 +130,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("resnet18", {"image_size": 0}, "image_size must be a whole number of at least 1, got 0"),
     ("resnet18", {"activation": "rellu"}, "unknown activation 'rellu': did you mean"),
     ("resnet18", {"shortcut": "convolution"}, "unknown shortcut 'convolution': did you mean"),
-    ("resnet18", {"init": "kaiming"}, "unknown init 'kaiming': choose from he, xavier, torch"),
+    ("resnet18", {"init": "kaiming"}, "unknown init 'kaiming': choose from he, xavier, dirac, torch"),
     ("resnet18", {"tweak": "e"}, "unknown tweak for this depth 'e': choose from b, c, d"),
     ("resnet18", {"tweak": "a"}, "unknown tweak for this depth 'a': choose from b, c, d"),
     ("resnet50", {"tweak": "ab"}, "unknown tweak for this depth 'ab': did you mean"),

@@ -73,6 +73,18 @@ def test_init_xavier_is_uniform_for_convolutions_and_linear_layers(head: dict[st
             assert layer.bias is None or layer.bias.count_nonzero() == 0
 
 
+@torch.no_grad()
+def test_init_dirac_passes_each_channel_on() -> None:
+    drawn = dict(small(init="torch").named_modules())
+    for name, layer in small(init="dirac").named_modules():
+        if isinstance(layer, nn.Conv2d):
+            outputs, inputs = layer.weight.shape[:2]
+            images = torch.randn(2, inputs, 8, 8)
+            same = min(inputs, outputs)
+            assert_close(layer(images)[:, :same], images[:, :same, :: layer.stride[0], :: layer.stride[0]])
+            assert torch.equal(layer.weight[same:], drawn[name].weight[same:])
+
+
 def test_init_torch_draws_what_torch_does() -> None:
     for layer in small(init="torch", hidden=40).modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

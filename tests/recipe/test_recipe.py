@@ -204,7 +204,7 @@ def test_error_names_the_field_and_what_was_expected(name: str, value: object, t
 
 
 def test_error_of_a_choice_that_may_be_absent_lists_the_choices() -> None:
-    assert refusal({"model.init": "hee"}).startswith("model.init: 'hee' is not he, xavier, torch")
+    assert refusal({"model.init": "hee"}).startswith("model.init: 'hee' is not he, xavier, dirac, torch")
 
 
 @pytest.mark.parametrize(

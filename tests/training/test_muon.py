@@ -59,6 +59,20 @@ def test_all_else_follows_adamw(shape: tuple[int, ...]) -> None:
     assert_close(trained(start, "muon", steps, lr=0.02, weight_decay=0.1), weight.detach())
 
 
+def test_normalized_filters_take_a_step_relative_to_their_length() -> None:
+    """In float64: to unit length a filter, then lr times the orthogonal factor of the Nesterov momentum."""
+    shape, generator = (6, 4, 3, 3), torch.Generator().manual_seed(0)
+    start, steps = 5 * torch.randn(shape, generator=generator), gradients((6, 4, 3, 3), 3)
+    weight, momentum = start.double().flatten(1), torch.zeros(6, 36, dtype=torch.float64)
+    for gradient in steps:
+        matrix = gradient.double().flatten(1)
+        momentum = 0.9 * momentum + 0.1 * matrix
+        factor = orthogonalize((0.1 * matrix + 0.9 * momentum).float()).double()
+        weight = weight * 6**0.5 / weight.norm() - 0.2 * factor
+    ours = trained(start, "muon", steps, lr=0.2, momentum=0.9, normalize=True)
+    assert_close(ours.flatten(1).double(), weight, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(5, 40), (40, 5), (12, 12)])
 def test_singular_values_come_near_one_and_the_vectors_stay(shape: tuple[int, int]) -> None:
     left, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(shape[0], min(shape))))

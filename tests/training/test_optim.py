@@ -188,6 +188,17 @@ def test_layers_have_rates_of_their_own() -> None:
     }
 
 
+def test_biases_have_a_rate_of_their_own() -> None:
+    model = network()
+    groups = parameter_groups(model, lr=0.1, weight_decay=0.01, decay="weights", factors={"3.bias": 0.5}, bias_lr=64)
+    assert names_by_group(groups, model) == {
+        (0.1, 0.01): ["0.weight", "3.weight"],
+        (6.4, 0.0): ["0.bias", "1.bias"],
+        (0.1, 0.0): ["1.weight"],
+        (3.2, 0.0): ["3.bias"],
+    }
+
+
 def test_learning_rate_is_needed() -> None:
     with pytest.raises(ValueError, match=r"^optimizer sgd needs 'lr'$"):
         build_optimizer("sgd", weights())

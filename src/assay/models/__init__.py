@@ -11,6 +11,7 @@ from torch import nn
 from assay.base.registry import construct
 from assay.base.text import quoted
 from assay.models.blocks import ACTIVATIONS
+from assay.models.fast import FastCNN
 from assay.models.library import build_library_model, elsewhere, input_size
 from assay.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from assay.models.simple_cnn import SimpleCNN
@@ -20,6 +21,7 @@ __all__ = ["ACTIVATIONS", "MODELS", "build_model", "count_parameters", "input_si
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "simple-cnn": SimpleCNN,
+    "fast": FastCNN,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,

@@ -41,9 +41,15 @@ def _xavier(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def _dirac(layer: nn.Module) -> None:
+    """Let the first filters of a convolution begin as the identity (Jordan 2024, section 3.3); the others stay."""
+    if isinstance(layer, nn.Conv2d):
+        nn.init.dirac_(layer.weight[: layer.weight.shape[1]])
+
+
 # Each is applied to every layer of a model (`nn.Module.apply`). "torch" keeps the weights that the constructors
 # drew; none touches the norms, whose weight 1 and bias 0 are torch's own start.
-INITS: dict[str, Init] = {"he": _he, "xavier": _xavier, "torch": lambda _layer: None}
+INITS: dict[str, Init] = {"he": _he, "xavier": _xavier, "dirac": _dirac, "torch": lambda _layer: None}
 
 
 class GlobalAverage(nn.Module):

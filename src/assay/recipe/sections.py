@@ -33,7 +33,7 @@ class ModelSection(StrictModel):
     """The architecture. Fields left at None take the architecture's own value."""
 
     name: str = "simple-cnn"
-    """simple-cnn, resnet18/34/50/101/152, vgg11/13/16/19 (vgg11 is configuration A), torchvision:NAME or timm:NAME"""
+    """simple-cnn, fast, resnet18/34/50/101/152, vgg11/13/16/19 (11 is its A), torchvision:NAME or timm:NAME"""
     pretrained: str | None = None
     """start from these weights: default, package, a name of the library's, a state dict's file, or a run folder"""
     activation: str | None = None
@@ -42,8 +42,8 @@ class ModelSection(StrictModel):
     """factor on every number of channels"""
     dropout: Fraction | None = None
     """probability that a feature in the head is dropped (library models: their own dropout before the final layer)"""
-    init: Literal["he", "xavier", "torch"] | None = None
-    """initialisation of convolutions and linear layers"""
+    init: Literal["he", "xavier", "dirac", "torch"] | None = None
+    """initialisation of convolutions and linear layers (dirac: a convolution's first filters pass their channel on)"""
     stem_kernel: Annotated[int, Field(ge=3, le=11)] | None = None
     """ResNet: side of the first convolution's kernel, in pixels, odd"""
     stem_stride: Annotated[int, Field(ge=1, le=2)] | None = None
@@ -94,6 +94,8 @@ class OptimSection(StrictModel):
     """L2 penalty: this times the weight is added to its gradient; AdamW and Muon: shrinks the weight itself"""
     decay: Literal["all", "weights"] = "all"
     """what decays: all parameters, or only weights, not biases and the norms' parameters"""
+    bias_lr: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """factor on the learning rate of biases, also those of norms"""
     clip: Positive | None = None
     """largest l2 norm of the whole gradient; a longer one is scaled down to it"""
     momentum: Fraction | None = None
@@ -108,6 +110,8 @@ class OptimSection(StrictModel):
     """Adam, AdamW and Muon: decay of the mean of the squared gradient"""
     rho: Fraction | None = None
     """RMSprop and Adadelta: decay of the mean of the squared gradient"""
+    normalize: bool | None = None
+    """Muon: hold filters at length 1, so that lr is the length of a step relative to them"""
     trust: Positive | None = None
     """LARS: length of a layer's update over that of its weights, at rate 1"""
     eps: Positive | None = None
@@ -169,7 +173,7 @@ class LossSection(StrictModel):
 
 
 class TransferSection(StrictModel):
-    """Fine-tuning: which layers learn, from when, and how fast."""
+    """Which layers learn, from when, and how fast: fine-tuning, and layers that are fixed from the start."""
 
     freeze: Literal["none", "body", "gradual"] = "none"
     """none; the body, so that the head alone learns; or gradual: group after group joins the head"""
@@ -179,6 +183,10 @@ class TransferSection(StrictModel):
     """gradual: epochs from one further group of layers to the next (default 1)"""
     freeze_norms: bool = False
     """keep the norms of the body as they are, their running statistics too"""
+    freeze_scales: bool = False
+    """keep the scales of all norms as they begin; their biases learn"""
+    whiten: bool = False
+    """the first convolution whitens the training images' patches, and stays so; its bias learns"""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """factor on the learning rate from each group of layers to the one before it, from the head on"""
     head_lr: Annotated[float, Field(gt=0, le=1000)] = 1.0

@@ -34,14 +34,19 @@ _CONSTRUCTORS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "optim": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
-_TRANSFER = tuple(f"transfer.{name}" for name in section_types()["transfer"].model_fields)
+_FIXED = ("transfer.whiten", "transfer.freeze_scales")
+_TRANSFER = tuple(
+    name for field in section_types()["transfer"].model_fields if (name := f"transfer.{field}") not in _FIXED
+)
 _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("model.pretrained", bool, _TRANSFER),  # from random weights there is nothing to keep, or to change slowly
+    ("model.name", partial(eq, "fast"), _FIXED),  # other networks may have no norms, or too many first filters
     ("transfer.freeze", partial(eq, "gradual"), ("transfer.unfreeze_after", "transfer.unfreeze_every")),
     ("model.hidden", bool, ("model.dropout_place",)),
     ("optim.momentum", bool, ("optim.dampening", "optim.nesterov")),
     ("schedule.warmup", bool, ("schedule.warmup_start",)),
     ("loss.teacher", bool, ("loss.temperature", "loss.teacher_weight")),
+    ("augment.crop", bool, ("augment.gap",)),
     ("augment.policy", partial(eq, "rand"), ("augment.rand_ops", "augment.rand_magnitude")),
     ("probe.every", bool, ("probe.step_sizes",)),
     ("data.folds", bool, ("data.fold",)),

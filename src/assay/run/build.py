@@ -22,6 +22,7 @@ from assay.models.weights import InputForm, load_weights
 from assay.recipe.recipe import Recipe
 from assay.run.batches import OpenImages, build_feed, open_data, training_images
 from assay.run.find_weights import find_pretrained
+from assay.run.fixed import WHITENED, fix, whiten
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.selection import last_epoch
@@ -168,6 +169,8 @@ def build(
     if pretrained:
         notes = [*load_weights(network, pretrained, data.classes), *input_notes(pretrained, data.preprocessing)]
     network = network.to(device).to(memory_format=_layout(recipe))
+    if recipe.transfer.whiten and not previous:
+        whiten(network, training_images(recipe, data, device, _layout(recipe), most=WHITENED))
     probe = None
     if recipe.transfer.head == "fitted" and pretrained and pretrained.classes != data.classes:
         probe = fit_head(network, training_images(recipe, data, device, _layout(recipe)), len(data.classes))
@@ -216,6 +219,7 @@ def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[st
     has_norms = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules())
     if has_norms and recipe.train.batch_size == recipe.train.accumulate:
         raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
+    fix(recipe, network)
     feed = build_feed(recipe, data, device, _layout(recipe))
     groups = layer_groups(network)
     update = _update(recipe, network, groups, len(feed.train), device)
@@ -247,9 +251,14 @@ def _update(
     chosen, rate = recipe.optim, _top_rate(recipe)
     factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
     parameters = parameter_groups(
-        network, lr=rate, weight_decay=chosen.weight_decay, decay=chosen.decay, factors=factors
+        network,
+        lr=rate,
+        weight_decay=chosen.weight_decay,
+        decay=chosen.decay,
+        factors=factors,
+        bias_lr=chosen.bias_lr,
     )
-    options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "clip"})
+    options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "bias_lr", "clip"})
     optimizer = build_optimizer(groups=parameters, lr=rate, **options)
     scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
     precision = Precision.named(recipe.train.precision, device)

@@ -40,14 +40,19 @@ class Muon(PerWeightOptimizer):
     Filters over three channels or fewer (the image's own, and depthwise ones) are left to AdamW: there
     is little to make orthogonal in them.
 
+    With ``normalize`` a filter bank is first scaled to the length of the square root of its number of filters, and its
+    orthogonal update, which has about that length too, is not scaled: ``lr`` is the step relative to the weights, and
+    nothing of the weights' length is left to decay or to grow (Jordan 2024, ``airbench94_muon``).
+
     Args:
         groups: parameters or groups, as for torch's optimizers.
-        lr: learning rate; 0.001 to 0.01 is usual.
+        lr: learning rate; 0.001 to 0.01 is usual, with ``normalize`` 0.1 to 0.3 for filters.
         weight_decay: decoupled: the weight shrinks by ``lr * weight_decay`` at each step.
         momentum: of Muon, in Nesterov's form.
         beta1: of AdamW, for the mean of the gradient.
         beta2: of AdamW, for the mean of its square.
         eps: of AdamW, added to the denominator.
+        normalize: hold the filters at length 1, in the mean over a bank.
     """
 
     def __init__(
@@ -60,16 +65,19 @@ class Muon(PerWeightOptimizer):
         beta1: float = 0.9,
         beta2: float = 0.95,
         eps: float = 1e-8,
+        normalize: bool = False,
     ) -> None:
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": (beta1, beta2)}
-        super().__init__(groups, {**defaults, "eps": eps})
+        super().__init__(groups, {**defaults, "eps": eps, "normalize": normalize})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         """Take one weight's step."""
         weight.mul_(1 - group["lr"] * group["weight_decay"])
         if weight.ndim == 4 and weight.shape[1] > _IMAGE_CHANNELS:
             matrix = self._nesterov(weight, gradient, group["momentum"]).flatten(1)
-            scale = 0.2 * max(matrix.shape) ** 0.5
+            scale = 1.0 if group["normalize"] else 0.2 * max(matrix.shape) ** 0.5
+            if group["normalize"]:
+                weight.mul_(len(weight) ** 0.5 / (weight.norm() + 1e-7))
             weight.add_(orthogonalize(matrix).view(weight.shape), alpha=-group["lr"] * scale)
         else:
             weight.add_(self._adam(weight, gradient, group), alpha=-group["lr"])

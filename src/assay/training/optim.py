@@ -123,6 +123,7 @@ def parameter_groups(
     weight_decay: float,
     decay: str = "all",
     factors: Mapping[str, float] | None = None,
+    bias_lr: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Group the network's parameters, in its order, by learning rate and weight decay.
 
@@ -133,10 +134,12 @@ def parameter_groups(
         decay: "all", or "weights" to leave out biases and the norms' parameters, which are the vectors
             (Goyal et al. 2017, section 5.3; He et al. 2018, section 3.1, "no bias decay").
         factors: factors on the rate, by the parameters' names; 1 for a name that is missing.
+        bias_lr: a further factor, on that of biases.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         decays = decay == "all" or weight.ndim > 1
-        key = (lr * (factors or {}).get(name, 1.0), weight_decay if decays else 0.0)
+        factor = (factors or {}).get(name, 1.0) * (bias_lr if name.rpartition(".")[2] == "bias" else 1.0)
+        key = (lr * factor, weight_decay if decays else 0.0)
         groups.setdefault(key, []).append(weight)
     return [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()]

@@ -50,7 +50,11 @@ ALONE: dict[str, tuple[dict[str, Any], Callable[[Tensor, Generator], Tensor]]] =
     "erase": ({"erase": 0.5}, partial(erase_at_random, probability=0.5)),
     "cutout": ({"cutout": 6}, partial(cut_out, side=6)),
 }
-FIELDS = {**{name: fields for name, (fields, _) in ALONE.items()}, "alternate_flip": {"alternate_flip": True}}
+FIELDS = {
+    **{name: fields for name, (fields, _) in ALONE.items()},
+    "alternate_flip": {"alternate_flip": True},
+    "gap": {"crop": 3, "gap": "reflect"},
+}
 COLOURLESS = {
     name: fields for name, fields in FIELDS.items() if name not in ("saturation", "hue", "pca_noise", "grayscale")
 }
@@ -96,6 +100,15 @@ def test_every_field_does_something_in_both_or_is_refused(field: str, pictures: 
         for seed in range(20)
     ]
     assert any(different)
+
+
+def test_a_gap_needs_something_that_leaves_one() -> None:
+    with pytest.raises(ValueError, match=r"^augment\.gap reflect needs augment\.crop or augment\.translate$"):
+        build_augmentations(Strengths(gap="reflect"))
+    with pytest.raises(
+        ValueError, match=r"^augment\.gap reflect: crop and translate must be below the image's side, 16$"
+    ):
+        build_transform(16, Strengths(crop=16, gap="reflect"))
 
 
 def test_strength_zero_leaves_an_augmentation_out() -> None:

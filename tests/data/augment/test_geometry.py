@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as TF
@@ -21,6 +22,7 @@ from assay.data.augment.geometry import (
     flip_alternately,
     flip_horizontally,
     pad_and_crop,
+    padded_by_reflection,
     resized,
     resized_crop_at_random,
     rotate_at_random,
@@ -50,6 +52,24 @@ def test_crop_is_torchvisions_pad_then_crop(padding: int, dtype: torch.dtype) ->
     cropped = crop_padded(images, top, left, padding=padding)
     for image, crop, y, x in zip(images, cropped, top.tolist(), left.tolist(), strict=True):
         assert torch.equal(crop, TF.crop(TF.pad(image, [padding] * 4), y, x, 5, 7))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_a_gap_is_filled_with_torchvisions_reflection(padding: int, dtype: torch.dtype) -> None:
+    top, left = all_offsets(padding)
+    images = bright(len(top), dtype)
+    cropped = crop_padded(images, top, left, padding=padding, gap="reflect")
+    for image, crop, y, x in zip(images, cropped, top.tolist(), left.tolist(), strict=True):
+        assert torch.equal(crop, TF.crop(TF.pad(image, [padding] * 4, padding_mode="reflect"), y, x, 5, 7))
+
+
+def test_a_gap_wider_than_the_image_is_reflected_again() -> None:
+    """Against NumPy, which goes to and fro."""
+    images = bright(2)
+    expected = np.pad(images.numpy(), ((0, 0), (0, 0), (13, 13), (13, 13)), mode="reflect")
+    assert np.array_equal(padded_by_reflection(images, 13).numpy(), expected)
+    assert torch.equal(padded_by_reflection(images[..., :1], 3)[..., 3:-3, :], images[..., :1].expand(-1, -1, -1, 7))
 
 
 def test_shift_is_torchvisions_translation() -> None:

@@ -25,6 +25,8 @@ from assay.data.decode import Transform
 from assay.data.preprocess import Preprocessing
 
 Reshape = Callable[[Image.Image], Image.Image]
+_MODES = {"zero": "constant", "reflect": "reflect"}
+"""torchvision's words for ``augment.gap``"""
 
 
 def build_augmentations(strengths: Strengths) -> list[Augmentation]:
@@ -37,8 +39,8 @@ def build_augmentations(strengths: Strengths) -> list[Augmentation]:
     }
     table: list[tuple[object, Augmentation]] = [
         (its.resized_crop, _drawn(resized_crop_at_random, smallest=its.resized_crop)),
-        (its.crop, _drawn(pad_and_crop, padding=its.crop)),
-        (its.translate, _drawn(pad_and_crop, padding=its.translate)),  # to crop off centre is to shift
+        (its.crop, _drawn(pad_and_crop, padding=its.crop, gap=its.gap)),
+        (its.translate, _drawn(pad_and_crop, padding=its.translate, gap=its.gap)),  # to crop off centre is to shift
         (its.flip, _drawn(flip_horizontally, probability=its.flip)),
         (its.alternate_flip, flip_alternately),
         (its.rotation, _drawn(rotate_at_random, degrees=its.rotation)),
@@ -89,6 +91,8 @@ def build_transform(
             "augment.alternate_flip needs a set that is held in memory: "
             "a worker that decodes knows neither the epoch nor the image's number; use augment.flip 0.5"
         )
+    if strengths.gap == "reflect" and max(strengths.crop, strengths.translate) >= size:
+        raise ValueError(f"augment.gap reflect: crop and translate must be below the image's side, {size}")
     square = square or Preprocessing(channels=3, stored=size, size=size).square
     how = v2.InterpolationMode(interpolation)  # its values are our words
     smallest = strengths.resized_crop
@@ -105,8 +109,9 @@ def _image_changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]
         "rand": lambda: v2.RandAugment(**its.rand_options("num_ops", "magnitude")),
     }
     table: list[tuple[object, Callable[[], Callable[[Tensor], Tensor]]]] = [
-        (its.crop, lambda: v2.RandomCrop(size, padding=its.crop)),
-        (its.translate, lambda: v2.RandomCrop(size, padding=its.translate)),  # to crop off centre is to shift
+        (its.crop, lambda: v2.RandomCrop(size, padding=its.crop, padding_mode=_MODES[its.gap])),
+        # To crop off centre is to shift.
+        (its.translate, lambda: v2.RandomCrop(size, padding=its.translate, padding_mode=_MODES[its.gap])),
         (its.flip, lambda: v2.RandomHorizontalFlip(its.flip)),
         (its.rotation, lambda: v2.RandomRotation(its.rotation)),
         (its.policy, policies[its.policy or "trivial"]),

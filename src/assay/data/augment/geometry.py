@@ -13,24 +13,45 @@ from assay.data.augment.selection import pick
 ASPECT = (3 / 4, 4 / 3)  # of the boxes of a resized crop
 
 
-def pad_and_crop(images: Tensor, generator: Generator, *, padding: int) -> Tensor:
-    """Pad with zeros and crop back at a random place, as ``RandomCrop(size, padding)`` does.
+def pad_and_crop(images: Tensor, generator: Generator, *, padding: int, gap: str = "zero") -> Tensor:
+    """Pad and crop back at a random place, as ``RandomCrop(size, padding)`` does.
 
-    So it shifts each image by up to ``padding`` whole pixels in each direction, and fills the gap with zero.
+    So it shifts each image by up to ``padding`` whole pixels in each direction, and fills the gap.
 
     Args:
         images: ``[B, C, H, W]``.
         generator: draws one offset in 0..2*padding for each image and direction.
         padding: pixels on each side.
+        gap: a name in `PADDINGS`.
     """
     offsets = torch.randint(0, 2 * padding + 1, (2, len(images)), generator=generator, device=images.device)
-    return crop_padded(images, offsets[0], offsets[1], padding=padding)
+    return crop_padded(images, offsets[0], offsets[1], padding=padding, gap=gap)
 
 
-def crop_padded(images: Tensor, top: Tensor, left: Tensor, *, padding: int) -> Tensor:
-    """The window of each zero-padded image that begins at its ``top``, ``left`` (int64 ``[B]``)."""
+def padded_with_zeros(images: Tensor, padding: int) -> Tensor:
+    """The images with so many zeros on each side."""
+    return F.pad(images, (padding, padding, padding, padding))
+
+
+def padded_by_reflection(images: Tensor, padding: int) -> Tensor:
+    """The images with so many pixels on each side that mirror what is inside; the border is not repeated.
+
+    As torch's own "reflect", which takes no uint8, and no padding as wide as the image.
+    """
+    for dimension in (2, 3):
+        side = images.shape[dimension]
+        place = torch.arange(-padding, side + padding, device=images.device).abs() % max(1, 2 * side - 2)
+        images = images.index_select(dimension, torch.minimum(place, (2 * side - 2 - place).abs()))
+    return images
+
+
+PADDINGS = {"zero": padded_with_zeros, "reflect": padded_by_reflection}
+
+
+def crop_padded(images: Tensor, top: Tensor, left: Tensor, *, padding: int, gap: str = "zero") -> Tensor:
+    """The window of each padded image that begins at its ``top``, ``left`` (int64 ``[B]``)."""
     count, channels, height, width = images.shape
-    padded = F.pad(images, (padding, padding, padding, padding))
+    padded = PADDINGS[gap](images, padding).contiguous()
     planes = torch.arange(count * channels, device=images.device).view(count, channels, 1)
     rows = planes * padded.shape[2] + (top[:, None] + torch.arange(height, device=images.device))[:, None]
     starts = rows * padded.shape[3] + left.view(-1, 1, 1)  # [B, C, H]: of each row's pixels in memory

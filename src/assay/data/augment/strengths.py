@@ -23,9 +23,11 @@ class Strengths(StrictModel):
     resized_crop: Fraction = 0.0
     """crop a part of at least this share of the area, aspect 3/4 to 4/3, and enlarge it to the image's size"""
     crop: Pixels = 0
-    """pad by this many zero pixels on each side, then crop back at a random place"""
+    """pad by this many pixels on each side, then crop back at a random place"""
     translate: Pixels = 0
-    """shift by up to this many pixels up, down, left, right; the gap is filled with zero"""
+    """shift by up to this many pixels up, down, left, right; augment.gap says what fills the gap"""
+    gap: Literal["zero", "reflect"] = "zero"
+    """crop and translate: what fills the gap, zeros or the reflection of what is beside it"""
     flip: Probability = 0.0
     """probability of a horizontal flip"""
     alternate_flip: bool = False
@@ -63,6 +65,8 @@ class Strengths(StrictModel):
         """Raise ``ValueError`` if two strengths contradict each other."""
         if self.flip and self.alternate_flip:
             raise ValueError("augment.flip and augment.alternate_flip exclude each other: set one of them")
+        if self.gap != "zero" and not (self.crop or self.translate):
+            raise ValueError(f"augment.gap {self.gap} needs augment.crop or augment.translate")
         for name in ("rand_ops", "rand_magnitude"):
             if self.policy != "rand" and getattr(self, name) is not None:
                 raise ValueError(f"augment.{name} needs augment.policy rand")
