@@ -47,7 +47,7 @@ def evaluated(trained: RunRecord) -> tuple[Path, str]:
 @pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but not drawn, which takes seconds."""
-    monkeypatch.setattr(style, "save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr(style, "figure_as", lambda kind, figure: f"{kind} {figure!r}".encode())
 
 
 def test_a_training_sums_up_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

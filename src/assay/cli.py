@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser(given)
+    for before, argument in zip(("", *given), given, strict=False):
+        if re.fullmatch(r"|--[^=]*=", argument):  # what a shell makes of a variable that is not set
+            parser.error(f"{argument.strip('=') or before}: followed by an empty text")
     options, unknown = parser.parse_known_args(given)  # so that the message can name the nearest option
     if unknown:
         parser.error(_describe_unknown(unknown[0], _chosen(parser, options)))

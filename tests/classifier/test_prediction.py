@@ -71,7 +71,7 @@ def digits(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> RunR
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take seconds, and are tested elsewhere."""
-    monkeypatch.setattr("assay.analysis.figures.style.save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr("assay.analysis.figures.style.figure_as", lambda kind, figure: f"{kind} {figure!r}".encode())
 
 
 def read_csv(text: str) -> list[dict[str, str]]:

@@ -55,6 +55,6 @@ def test_the_figure_is_drawn(asked: list[Any], tmp_path: Path) -> None:
 
 
 def test_another_kind_of_file_is_refused_before_anything_is_trained(asked: list[Any], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"sweep\.txt is not a \.png or \.svg file"):
+    with pytest.raises(ValueError, match=r"sweep\.txt: not a \.png or \.svg file"):
         run("digits", "--plot", str(tmp_path / "sweep.txt"))
     assert asked == []

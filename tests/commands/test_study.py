@@ -31,7 +31,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are done in this process, and figures are not drawn: both take seconds."""
     monkeypatch.setattr("assay.studies.execution.local.run_here", run_in_line)
-    monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr("assay.studies.folder.figure_as", lambda kind, figure: f"{kind} {figure!r}".encode())
 
 
 SGD = "train.epochs: 3, optim.name: sgd, schedule.name: constant,"

@@ -26,7 +26,7 @@ PICTURES = {"forest.png", "forest.svg", "cost.png", "cost.svg"}
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but not drawn, which takes seconds."""
-    monkeypatch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
+    monkeypatch.setattr("assay.studies.folder.figure_as", lambda kind, figure: f"{kind} {figure!r}".encode())
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,26 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from assay.analysis.figures.style import save_figure
+from assay.analysis.figures.style import figure_as
+from assay.base.atomic import replace_files
 from assay.base.registry import choose
-from assay.base.row_files import write_rows
+from assay.base.row_files import check_folder, check_place, to_csv
 
 FORMATS = ("png", "svg")
 
 
 def check_output(folder: Path, formats: Sequence[str]) -> None:
-    """Raise ``ValueError`` where a file is in the folder's place or a format of figures is unknown."""
+    """Raise ``ValueError`` where the folder cannot be made or a format of figures is unknown."""
     for name in formats:
         choose("format", name, dict.fromkeys(FORMATS))
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: a file, not a folder for the pictures")
+    check_folder(folder)
+
+
+def check_picture(file: Path) -> None:
+    """Raise ``ValueError`` unless a figure could be written to the file: by its suffix, and because of its folder."""
+    if file.suffix.removeprefix(".") not in FORMATS:
+        raise ValueError(f"{file}: not a .png or .svg file")
+    check_place(file)
 
 
 def write_output(
@@ -31,18 +38,12 @@ def write_output(
 ) -> tuple[Path, ...]:
     """Write each figure in every format and each table as CSV, by the names of their files without suffix.
 
-    The folder is made where it is missing.
+    The folder is made where it is missing. All files are written or, where the disk is full, none.
 
     Returns:
-        The files, in the order in which they were written.
+        The files, in the order of the arguments.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for name, figure in figures.items():
-        for suffix in formats:
-            files.append(folder / f"{name}.{suffix}")
-            save_figure(figure, files[-1])
-    for name, rows in tables.items():
-        files.append(folder / f"{name}.csv")
-        write_rows(files[-1], rows)
-    return tuple(files)
+    contents = {f"{name}.{kind}": figure_as(kind, figure) for name, figure in figures.items() for kind in formats}
+    contents |= {f"{name}.csv": to_csv(rows) for name, rows in tables.items()}
+    replace_files(folder, contents)
+    return tuple(folder / name for name in contents)

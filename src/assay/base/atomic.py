@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,20 +16,63 @@ def replace_file(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: the folder is missing or the disk is full; the old file is then untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with _written(path, content) as temporary, _naming(path):
+        temporary.replace(path)
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes | str]) -> None:
+    """Write several files of a folder, which is made where it is missing; each as ``replace_file`` does.
+
+    Raises:
+        OSError: the disk is full. No file is replaced then, and no folder is left that was made for them.
+    """
+    with made(folder), contextlib.ExitStack() as all_written:
+        ready = [(all_written.enter_context(_written(folder / name, text)), name) for name, text in contents.items()]
+        for temporary, name in ready:
+            with _naming(folder / name):
+                temporary.replace(folder / name)
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it for what the block writes; if it fails, remove those that are empty again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # before the rename, which might otherwise reach the disk first
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            error.filename = str(path)  # a full disk names no file, or the temporary one
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing:
+            with contextlib.suppress(OSError):  # it holds something, or was not made
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def _written(path: Path, content: bytes | str) -> Iterator[Path]:
+    """Write a temporary file beside ``path``, safe on the disk; it is removed unless the block has moved it."""
+    with _naming(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with _naming(path):
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())  # before the rename, which might otherwise reach the disk first
+            temporary.chmod(0o666 & ~_umask())
+        yield temporary
+    finally:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error name the file: a full disk names none, or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
         raise
 
 

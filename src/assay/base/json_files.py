@@ -75,7 +75,12 @@ def read_json(path: Path) -> JsonObject:
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write plain values, atomically; numbers that are not finite become null."""
-    replace_file(path, json.dumps(_finite(values), indent=2) + "\n")
+    replace_file(path, to_json(values))
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """The text of a JSON file; numbers that are not finite become null."""
+    return json.dumps(_finite(values), indent=2) + "\n"
 
 
 class LineLog:

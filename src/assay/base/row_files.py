@@ -78,6 +78,13 @@ def check_place(path: Path) -> None:
         raise ValueError(f"{path.parent}: no such folder to write to")
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ``ValueError`` if the folder could not be made, because a file is in its place or above."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"{there}: a file, not a folder to write to")
+
+
 def write_rows(path: Path, rows: Rows) -> None:
     """Write rows with equal keys, atomically. Raises ``ValueError`` for an unknown format."""
     replace_file(path, choose("output format", path.suffix.lower(), FORMATS)(rows))

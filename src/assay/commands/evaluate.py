@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Evaluate, write the results, print the measures; 1 where images were left out."""
+    from assay.analysis.output import check_output
     from assay.api import evaluate
 
-    evaluation = evaluate(options.model, views=options.views, **vars(split_request(options)))
     folder = options.out or _default_folder(options)
+    check_output(folder, ())  # before the images are evaluated
+    evaluation = evaluate(options.model, views=options.views, **vars(split_request(options)))
     write_results(evaluation, folder, options)
     for row in evaluation.log() if options.print_log else ():
         print_line(f"[{row['predicted']}][{row['label']}][{row['correct']}] {row['name']}")
@@ -42,23 +44,26 @@ def write_results(evaluation: Evaluation, folder: Path, options: argparse.Namesp
     from assay.analysis.figures.confusion import plot_confusion
     from assay.analysis.figures.curves import plot_curves
     from assay.analysis.figures.gallery import plot_mistakes, plot_samples
-    from assay.analysis.figures.style import save_figure
-    from assay.base.json_files import LineLog, write_json
-    from assay.base.row_files import write_rows
+    from assay.analysis.figures.style import figure_as
+    from assay.base.atomic import replace_files
+    from assay.base.json_files import to_json
+    from assay.base.row_files import to_csv
     from assay.classifier.accuracy import with_interval
     from assay.classifier.classifier import model_path
+    from assay.run.record import read_epochs
 
-    folder.mkdir(parents=True, exist_ok=True)
     right = with_interval(evaluation.accuracy, len(evaluation.labels))
     title = f"{options.model}, {options.split} split: {right} of {len(evaluation.labels):,} images right"
-    write_json(folder / "summary.json", evaluation.summary())
-    write_rows(folder / "log.csv", evaluation.log())
-    save_figure(plot_mistakes(evaluation, title), folder / "mistakes.png")
-    save_figure(plot_confusion(evaluation, title), folder / "confusion.png")
-    save_figure(plot_samples(evaluation, f"samples of the {options.split} split"), folder / "samples.png")
-    metrics = LineLog(model_path(options.model).parent / "metrics.jsonl").rows()
-    if metrics:
-        save_figure(plot_curves(metrics, str(options.model)), folder / "curves.png")
+    figures = {
+        "mistakes.png": plot_mistakes(evaluation, title),
+        "confusion.png": plot_confusion(evaluation, title),
+        "samples.png": plot_samples(evaluation, f"samples of the {options.split} split"),
+    }
+    if metrics := read_epochs(model_path(options.model).parent / "metrics.jsonl"):
+        figures["curves.png"] = plot_curves(metrics, str(options.model))
+    pictures = {name: figure_as("png", figure) for name, figure in figures.items()}
+    summary, log = to_json(evaluation.summary()), to_csv(evaluation.log())
+    replace_files(folder, {"summary.json": summary, "log.csv": log, **pictures})
 
 
 def print_measures(evaluation: Evaluation, title: str, folder: Path) -> None:

@@ -22,14 +22,11 @@ def execute(options: argparse.Namespace) -> int:
     """Sweep, print what was found, draw it."""
     from assay.analysis.figures.style import save_figure
     from assay.analysis.figures.sweep_plot import plot_sweep
+    from assay.analysis.output import check_picture
     from assay.api import find_lr
-    from assay.base.row_files import check_place
 
-    # Now, not after the sweep, which may take minutes.
     if options.plot is not None:
-        if options.plot.suffix not in (".png", ".svg"):
-            raise ValueError(f"--plot: {options.plot} is not a .png or .svg file")
-        check_place(options.plot)
+        check_picture(options.plot)  # now, not after the sweep, which may take minutes
     sweep = find_lr(options.recipe, given_fields(options))
     for note in sweep.notes:
         print_line(note)

@@ -23,13 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the list or the recipe."""
-    from assay.base.row_files import check_place
     from assay.recipe.named import find_recipe
 
-    if options.plot is not None and (options.show is None or options.plot.suffix not in (".png", ".svg")):
-        raise ValueError("--plot takes a .png or .svg file: assay recipes show NAME --plot FILE")
     if options.plot is not None:
-        check_place(options.plot)
+        from assay.analysis.output import check_picture
+
+        if options.show is None:
+            raise ValueError("--plot draws one recipe: assay recipes show NAME --plot FILE")
+        check_picture(options.plot)
     if options.show is None:
         print_list()
     elif options.name is None:

@@ -32,6 +32,8 @@ def find_inputs(inputs: Sequence[str | Path]) -> ChainedImages:
 
 def _expand(text: str) -> list[Images]:
     path = Path(text).expanduser()
+    if not text:
+        raise ValueError("an empty text names no image")
     if path.exists():  # first, because a file's name may hold the characters of a pattern
         return [_collect(path)]
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern

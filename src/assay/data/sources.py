@@ -86,12 +86,12 @@ def name_of_set(place: str | Path) -> str:
     text, path = str(place), Path(place).expanduser()
     if text in NAMED or text.partition(":")[0] in ("folder", "parquet"):
         return text
-    if path.is_dir():
+    if text and path.is_dir():
         has_parquet = any(file.suffix == ".parquet" for file in visible_files(path))
         return f"{'parquet' if has_parquet else 'folder'}:{Path(place)}"
     if path.suffix.lower() == ".parquet" and path.is_file():
         return f"parquet:{Path(place)}"
-    if path.exists():
+    if text and path.exists():
         raise ValueError(f"{place}: expected a folder of images, with a folder for each class, or a .parquet file")
     raise ValueError(f"{place}: no such folder or Parquet file, and no set of that name: {nearest(text, NAMED)}")
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from assay.base.atomic import replace_file
+from assay.base.atomic import made, replace_file
 from assay.base.json_files import LineLog, write_json
+from assay.base.row_files import check_folder
 from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.environment import environment
@@ -64,6 +65,7 @@ class RunFolder:
         # Hidden files do not count: the lock is one.
         if self.path.is_file() or (self.path.is_dir() and any(self.path.glob("[!.]*"))):
             raise ValueError(f"{self.path} is there already and is not a run folder; choose another --out")
+        check_folder(self.path)
 
     def check_there(self) -> None:
         """Raise ``ValueError`` if the folder holds no run."""
@@ -93,17 +95,17 @@ class RunFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Make the folder if needed, and lock it; raises ``ValueError`` if another process holds the lock."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise ValueError(f"{self.path}: another process is training there") from None
-        try:
-            yield
-        finally:
-            Path(lock.lock_file).unlink(missing_ok=True)  # before the release, or it might be another's
-            lock.release()
+        with made(self.path):
+            lock = FileLock(self.path / ".lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise ValueError(f"{self.path}: another process is training there") from None
+            try:
+                yield
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)  # before the release, or it might be another's
+                lock.release()
 
     @contextmanager
     def held_as_new(self) -> Iterator[None]:

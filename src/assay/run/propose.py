@@ -107,7 +107,7 @@ def _propose(name: str, given: Mapping[str, Any]) -> Proposal:
 
 def is_set(recipe: object) -> TypeGuard[str | Path]:
     """Whether what stands in place of a recipe is a set of images: no named recipe, recipe file or run folder."""
-    if not isinstance(recipe, str | Path) or str(recipe) in RECIPES:
+    if not isinstance(recipe, str | Path) or str(recipe) in ("", *RECIPES):  # to Path an empty text is this folder
         return False
     path = Path(recipe).expanduser()
     is_named = str(recipe) in NAMED or str(recipe).startswith(("folder:", "parquet:"))

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assay.analysis.figures.style import save_figure
-from assay.base.atomic import replace_file
-from assay.base.json_files import read_json, write_json
+from assay.analysis.figures.style import figure_as
+from assay.base.atomic import replace_files
+from assay.base.json_files import read_json, to_json
 from assay.recipe.recipe import Recipe
 from assay.studies.execution.store import Job, Store
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
@@ -23,7 +23,7 @@ from assay.studies.study import Row, Study
 from assay.studies.table import Table
 
 PLAN_FILE = "study.json"
-_OF_RESULTS = ("next.md", "forest.png", "forest.svg", "cost.png", "cost.svg")
+_OF_RESULTS = {"next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
@@ -50,10 +50,10 @@ def write_plan(plan: Plan, folder: Path, source: str) -> None:
     before = read_json(folder / PLAN_FILE).get("source", source)
     if before != source:
         raise ValueError(f"{folder} holds another study, of {before}; choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
     rows = [_row_to_dict(row, plan.jobs[row.name]) for row in plan.study.rows]
     base = plan.study.base.to_dict()
-    write_json(folder / PLAN_FILE, {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows})
+    written = {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows}
+    replace_files(folder, {PLAN_FILE: to_json(written)})
 
 
 def read_plan(folder: Path) -> Plan:
@@ -79,21 +79,23 @@ def source_of(folder: Path) -> tuple[str, str]:
 
 
 def publish(table: Table, advice: str, folder: Path) -> None:
-    """Write table, figures and advice (Markdown) into the study's folder, each file atomically.
+    """Write table, figures and advice (Markdown) into the study's folder, all of them or none.
 
     Empty advice means that there are no results; then old figures and advice are deleted.
     """
-    replace_file(folder / "table.md", as_markdown(table))
-    replace_file(folder / "table.tex", as_latex(table))
-    replace_file(folder / "table.csv", as_csv(table))
-    if not advice:
-        for name in _OF_RESULTS:
-            (folder / name).unlink(missing_ok=True)
-        return
-    replace_file(folder / "next.md", advice)
-    for kind in ("png", "svg"):
-        save_figure(plot_forest(table), folder / f"forest.{kind}")
-        save_figure(plot_cost(table), folder / f"cost.{kind}")
+    contents: dict[str, str | bytes] = {
+        "table.md": as_markdown(table),
+        "table.tex": as_latex(table),
+        "table.csv": as_csv(table),
+    }
+    if advice:
+        contents["next.md"] = advice
+        for kind in ("png", "svg"):
+            contents[f"forest.{kind}"] = figure_as(kind, plot_forest(table))
+            contents[f"cost.{kind}"] = figure_as(kind, plot_cost(table))
+    replace_files(folder, contents)
+    for name in _OF_RESULTS - contents.keys():
+        (folder / name).unlink(missing_ok=True)
 
 
 def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -312,3 +313,17 @@ def test_weights_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     found = read.Histograms("weights/2.bias")[0].histogram_value
     assert (found.num, found.max) == (1, model[2].bias[1].item())
     assert histograms({"b": model[2].bias})["b"].non_finite == 1
+
+
+def test_a_full_disk_is_an_error_of_the_run_and_no_traceback_of_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordWriter, "write", full)
+        with pytest.raises(OSError, match=r"No space left on device: .*/tb'"):
+            run(TINY, tmp_path / "run")
+    assert capfd.readouterr().err == ""
+    assert run(TINY, tmp_path / "run", resume=True).summary["epoch"] == 2

@@ -44,7 +44,7 @@ def test_other_studies_have_no_surface(tmp_path: Path) -> None:
     file = tmp_path / "plain.yaml"
     file.write_text(STUDY.replace(", probe.every: 3", ""))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assay.studies.folder.save_figure", lambda figure, path: path.write_text(repr(figure)))
+        patch.setattr("assay.studies.folder.figure_as", lambda kind, figure: f"{kind} {figure!r}".encode())
         report = assay.run_study(file, seeds=1, out=tmp_path / "out", execute=run_in_line, progress=False)
     assert report.surface is None
     assert not FILES & {path.name for path in report.folder.iterdir()}

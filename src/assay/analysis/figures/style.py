@@ -25,10 +25,15 @@ _CAPTION_LETTERS, _TITLE_LETTERS = 13.5, 9  # per inch of the figure's width, at
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG or SVG, by the file's suffix, atomically."""
+    replace_file(path, figure_as(path.suffix.removeprefix("."), figure))
+
+
+def figure_as(kind: str, figure: Figure) -> bytes:
+    """Return the content of a figure's file, ``png`` or ``svg``."""
     buffer = io.BytesIO()
     with missing_glyphs_ignored():
-        figure.savefig(buffer, format=path.suffix.removeprefix("."), dpi=150)
-    replace_file(path, buffer.getvalue())
+        figure.savefig(buffer, format=kind, dpi=150)
+    return buffer.getvalue()
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def find_recipe(recipe: str | Path | Recipe) -> tuple[str, Recipe]:
     if isinstance(recipe, Recipe):
         return recipe.model.name.replace(":", "-"), recipe
     path = Path(recipe)
-    if str(recipe) not in RECIPES and (path.is_dir() or path.suffix in (".yaml", ".yml")):
+    if str(recipe) not in ("", *RECIPES) and (path.is_dir() or path.suffix in (".yaml", ".yml")):
         file = path / "recipe.yaml" if path.is_dir() else path
         return (path.name if path.is_dir() else path.stem), read_recipe(file)
     return str(recipe), choose("recipe", str(recipe), RECIPES).recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class TensorBoard(Observer):
     """
 
     def __init__(self, folder: Path, network: nn.Module, steps: int, done: int) -> None:
-        self._network, self._steps, self._done = network, steps, done
+        self._network, self._steps, self._done, self._folder = network, steps, done, folder
+        self._print_failure, threading.excepthook = threading.excepthook, self._leave_to_the_run
         wait_for_new_name(folder)
         self._writer = SummaryWriter(str(folder), purge_step=done + 1)
         self._losses: list[Tensor] = []
@@ -82,8 +84,18 @@ class TensorBoard(Observer):
 
     def close(self) -> None:
         """Write what is kept and close the file."""
-        self.flush()
-        self._writer.close()
+        try:
+            self.flush()
+        finally:
+            self._writer.close()
+            threading.excepthook = self._print_failure
+
+    def _leave_to_the_run(self, failure: threading.ExceptHookArgs) -> None:
+        """Print no traceback where the thread that writes meets a full disk: the run's next write raises its error."""
+        if type(failure.thread).__name__ == "_AsyncWriterThread" and isinstance(failure.exc_value, OSError):
+            failure.exc_value.filename = str(self._folder)
+        else:
+            self._print_failure(failure)
 
     def _look_inside(self) -> None:
         """Write histograms of weights and gradients, and the kernels, after the epoch's last step."""

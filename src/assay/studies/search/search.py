@@ -13,7 +13,7 @@ import optuna
 import yaml
 from rich.console import Console
 
-from assay.base.atomic import replace_file
+from assay.base.atomic import made, replace_files
 from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
@@ -90,8 +90,10 @@ def search(
         budget=budget,
         execute=workers.execute,
     )
-    _prepare(folder, base, over)
-    shared.create()
+    text = _description(folder, base, over)
+    with made(folder):  # and unmade where the storage cannot be opened
+        shared.create()
+    replace_files(folder, {ASKED: text})
     optuna_study = shared.open()
     for note in adapted.notes:
         console.print(note, markup=False)
@@ -149,16 +151,15 @@ def _check(base: Recipe, confirm_seeds: Sequence[int]) -> None:
         base.but({"train.seed": seed})  # raises for a seed out of range
 
 
-def _prepare(folder: Path, base: Recipe, over: Sequence[str]) -> None:
-    """Create the folder and write the search's description into it; refuse a folder that holds another search."""
+def _description(folder: Path, base: Recipe, over: Sequence[str]) -> str:
+    """Return the search's description for its folder; refuse a folder that holds another search."""
     # Fields without effect on a run's numbers may differ from call to call.
     recipe = base.but({name: describe_field(name)[2] for name in WITHOUT_EFFECT})
     text = yaml.safe_dump({"over": list(over), "recipe": recipe.to_dict()}, sort_keys=False)
     description = folder / ASKED
     if description.exists() and description.read_text() != text:
         raise ValueError(f"{folder} holds another search, of another recipe or other fields; choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(description, text)
+    return text
 
 
 def _do_trials(optuna_study: optuna.Study, shared: Search, workers: Workers, lines: Lines) -> None:
