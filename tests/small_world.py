@@ -62,8 +62,21 @@ def write_files(root: Path, make_folder: Callable[..., Path]) -> None:
         archive.write(photos / "cat" / "000.png", "000.png")
     for name in ("my-photo.jpg", "cat.jpg", "dog.jpg", "seven.png"):
         Image.open(photos / "dog" / "001.png").save(root / name)
+    write_scores(root)
     torch.save(build_model(PRETRAINED, classes=1000).state_dict(), root / "weights.pth")
     torch.save(build_model("torchvision:mobilenet_v3_small", classes=1000).state_dict(), root / "mobilenet.pth")
+
+
+def write_scores(root: Path) -> None:
+    """Scores of two rows, as a table and as the logs of Lightning."""
+    scores = {"plain": (90.5, 91.1, 90.8), "mixup": (93.5, 93.1, 93.8)}
+    lines = [f"{row},{seed},{score}" for row, own in scores.items() for seed, score in enumerate(own)]
+    (root / "scores.csv").write_text("\n".join(["row,seed,score", *lines]))
+    for row, own in scores.items():
+        for seed, score in enumerate(own):
+            folder = root / "logs" / row / f"version_{seed}"
+            folder.mkdir(parents=True)
+            (folder / "metrics.csv").write_text(f"epoch,step,val_acc\n0,1,{score}\n")
 
 
 def copy_runs(folder: Path, finished: Path, names: Sequence[str] = RUNS) -> None:

@@ -14,6 +14,7 @@ __version__ = VERSION
 
 __all__ = [
     "Classifier",
+    "Compared",
     "Evaluation",
     "Inspection",
     "Prediction",
@@ -25,6 +26,7 @@ __all__ = [
     "Sweep",
     "__version__",
     "check",
+    "compare",
     "evaluate",
     "find_errors",
     "find_lr",

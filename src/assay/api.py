@@ -60,9 +60,13 @@ if TYPE_CHECKING:
     from assay.studies.api import StudyReport as StudyReport
     from assay.studies.api import run_study as run_study
     from assay.studies.api import show_study as show_study
+    from assay.studies.outside.compare import Compared as Compared
+    from assay.studies.outside.compare import compare as compare
     from assay.studies.search.search import search as search
 
 _LAZY = {
+    "Compared": "assay.studies.outside.compare",
+    "compare": "assay.studies.outside.compare",
     "Inspection": "assay.analysis.inspection.api",
     "StudyReport": "assay.studies.api",
     "find_errors": "assay.analysis.errors.api",

@@ -14,7 +14,21 @@ from assay.base.allocator import keep_freed_memory
 from assay.base.registry import nearest
 from assay.base.text import one_line
 from assay.base.user_errors import explain
-from assay.commands import check, errors, evaluate, find_lr, inspect, new, predict, recipes, report, serve, study, train
+from assay.commands import (
+    check,
+    compare,
+    errors,
+    evaluate,
+    find_lr,
+    inspect,
+    new,
+    predict,
+    recipes,
+    report,
+    serve,
+    study,
+    train,
+)
 from assay.commands.subcommands import add_subcommands
 from assay.version import VERSION
 
@@ -31,6 +45,7 @@ COMMANDS: dict[str, ModuleType] = {
     "serve": serve,
     "recipes": recipes,
     "study": study,
+    "compare": compare,
     "check": check,
 }
 

@@ -161,7 +161,7 @@ def _line(
     row, results = rows.row, rows.results
     resolution, test = step([rows]), _test(difference)
     finished = {result.seed: result.accuracy for result in results}
-    planned = len(setting.seeds_of(is_control=rows is control))
+    planned = len(setting.seeds_of(is_control=rows is control)) or len(rows.counted)
     return Line(
         row=row,
         published_difference=_published_difference(rows, rival),

@@ -105,11 +105,11 @@ def all_columns(table: Table) -> list[Column[Line]]:
     any_diverged = any(line.diverged for line in table.lines)
     return [
         Column("row", lambda line: line.name),
-        _number("published", lambda line: line.row.published),
+        *_if_known(table, _number("published", lambda line: line.row.published)),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
         *([Column("without diverged", _survivors, _mean_survivor)] if any_diverged else []),
         *_if_known(table, _number("held-out", lambda line: line.held_out)),
-        _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format),
+        *_if_known(table, _number("published difference", lambda line: line.published_difference, "{:+z.2f}".format)),
         Column("difference", lambda line: difference(line.difference), _mean_difference),
         _number("p", lambda line: line.p, "{:.2g}".format),
         _number("p, paired", lambda line: line.p_paired, "{:.2g}".format),
@@ -119,7 +119,7 @@ def all_columns(table: Table) -> list[Column[Line]]:
         Column("runs", lambda line: f"{line.runs}/{line.planned}", lambda line: line.runs),
         *([Column("diverged", diverged, lambda line: len(line.diverged))] if any_diverged else []),
         Column(f"seeds for {points(table.margin)}", seeds_range, _most_seeds),
-        *costs()[1:],
+        *costs(table)[1:],
         *_if_known(table, _number("published seconds", lambda line: line.row.seconds, "{:,.0f}".format)),
     ]
 
@@ -145,7 +145,7 @@ def conclusions(table: Table, width: int) -> list[Column[Line]]:
         ]
     return [
         row,
-        *([_number("publ.", lambda line: line.row.published)] if width >= NARROW else []),
+        *(_if_known(table, _number("publ.", lambda line: line.row.published)) if width >= NARROW else []),
         Column("measured", lambda line: accuracy(line.estimate), lambda line: line.estimate.mean),
         *_if_known(table, _number("held\nout", lambda line: line.held_out)),
         Column("difference", lambda line: difference(line.difference, "\n"), _mean_difference),
@@ -153,14 +153,14 @@ def conclusions(table: Table, width: int) -> list[Column[Line]]:
     ]
 
 
-def costs() -> list[Column[Line]]:
-    """What each row costs."""
+def costs(table: Table) -> list[Column[Line]]:
+    """What each row costs, as far as it is known of any."""
     return [
         Column("row", lambda line: line.name),
-        _number("parameters", lambda line: line.parameters, quantity),
-        _number("FLOPs", lambda line: line.flops, quantity),
-        _number("seconds", lambda line: line.seconds, rate),
-        _number("images/s", lambda line: line.images_per_second, rate),
+        *_if_known(table, _number("parameters", lambda line: line.parameters, quantity)),
+        *_if_known(table, _number("FLOPs", lambda line: line.flops, quantity)),
+        *_if_known(table, _number("seconds", lambda line: line.seconds, rate)),
+        *_if_known(table, _number("images/s", lambda line: line.images_per_second, rate)),
     ]
 
 

@@ -31,8 +31,9 @@ def as_rich(table: Table, width: int) -> Group:
     for label, words in header(table.setting).items():
         about.add_row(Text(label, style="bright_black"), Text(words))
     parts = [about, _grid(table, conclusions(table, width))]
-    if any(line.runs for line in table.lines):
-        parts.append(_grid(table, costs()[: 4 if width < NARROWEST else None]))
+    known = costs(table)[: 4 if width < NARROWEST else None]
+    if len(known) > 1:  # beside the rows' names
+        parts.append(_grid(table, known))
     notes = footnotes(table)
     if width < NARROW:
         notes.append("Some columns are left out of this narrow table; as Markdown or CSV it has all.")

@@ -33,6 +33,8 @@ def header(setting: Setting) -> dict[str, str]:
 def in_short(setting: Setting) -> str:
     """Return the setting in a line, for the caption of a figure."""
     budget = "full setting" if setting.budget == "full" else _budget(setting)
+    if not setting.seeds:  # runs of others, of which no more is known
+        return SELECTION.get(setting.selection, setting.selection) or setting.source
     changes = f"; changed: {setting.changes}" if setting.changes else ""
     seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
     more = f", {len(setting.control_seeds)} of a control" if setting.control_seeds else ""
@@ -56,6 +58,8 @@ def footnotes(table: Table) -> list[str]:
 
 
 def _budget(setting: Setting) -> str:
+    if not setting.budget:
+        return ""
     words = f"{setting.budget}: {setting.budget_in_words}" if setting.budget_in_words else setting.budget
     return words if setting.budget == "full" else f"{words}; published figures are of the full setting"
 
@@ -81,7 +85,7 @@ def _on_statistics(table: Table) -> Iterator[str]:
     yield from _on_verdicts(table)
     if any(line.verdict == "not compared" for line in lines):
         yield "Not compared: another split, or no run of the row or of its control."
-    if any(line.runs for line in lines):
+    if any(line.flops for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
 
 
