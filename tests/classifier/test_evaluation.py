@@ -14,7 +14,7 @@ from assay.classifier.evaluation import ClassResult, Evaluation, batch_size, eva
 from assay.data.batches import EvaluationBatches
 from assay.data.dataset import MemoryDataset
 from assay.data.preprocess import Normalize, Preprocessing
-from assay.data.views import VIEWS
+from assay.data.views import views_of
 
 
 def make(scores: torch.Tensor, labels: list[int], classes: int) -> Evaluation:
@@ -123,7 +123,7 @@ def test_views_reach_the_network() -> None:
     batches = EvaluationBatches(MemoryDataset(pixels, torch.tensor([0, 1]), ["a", "b"]), 1, normalize)
     left = LeftColumn()
     assert evaluate_batches(left, batches, ("x", "y")).scores.tolist() == [[1, 5], [2, 9]]
-    assert evaluate_batches(left, batches, ("x", "y"), views=VIEWS["flip"]).scores.tolist() == [[2, 6], [3, 10]]
+    assert evaluate_batches(left, batches, ("x", "y"), views=views_of("flip")).scores.tolist() == [[2, 6], [3, 10]]
 
 
 class LeftColumn(nn.Module):

@@ -21,7 +21,7 @@ from assay.classifier.split_request import SplitRequest
 from assay.cli import main
 from assay.data.images import BadImageError
 from assay.data.inputs import find_inputs
-from assay.data.views import VIEWS
+from assay.data.views import views_of
 from assay.run.record import RunRecord
 
 WriteParquet = Callable[..., Path]
@@ -265,7 +265,7 @@ def test_views_of_a_picture_and_of_its_mirror_image_are_the_same(trained: Path, 
     options = {"top": 3, "device": torch.device("cpu"), "workers": 0, "skip_bad": False}
     images = find_inputs([tmp_path])
     plain = predict_images(ready(load(trained), torch.device("cpu")), images, **options)
-    both = predict_images(ready(load(trained), torch.device("cpu")), images, **options, views=VIEWS["flip"])
+    both = predict_images(ready(load(trained), torch.device("cpu")), images, **options, views=views_of("flip"))
     assert plain[0].probabilities != pytest.approx(plain[1].probabilities, abs=1e-4)
     assert both[0].classes == both[1].classes
     assert both[0].probabilities == pytest.approx(both[1].probabilities, abs=1e-5)

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from torchvision.transforms.v2 import functional as v2
 
 from assay.classifier.evaluation import predict_scores
-from assay.data.views import VIEWS
+from assay.data.views import VERSIONS, views_of
 from assay.recipe.sections import TestSection
 
 
@@ -27,12 +27,12 @@ def network(side: int = 16) -> nn.Module:
 
 
 def scores_by(name: str, batch: Tensor) -> Tensor:
-    return predict_scores(network(batch.shape[-1]), [batch], VIEWS[name])
+    return predict_scores(network(batch.shape[-1]), [batch], views_of(name))
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", VERSIONS)
 def test_versions_keep_the_shape_and_weights_add_up_to_one(name: str) -> None:
-    versions = list(VIEWS[name](images()))
+    versions = list(VERSIONS[name](images()))
     assert all(view.shape == images().shape for view, _ in versions)
     assert sum(weight for _, weight in versions) == pytest.approx(1)
     counts = {"none": 1, "flip": 2, "flip-shift": 6, "five-crop": 5, "ten-crop": 10}
@@ -76,13 +76,34 @@ def test_crops_are_torchvisions(name: str, side: int) -> None:
     assert_close(scores_by(name, batch), torch.stack(answers).mean(0))
 
 
+def test_only_unsure_images_are_looked_at_again() -> None:
+    """Each image by itself, against a look at it alone, and at all of its versions."""
+    model, batch, seen = network(), images(), list[int]()
+    model.register_forward_hook(lambda _model, inputs, _scores: seen.append(len(inputs[0])))
+    plain, all_views = scores_by("none", batch), scores_by("flip-shift", batch)
+    confidence = plain.softmax(1).amax(1)
+    middle = confidence.sort().values[1].item()
+    scores = views_of("flip-shift", sure=middle).scores(model, batch).detach()
+    is_unsure = confidence < middle
+    assert is_unsure.sum() == 1
+    assert_close(scores, torch.where(is_unsure[:, None], all_views, plain))
+    assert seen == [3, *6 * [1]]
+
+
+def test_all_images_are_looked_at_again_or_none() -> None:
+    batch = images()
+    assert_close(views_of("flip", sure=1.0).scores(network(), batch).detach(), scores_by("flip", batch))
+    assert_close(views_of("flip", sure=1e-6).scores(network(), batch).detach(), scores_by("none", batch))
+
+
 def test_images_are_left_as_they_were() -> None:
     batch = images()
-    for views in VIEWS.values():
-        list(views(batch))
+    for versions in VERSIONS.values():
+        list(versions(batch))
+    views_of("flip", sure=0.5).scores(nn.Flatten(), batch)
     assert torch.equal(batch, images())
 
 
 def test_recipes_name_all_of_them() -> None:
-    assert list(get_args(TestSection.model_fields["views"].annotation)) == list(VIEWS)
+    assert list(get_args(TestSection.model_fields["views"].annotation)) == list(VERSIONS)
     assert TestSection() == TestSection(views="none")

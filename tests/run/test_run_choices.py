@@ -355,3 +355,14 @@ def test_a_fitted_head_is_kept_until_an_epoch_is_better(tmp_path: Path) -> None:
         run(harmful, tmp_path / "parts", observers=[StopAfter(7)])
     run(harmful, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_evaluation_looks_again_at_the_images_that_the_run_did(tmp_path: Path) -> None:
+    plain, _ = read_scores(run(TINY, tmp_path / "plain").folder, "test")
+    middle = torch.from_numpy(plain).softmax(1).amax(1).median().item()
+    record = run(TINY.but({"test.views": "flip", "test.sure": middle}), tmp_path / "run")
+    assert record.summary["sure"] == middle
+    of_all = [assay.evaluate(record.folder, views=views).loss for views in ("none", "flip")]
+    loss = assay.evaluate(record.folder).loss
+    assert loss == record.summary["test"]["loss"]
+    assert loss not in of_all

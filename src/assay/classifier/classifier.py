@@ -15,10 +15,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from assay.base.atomic import replace_file
-from assay.base.registry import choose
 from assay.classifier.header import Header
 from assay.data.preprocess import Preprocessing
-from assay.data.views import VIEWS, Views
+from assay.data.views import Views, views_of
 from assay.models import build_model
 from assay.models.weights import InputForm
 from assay.version import VERSION
@@ -54,7 +53,9 @@ class Classifier:
 
     def views(self, name: str | None = None) -> Views:
         """Return the test-time augmentation of that name; by default the one of its own metrics."""
-        return choose("views", name or self.metrics.get("views", "none"), VIEWS)
+        if name is not None:
+            return views_of(name)
+        return views_of(self.metrics.get("views", "none"), self.metrics.get("sure"))
 
     def save(self, path: Path) -> None:
         """Write the file, atomically. Equal classifiers give equal bytes. Raises ``OSError``."""

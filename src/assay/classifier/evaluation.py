@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from assay.data.batches import EvaluationBatches
 from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.pictures import read_pictures
-from assay.data.views import VIEWS, Views
+from assay.data.views import Views, views_of
 
+PLAIN = views_of("none")
 MOST_IMAGES = 256
 _MOST_PIXELS = {"cpu": 32 * 224**2}  # more are no faster on a CPU, and take more memory
 _MOST_ELSEWHERE = 256 * 224**2
@@ -36,7 +37,7 @@ def batch_size(size: int, device: torch.device) -> int:
 
 
 @torch.inference_mode()
-def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = VIEWS["none"]) -> Tensor:
+def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = PLAIN) -> Tensor:
     """Compute a network's scores (logits), float32 ``[N, K]`` on the CPU.
 
     Args:
@@ -50,9 +51,7 @@ def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = V
     was_training = model.training  # an evaluation between two epochs must not change how the next one trains
     model.eval()
     try:
-        scores = [
-            reduce(torch.add, (weight * model(view).float() for view, weight in views(images))) for images in batches
-        ]
+        scores = [views.scores(model, images) for images in batches]
     finally:
         model.train(was_training)
     if not scores:
@@ -65,7 +64,7 @@ def evaluate_batches(
     batches: EvaluationBatches,
     classes: Sequence[str],
     left_out: Sequence[BadImageError] = (),
-    views: Views = VIEWS["none"],
+    views: Views = PLAIN,
 ) -> Evaluation:
     """Evaluate a network on every image of the batches; ``views`` as in ``predict_scores``."""
     scores = predict_scores(model, (images for images, _ in batches), views)

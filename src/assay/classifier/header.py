@@ -124,6 +124,7 @@ class _Metrics(_Open):
 
     epoch: Whole = 0
     views: str = "none"
+    sure: Annotated[float, Field(gt=0, le=1)] | None = None
     test_augmented: bool = False
 
 

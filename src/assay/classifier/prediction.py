@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from assay.classifier.classifier import Classifier
-from assay.classifier.evaluation import MOST_IMAGES, batch_size, predict_scores
+from assay.classifier.evaluation import MOST_IMAGES, PLAIN, batch_size, predict_scores
 from assay.data.decode import DecodedBatch, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
-from assay.data.views import VIEWS, Views
+from assay.data.views import Views
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def predict_images(
     device: torch.device,
     workers: int,
     skip_bad: bool,
-    views: Views = VIEWS["none"],
+    views: Views = PLAIN,
 ) -> Predictions:
     """Predict the classes of all readable images.
 

@@ -8,13 +8,42 @@ same shape, each with its weight; the weights add up to 1. They weigh the scores
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import reduce
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from assay.base.registry import choose
 from assay.data.preprocess import crop_centre
 
-Views = Callable[[Tensor], Iterator[tuple[Tensor, float]]]
+Versions = Callable[[Tensor], Iterator[tuple[Tensor, float]]]
+
+
+@dataclass(frozen=True)
+class Views:
+    """How a network answers for images.
+
+    Attributes:
+        versions: of the images, with their weights.
+        sure: an image whose best class has at least this probability, in (0, 1], is looked at once, as it is; None
+            looks at all versions of every image.
+    """
+
+    versions: Versions
+    sure: float | None = None
+
+    def scores(self, network: nn.Module, images: Tensor) -> Tensor:
+        """The network's scores for images ``[B, C, H, W]``, float32 ``[B, K]``."""
+        if self.sure is None:
+            weighted: Iterator[Tensor] = (weight * network(view).float() for view, weight in self.versions(images))
+            return reduce(torch.add, weighted)
+        scores: Tensor = network(images).float().clone()  # a network may return a part of the images
+        is_unsure = scores.softmax(dim=1).amax(dim=1) < self.sure
+        if is_unsure.any():
+            scores[is_unsure] = replace(self, sure=None).scores(network, images[is_unsure])
+        return scores
 
 
 def as_they_are(images: Tensor) -> Iterator[tuple[Tensor, float]]:
@@ -62,10 +91,19 @@ def ten_crops(images: Tensor) -> Iterator[tuple[Tensor, float]]:
             yield view, share * weight
 
 
-VIEWS: dict[str, Views] = {
+VERSIONS: dict[str, Versions] = {
     "none": as_they_are,
     "flip": mirrored,
     "flip-shift": mirrored_and_shifted,
     "five-crop": five_crops,
     "ten-crop": ten_crops,
 }
+
+
+def views_of(name: str, sure: float | None = None) -> Views:
+    """The views of that name, a key of `VERSIONS`, for images that the network is not sure of, or for all of them.
+
+    Raises:
+        ValueError: there are none of that name.
+    """
+    return Views(choose("views", name, VERSIONS), sure)

@@ -237,6 +237,8 @@ class TestSection(StrictModel):
 
     views: Literal["none", "flip", "flip-shift", "five-crop", "ten-crop"] = "none"
     """versions of each image whose scores are averaged: also mirrored, also shifted by a pixel, or parts of it"""
+    sure: Annotated[float, Field(gt=0, le=1)] | None = None
+    """look at an image once, as it is, where its best class has at least this probability (default: never)"""
     train: bool = False
     """measure the training images too at the end, as they are"""
 

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from operator import eq
+from operator import eq, ne
 from typing import Any
 
 from assay.base.registry import foreign_options
@@ -46,6 +46,7 @@ _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("optim.momentum", bool, ("optim.dampening", "optim.nesterov")),
     ("schedule.warmup", bool, ("schedule.warmup_start",)),
     ("loss.teacher", bool, ("loss.temperature", "loss.teacher_weight")),
+    ("test.views", partial(ne, "none"), ("test.sure",)),
     ("augment.crop", bool, ("augment.gap",)),
     ("augment.policy", partial(eq, "rand"), ("augment.rand_ops", "augment.rand_magnitude")),
     ("probe.every", bool, ("probe.step_sizes",)),

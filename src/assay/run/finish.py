@@ -15,7 +15,7 @@ from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.classifier.split_request import digest
 from assay.data.choices import OUT_OF_FOLD
 from assay.data.sources import full_name
-from assay.data.views import VIEWS
+from assay.data.views import views_of
 from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
 from assay.run.build import Components, architecture
@@ -59,7 +59,7 @@ def finish(
     path = folder.path / MODEL_FILE
     # From the file: the network in memory is that of the last epoch, which need not be the selected one.
     classifier = ready(load(path), components.device)
-    views = VIEWS[recipe.test.views]
+    views = views_of(recipe.test.views, recipe.test.sure)
     evaluations = {
         name.replace("-", "_"): evaluate_batches(classifier.network, batches, classifier.classes, views=views)
         for name, batches in components.splits.items()
@@ -68,6 +68,7 @@ def finish(
     metrics = {
         "epoch": position.best_epoch,
         "views": recipe.test.views,
+        **({} if recipe.test.sure is None else {"sure": recipe.test.sure}),
         "test_augmented": recipe.augment.where != "train",
         "selection": SELECTION[recipe.train.select] if position.best_epoch else PROBE,
         **{name: evaluation.figures() for name, evaluation in evaluations.items()},

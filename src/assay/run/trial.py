@@ -18,7 +18,7 @@ from assay.data.load import Data
 from assay.data.preprocess import Wanted
 from assay.data.split import Cut, SomeImages, Source, Split, cut_splits
 from assay.data.stratify import stratified_sample
-from assay.data.views import VIEWS
+from assay.data.views import VERSIONS
 from assay.models.structure import final_layers
 from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
@@ -106,7 +106,7 @@ def count_work(recipe: Recipe, source: Source) -> Counts:
 
 def _views(recipe: Recipe) -> int:
     """How many versions of each image are evaluated at the end."""
-    return sum(1 for _ in VIEWS[recipe.test.views](torch.zeros(1, 3, 32, 32)))
+    return sum(1 for _ in VERSIONS[recipe.test.views](torch.zeros(1, 3, 32, 32)))
 
 
 @dataclass

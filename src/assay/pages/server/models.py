@@ -21,12 +21,10 @@ from assay.analysis.inspection.activation_map import class_activation_maps
 from assay.analysis.inspection.examples import Stored, answer
 from assay.analysis.inspection.trace import stages, trace
 from assay.base.device import pick_device
-from assay.base.registry import choose
 from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
 from assay.classifier.prediction import Prediction, predict_images
 from assay.data.images import BadImageError, EncodedImages, open_image, quiet
 from assay.data.pictures import to_image
-from assay.data.views import VIEWS
 from assay.pages.report.pictures import image_address
 from assay.pages.server.patience import BUSY
 
@@ -117,7 +115,7 @@ class Models:
 
 
 def _answer(classifier: Classifier, image: EncodedImages, device: torch.device) -> Answer:
-    views = choose("views", classifier.metrics.get("views", "none"), VIEWS)
+    views = classifier.views()
     (prediction,) = predict_images(classifier, image, top=_TOP, device=device, workers=0, skip_bad=False, views=views)
     pixels = classifier.preprocessing.decode(image.open(0), image.names[0])
     seen = answer(classifier, [Stored(torch.tensor(pixels[None]), tuple(image.names), (None,))], device)
