@@ -89,6 +89,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "transfer.head": maybe("fitted"),
     "train.accumulate": maybe(2, 4),
     "train.precision": maybe("fp16", "bf16"),
+    "train.small_size": maybe(24),
     "train.ema": maybe(0.9),
     "train.channels_last": maybe(False),
     "test.sure": maybe(0.5),

@@ -12,6 +12,7 @@ from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.mix import Mix, one_hot
 from assay.data.dataset import Dataset
 from assay.data.preprocess import Normalize
+from assay.data.small_first import Resize, as_they_are
 
 _TRANSFORM = 1  # keeps the seeds of a dataset's own transform apart from those of the augmentations
 
@@ -31,6 +32,7 @@ class TrainBatches:
             has made of them.
         mix: mixes the images of a batch, and their labels, after they are normalised.
         classes: how many there are; needed for ``mix`` alone.
+        resize: applied last, to what the network would see.
         seed: of the order, of the dataset's own transform, of the augmentations and of the mix.
         device: where the batches are made.
 
@@ -47,6 +49,7 @@ class TrainBatches:
         augmentations: Sequence[Augmentation] = (),
         mix: Mix | None = None,
         classes: int | None = None,
+        resize: Resize = as_they_are,
         seed: int = 0,
         device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
     ) -> None:
@@ -55,7 +58,7 @@ class TrainBatches:
         assert mix is None or classes is not None
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
-        self._generator = Generator(device)
+        self._resize, self._generator = resize, Generator(device)
 
     def __len__(self) -> int:
         return len(self.dataset) // self._batch_size
@@ -79,7 +82,7 @@ class TrainBatches:
             images, labels = self._normalize(pixels), self.dataset.labels[batch]
             if self._mix_images is not None and self._classes is not None:
                 images, labels = self._mix_images(images, one_hot(labels, self._classes), self._generator)
-            yield images, labels
+            yield self._resize(images, number), labels
 
 
 class EvaluationBatches:

@@ -57,6 +57,8 @@ class Recipe(Sections):
             raise ValueError(f"augment.where {self.augment.where} changes nothing: no augmentation is on")
         if self.augment.where == "test" and (self.augment.mixup or self.augment.cutmix):
             raise ValueError("augment.where test: mixup and cutmix are for the training images alone")
+        if self.train.small_share is not None and self.train.small_size is None:
+            raise ValueError("train.small_share changes nothing without train.small_size")
         if self.test.sure is not None and self.test.views == "none":
             raise ValueError("test.sure changes nothing without test.views")
         if self.train.batch_size % self.train.accumulate:

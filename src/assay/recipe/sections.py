@@ -16,6 +16,7 @@ from assay.data.augment.strengths import Strengths
 from assay.recipe.data_section import DataSection
 
 Factor = Annotated[float, Field(ge=0, le=1)]
+SMALL_SHARE = 0.5
 Distances = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
 
 
@@ -206,6 +207,10 @@ class TrainSection(StrictModel):
     """parts in which a batch is computed to save memory; their gradients add up"""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
     """arithmetic of the layers (auto: the fastest, as measured here); weights stay fp32; fp16 has its loss scaled"""
+    small_size: Annotated[int, Field(ge=4, le=2048)] | None = None
+    """side of the training images in the first epochs, in pixels: they are learned faster (default: all)"""
+    small_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of the epochs that see images of small_size (default 0.5)"""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """decay per step of the weights' exponential average, which is what is measured and kept"""
     patience: Count | None = None

@@ -46,6 +46,7 @@ _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("optim.momentum", bool, ("optim.dampening", "optim.nesterov")),
     ("schedule.warmup", bool, ("schedule.warmup_start",)),
     ("loss.teacher", bool, ("loss.temperature", "loss.teacher_weight")),
+    ("train.small_size", bool, ("train.small_share",)),
     ("test.views", partial(ne, "none"), ("test.sure",)),
     ("augment.crop", bool, ("augment.gap",)),
     ("augment.policy", partial(eq, "rand"), ("augment.rand_ops", "augment.rand_magnitude")),

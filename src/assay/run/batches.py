@@ -17,12 +17,13 @@ from assay.data.cache import FINGERPRINTS
 from assay.data.dataset import Dataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
+from assay.data.small_first import Resize, as_they_are, small_first
 from assay.data.split import Cut, Source
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
 from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
-from assay.recipe.sections import AugmentSection
+from assay.recipe.sections import SMALL_SHARE, AugmentSection
 from assay.run.open_set import open_set
 
 _GIVEN = {"size", "crop_pct", "interpolation", "mean", "std"}
@@ -80,6 +81,7 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         augmentations=changes,
         mix=build_mixes(mixup=recipe.augment.mixup, cutmix=recipe.augment.cutmix),
         classes=len(data.classes),
+        resize=_resize(recipe, data.preprocessing.size),
         seed=recipe.train.seed,
         device=device,
     )
@@ -89,6 +91,15 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         if len(split) and (name != "train" or recipe.test.train)
     }
     return Feed(train, splits, _sample(recipe, data, device, layout))
+
+
+def _resize(recipe: Recipe, size: int) -> Resize:
+    small = recipe.train.small_size
+    if small is None:
+        return as_they_are
+    if small >= size:
+        raise ValueError(f"train.small_size: {small} is not below the images' own {size} pixels")
+    return small_first(small, recipe.train.epochs * (recipe.train.small_share or SMALL_SHARE))
 
 
 def training_images(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from assay.models.weights import InputForm, load_weights
 from assay.recipe.recipe import Recipe
 from assay.run.batches import OpenImages, build_feed, open_data, training_images
 from assay.run.find_weights import find_pretrained
-from assay.run.fixed import WHITENED, fix, whiten
+from assay.run.fixed import WHITENED, check_small_size, fix, whiten
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.selection import last_epoch
@@ -220,6 +221,7 @@ def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[st
     if has_norms and recipe.train.batch_size == recipe.train.accumulate:
         raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
     fix(recipe, network)
+    check_small_size(recipe, network, partial(_network_at, recipe, data))
     feed = build_feed(recipe, data, device, _layout(recipe))
     groups = layer_groups(network)
     update = _update(recipe, network, groups, len(feed.train), device)
@@ -228,6 +230,10 @@ def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[st
     return Components(
         data, network, feed.train, feed.splits, feed.sample, loss_fn, update, freeze, parameters, notes, device
     )
+
+
+def _network_at(recipe: Recipe, data: Data, size: int) -> nn.Module:
+    return build_network(architecture(recipe), data.classes, replace(data.preprocessing, size=size))
 
 
 def _layout(recipe: Recipe) -> torch.memory_format:

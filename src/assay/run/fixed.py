@@ -1,7 +1,10 @@
-"""What a recipe fixes from the start: the first convolution as whitening filters, the norms' scales."""
+"""What a recipe asks of its network: a first convolution that whitens, norms' scales that stay, several sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import nn
 
 from assay.data.batches import EvaluationBatches
@@ -29,6 +32,23 @@ def fix(recipe: Recipe, network: nn.Module) -> None:
             raise ValueError("transfer.freeze_scales: the network has no norm with a scale")
         for scale in scales:
             scale.requires_grad_(False)
+
+
+def check_small_size(recipe: Recipe, network: nn.Module, network_at: Callable[[int], nn.Module]) -> None:
+    """Raise ``ValueError`` if the network of the first epochs' small images would be another one, or none.
+
+    Args:
+        recipe: says how small they are, if at all.
+        network: that of the images' own size.
+        network_at: builds that of another size.
+    """
+    if (size := recipe.train.small_size) is None:
+        return
+    with torch.device("meta"):
+        small = network_at(size)
+    shapes = [{name: weight.shape for name, weight in one.named_parameters()} for one in (network, small)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"train.small_size: {recipe.model.name} has other parameters for images of {size} pixels")
 
 
 def whiten(network: nn.Module, images: EvaluationBatches) -> None:
