@@ -126,7 +126,7 @@ def test_the_server_is_fit_to_be_forked_and_lacks_no_import(fresh_run: FreshRun)
     assert not fresh_run.has_touched_the_gpu
     assert set(fresh_run.threads) <= {"jemalloc_bg_thd"}  # it handles forks itself
     late = {name.partition(".")[0] for name in fresh_run.imported_late}
-    assert not late & {"PIL", "pandas", "scipy", "sklearn", "tensorboard", "torchvision"}
+    assert not late & {"PIL", "pandas", "scipy", "sklearn", "sympy", "tensorboard", "torchvision"}
     assert "torchvision" not in fresh_run.imported_at_first  # or each command would wait for it
 
 

@@ -33,6 +33,7 @@ _LAZY = (
     "PIL.PpmImagePlugin",
     "safetensors.numpy",
     "tensorboard.plugins.hparams.metadata",
+    "torch._dynamo",  # torch's optimizers import it at their first step, though nothing is compiled: 1 to 2 seconds
     "torch.utils.serialization",
 )
 """What most runs import on their way; timm and torchvision, slow to import, are left to those that use them."""
