@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from assay.classifier.calibration import expected_calibration_error, reliability_bins
 from assay.classifier.evaluation import Evaluation
@@ -13,6 +12,8 @@ from assay.classifier.evaluation import Evaluation
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_error_of_the_bins_equals_torchmetrics(seed: int) -> None:
+    from torchmetrics.functional.classification import multiclass_calibration_error  # takes seconds to import
+
     generator = np.random.default_rng(seed)
     probabilities = generator.dirichlet(np.full(6, 0.3), 500)
     labels = generator.integers(0, 6, 500)
