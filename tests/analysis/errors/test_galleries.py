@@ -50,7 +50,7 @@ def test_several_runs_say_how_many_are_wrong() -> None:
 def test_the_pictures_are_those_of_the_rows() -> None:
     gallery = galleries(summarise([evaluated("one", 0)]))[0]
     figure = gallery.plot(9)
-    drawn = [axes.get_images()[0].get_array() for axes in figure.axes if axes.get_images()]
+    drawn = [image.get_array() for image in figure.axes[0].images]
     assert [int(picture[0, 0, 0]) for picture in drawn] == [tile.row for tile in gallery.tiles[:9]]
     assert "The first 9 of them." in figure._supxlabel.get_text().replace("\n", " ")
 

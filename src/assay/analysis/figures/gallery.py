@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from assay.analysis.figures.style import no_frame, panels
+from assay.analysis.figures.style import captioned, no_frame
 from assay.analysis.figures.text import plain, short
 from assay.base.palette import WRONG
 from assay.classifier.evaluation import Evaluation
 
+_COLUMNS, _TILE = 8, 1.45  # of a gallery, and the inches from one image to the next
 _LETTERS = 21  # fit above an image at font size 8
+_GAP = 0.04  # at each side of an image, in tiles
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,19 @@ def plot_gallery(tiles: Sequence[Tile], pictures: NDArray[np.uint8], title: str,
     """Draw images uint8 ``[N, H, W, C]`` side by side, eight to a line, each with the words of its tile above."""
     texts = [tile.words.split("\n") for tile in tiles]
     size = 8 if max((len(line) for text in texts for line in text), default=0) <= _LETTERS else 7
-    above = 0.16 * max(map(len, texts), default=0)  # inches for the words
-    figure, grid = panels(len(tiles), 8, (1.45, 1.45 + above if tiles else 0.5), title, caption)
-    for axes, tile, picture in zip(grid.flat, tiles, pictures, strict=False):
-        show_picture(axes, picture)
-        axes.set_title(tile.words, fontsize=size, color=tile.color)
+    above = 0.16 / _TILE * max(map(len, texts), default=0)  # for the words, in tiles
+    columns, lines = max(min(_COLUMNS, len(tiles)), 1), math.ceil(len(tiles) / _COLUMNS)
+    height = _TILE * (1 + above) * lines if tiles else 0.5
+    figure = captioned(
+        max(_TILE * columns, 6.5), height, title, caption
+    )  # narrower ones break the title into many lines
+    axes = figure.subplots()
+    for place, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
+        line, column = divmod(place, columns)
+        top = above + line * (1 + above)
+        put_picture(axes, picture, column, top)
+        axes.text(column + 0.5, top + _GAP / 2, tile.words, fontsize=size, color=tile.color, ha="center", va="bottom")
+    frame_tiles(axes, columns, max(lines, 1) * (1 + above))
     return figure
 
 
@@ -60,13 +71,13 @@ def plot_samples(evaluation: Evaluation, title: str = "", each: int = 8, most: i
     rows = [torch.nonzero(evaluation.labels == number).flatten()[:each].tolist() for number in range(len(classes))]
     figure = Figure(figsize=(1.6 + 0.8 * each, 0.5 + 0.8 * len(rows)), layout="constrained")
     figure.suptitle(plain(title))
-    grid = figure.subplots(len(rows), each, squeeze=False)
-    for axes in grid.flat:
-        no_frame(axes)
-    for line, name, members in zip(grid, classes, rows, strict=True):
-        line[0].set_ylabel(short(name, 16), rotation=0, ha="right", va="center")
-        for axes, picture in zip(line, evaluation.pictures(members), strict=False):
-            show_picture(axes, picture)
+    axes = figure.subplots()
+    for line, members in enumerate(rows):
+        for column, picture in enumerate(evaluation.pictures(members)):
+            put_picture(axes, picture, column, line)
+    frame_tiles(axes, each, len(rows))
+    axes.set_yticks([line + 0.5 for line in range(len(rows))], [short(name, 16) for name in classes])
+    axes.tick_params(length=0)
     return figure
 
 
@@ -84,4 +95,20 @@ def show_picture(axes: Axes, picture: NDArray[np.uint8], **style: Any) -> None:
     """Draw a picture ``[H, W, C]`` with C 1 (grey) or 3 (RGB), without a frame."""
     grey = picture.shape[-1] == 1
     axes.imshow(picture[..., 0] if grey else picture, cmap="gray" if grey else None, vmin=0, vmax=255, **style)
+    no_frame(axes)
+
+
+def put_picture(axes: Axes, picture: NDArray[np.uint8], left: float, top: float) -> None:
+    """Draw a picture ``[H, W, C]`` within the tile whose upper left corner is at (left, top), one unit wide and high.
+
+    Many pictures share their axes, for axes of its own cost each picture a tenth of a second.
+    """
+    height, width = (side / max(picture.shape[:2]) * (0.5 - _GAP) for side in picture.shape[:2])
+    x, y = left + 0.5, top + 0.5
+    show_picture(axes, picture, extent=(x - width, x + width, y + height, y - height))
+
+
+def frame_tiles(axes: Axes, columns: float, lines: float) -> None:
+    """Show so many tiles, the first one at the upper left, as squares and without a frame."""
+    axes.set(xlim=(0, columns), ylim=(lines, 0), aspect="equal")
     no_frame(axes)

@@ -29,10 +29,11 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def figure_as(kind: str, figure: Figure) -> bytes:
-    """Return the content of a figure's file, ``png`` or ``svg``."""
+    """Return the content of a figure's file, ``png`` or ``svg``; where all stands is found once for both."""
     buffer = io.BytesIO()
     with missing_glyphs_ignored():
         figure.savefig(buffer, format=kind, dpi=150)
+    figure.set_layout_engine(None)
     return buffer.getvalue()
 
 
