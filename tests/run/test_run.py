@@ -154,6 +154,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
     assert [event.step for event in steps_seen] == list(range(1, 25))
 
 
+@pytest.mark.slow
 def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_streamed_run_is_the_same_as_one_in_memory_and_resumes(
     assert essence(tmp_path / "streamed")[1] == essence(in_memory.folder)[1]
 
 
+@pytest.mark.slow
 def test_a_streamed_and_augmented_run_resumes_exactly(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     photos = make_folder(tmp_path / "photos", {"a": 40, "b": 40}, side=20)
     random = {"augment.resized_crop": 0.3, "augment.brightness": 0.4, "augment.mixup": 0.2, "augment.where": "both"}
@@ -181,6 +183,7 @@ def test_a_streamed_and_augmented_run_resumes_exactly(make_folder: Callable[...,
     assert essence(tmp_path / "parts")[:2] == essence(tmp_path / "whole")[:2]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_number_of_threads(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     recipe = TINY.but({"train.epochs": 1})  # two threads wait long for each other on a busy machine

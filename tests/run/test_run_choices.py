@@ -339,6 +339,7 @@ def test_an_observer_is_closed_after_an_error(tmp_path: Path) -> None:
         assert diary.calls[-2:] == ["stop", "close"]
 
 
+@pytest.mark.slow
 def test_a_fitted_head_is_kept_until_an_epoch_is_better(tmp_path: Path) -> None:
     first = run(TINY, tmp_path / "first").folder
     weights = tmp_path / "weights.pth"  # which do not know their classes, so that the head is new

@@ -335,6 +335,7 @@ def test_fold_runs_are_runs_where_they_are_named(folded_run: Path) -> None:
     assert report.together == ()  # they answered for different images
 
 
+@pytest.mark.slow
 def test_fifty_runs_fit_into_a_page(copy_run: CopyRun, tmp_path: Path) -> None:
     for number in range(50):
         copy_run(f"run-{number:02d}", recipe={"  seed: 0": f"  seed: {number}"})
@@ -368,6 +369,7 @@ def test_a_study_has_its_table_its_pictures_and_its_advice(tmp_path: Path) -> No
     assert f"or its runs are not in {moved.parent / 'runs'}." in alone.by_id("study-1").text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_shared_has_all_its_names(tmp_path: Path) -> None:
     def run(name: str) -> Path:
         file = write_study(tmp_path).rename(tmp_path / f"{name}.yaml")

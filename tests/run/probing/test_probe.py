@@ -43,6 +43,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(PROBED, tmp_path_factory.mktemp("probe") / "run").folder
 
 
+@pytest.mark.slow
 def test_measuring_changes_no_bit_of_the_training(probed: Path, tmp_path: Path) -> None:
     plain = run(PLAIN, tmp_path / "plain").folder
     assert [(plain / name).read_bytes() for name in FILES] == [(probed / name).read_bytes() for name in FILES]

@@ -30,6 +30,7 @@ def additive(recipe: Recipe) -> float:
     return 90 + 2 * recipe.augment.flip + recipe.augment.crop / 2 - (recipe.optim.name == "lars")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
 def test_the_first_proposal_is_nearer_to_the_optimum_than_the_best_level(
     simulate: Simulate, seeds: tuple[int, ...]
