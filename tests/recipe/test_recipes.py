@@ -20,7 +20,7 @@ def test_every_named_recipe_can_be_built(name: str) -> None:
     with torch.device("meta"):
         network = build_model(**architecture(recipe), classes=10, image_size=recipe.data.size or 32)
     groups = parameter_groups(network, lr=0.1, weight_decay=0.1, decay=recipe.optim.decay)
-    build_optimizer(groups=groups, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
+    build_optimizer(groups=groups, **recipe.optim.options())
     rate = learning_rate(recipe)
     assert all(0 <= rate(recipe.train.epochs * place / 50) <= 100 for place in range(50))
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe

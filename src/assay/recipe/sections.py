@@ -118,6 +118,10 @@ class OptimSection(StrictModel):
     eps: Positive | None = None
     """all but SGD: added to the denominator"""
 
+    def options(self) -> dict[str, Any]:
+        """What the optimizer's constructor takes: its name, its rate and its own options."""
+        return self.model_dump(exclude={"lr_batch", "decay", "bias_lr", "clip"})
+
 
 class ScheduleSection(StrictModel):
     """The learning rate over time, as a factor on ``optim.lr``."""

@@ -264,8 +264,7 @@ def _update(
         factors=factors,
         bias_lr=chosen.bias_lr,
     )
-    options = chosen.model_dump(exclude={"lr", "lr_batch", "decay", "bias_lr", "clip"})
-    optimizer = build_optimizer(groups=parameters, lr=rate, **options)
+    optimizer = build_optimizer(groups=parameters, **{**chosen.options(), "lr": rate})
     scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
     precision = Precision.named(recipe.train.precision, device)
     return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))

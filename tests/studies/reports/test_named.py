@@ -156,7 +156,7 @@ def can_be_built(recipe: Recipe, row: Row) -> None:
     with torch.device("meta"):
         network = build_model(**architecture(recipe), classes=10, image_size=recipe.data.size or 32)
     groups = parameter_groups(network, lr=0.1, weight_decay=0.1, decay=recipe.optim.decay)
-    build_optimizer(groups=groups, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
+    build_optimizer(groups=groups, **recipe.optim.options())
     learning_rate(recipe)
     teacher = (lambda images: images) if "loss.teacher" in row.after else None
     build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))

@@ -59,7 +59,7 @@ def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:
         teacher = (lambda images: images) if recipe.loss.teacher else None
         build_loss(teacher=teacher, **recipe.loss.model_dump(exclude={"teacher"}))
         weights = [{"params": [nn.Parameter(torch.zeros(2, 2))]}]
-        build_optimizer(groups=weights, **recipe.optim.model_dump(exclude={"lr_batch", "decay", "clip"}))
+        build_optimizer(groups=weights, **recipe.optim.options())
     except ValueError:
         return None
     return None if _has_foreign_option(recipe) else recipe
