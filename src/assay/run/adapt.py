@@ -40,7 +40,9 @@ _TRANSFER = tuple(
 )
 _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("model.pretrained", bool, _TRANSFER),  # from random weights there is nothing to keep, or to change slowly
-    ("model.name", partial(eq, "fast"), _FIXED),  # other networks may have no norms, or too many first filters
+    # Other networks may have no norms, too many filters in front, or other parameters for another size.
+    ("model.name", partial(eq, "fast"), (*_FIXED, "train.small_size", "train.small_share")),
+    ("augment.flip", partial(eq, 0), ("augment.alternate_flip",)),
     ("transfer.freeze", partial(eq, "gradual"), ("transfer.unfreeze_after", "transfer.unfreeze_every")),
     ("model.hidden", bool, ("model.dropout_place",)),
     ("optim.momentum", bool, ("optim.dampening", "optim.nesterov")),

@@ -1,18 +1,18 @@
-"""The named recipes: a file for each report, and one for everyday use."""
+"""The named recipes: a file for each report, one for everyday use, one for small images fast."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from assay.base.registry import choose
-from assay.recipe.named import everyday, r1, r2, r3, r4, r5
+from assay.recipe.named import everyday, fast, r1, r2, r3, r4, r5
 from assay.recipe.named.named_recipe import Measured, NamedRecipe
 from assay.recipe.recipe import Recipe, read_recipe
 
 __all__ = ["RECIPES", "Measured", "NamedRecipe", "find_recipe"]
 
 RECIPES: dict[str, NamedRecipe] = {
-    name: entry for module in (everyday, r1, r2, r3, r4, r5) for name, entry in module.RECIPES.items()
+    name: entry for module in (everyday, fast, r1, r2, r3, r4, r5) for name, entry in module.RECIPES.items()
 }
 
 
