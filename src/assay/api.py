@@ -6,9 +6,7 @@ Those that need matplotlib, statsmodels or Optuna live in their own packages, an
 from __future__ import annotations
 
 import importlib
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -17,7 +15,7 @@ import torch
 from rich.console import Console
 
 from assay.analysis.errors.runs import evaluate_out_of_fold
-from assay.base.device import pick_device, reproducible
+from assay.base.device import pick_device
 from assay.base.duration import parse_duration
 from assay.base.registry import choose
 from assay.classifier.classifier import Classifier as Classifier
@@ -36,10 +34,9 @@ from assay.data.sources import load_source, name_of_set
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe
 from assay.run.adapt import Adapted
-from assay.run.build import build
 from assay.run.cross_validation import cross_validate
+from assay.run.find_lr import find_lr as find_lr
 from assay.run.folder import free_folder
-from assay.run.precision import settled
 from assay.run.progress import ProgressBar
 from assay.run.propose import Proposal as Proposal
 from assay.run.propose import is_set
@@ -49,8 +46,6 @@ from assay.run.run import run
 from assay.run.suited import suited
 from assay.run.timed_run import run_in_time
 from assay.training.lr_finder import Sweep as Sweep
-from assay.training.lr_finder import sweep_rates
-from assay.training.transfer import train_what_learns
 
 if TYPE_CHECKING:
     from assay.analysis.errors.api import find_errors as find_errors
@@ -226,41 +221,6 @@ def predict(
         skip_bad=on_bad_image == "skip",
         views=classifier.views(views),
     )
-
-
-def find_lr(recipe: str | Path | Recipe = "digits", changes: Mapping[str, Any] | None = None) -> Sweep:
-    """Train a copy of a recipe's network briefly while the learning rate rises, to see which rates lower the loss.
-
-    Args:
-        recipe: as for ``train``.
-        changes: fields to change, as for ``train``.
-
-    Returns:
-        The rates, their losses, and a rate to begin with (``sweep.suggestion``).
-
-    Raises:
-        ValueError: as for ``train``; or the first loss is not finite.
-
-    >>> 1e-5 < find_lr("digits").suggestion < 1
-    True
-    """
-    adapted = suited(*find_recipe(recipe), changes or {})
-    wanted, remarks = settled(adapted.recipe.as_trained())
-    device = pick_device(wanted.train.device)
-    with reproducible(wanted.train.seed, device, wanted.train.threads or torch.get_num_threads()):
-        components = build(wanted, device)
-        components.freeze(0)  # as in the first epoch, for which the rate is wanted
-        endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
-        sweep = sweep_rates(
-            components.network,
-            endless,
-            components.update,
-            components.loss_fn,
-            lr=wanted.optim.lr,
-            microbatches=wanted.train.accumulate,
-            set_mode=train_what_learns,
-        )
-    return replace(sweep, notes=(*adapted.notes, *remarks))
 
 
 def check(data: str | Path, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:
