@@ -94,6 +94,20 @@ def test_the_budget_holds_for_every_run(budget: str | None, epochs: int, images:
     assert ("5 epochs in place of 20" in plan.setting.budget_in_words) == (budget != "full")
 
 
+def test_medium_is_the_proxy_with_more_epochs() -> None:
+    plan = plan_study(STUDIES["stem"], budget="medium")
+    assert {job.recipe.train.epochs for job in plan.order()} == {30}
+    assert {job.recipe.data.train_images for job in plan.order()} == {25_000}
+    assert (plan.setting.budget, plan.setting.budget_in_words[:28]) == ("medium", "30 epochs in place of 50, sc")
+    assert {job.recipe.train.epochs for job in plan_study(STUDIES["bn-accuracy"], budget="medium").order()} == {20}
+    for study, message in (
+        (replace(STUDY, quick=Proxy(epochs=20)), "no medium setting: quick has 20 of its 20 epochs"),
+        (replace(STUDY, quick=None), "no medium setting; choose --budget full"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plan_study(study, budget="medium")
+
+
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [(None, ("last", 0.0)), ("last", ("last", 0.0)), ("held-out", ("held-out", 0.1)), ("test", ("test", 0.0))],

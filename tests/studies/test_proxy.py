@@ -120,3 +120,37 @@ def test_in_words() -> None:
         "wide where they have a width; train.batch_size 64 in place of 256, 256 in place of 1024; train.precision bf16 "
         "in place of fp16; data.size 16"
     )
+
+
+def test_the_decay_acts_over_as_many_epochs() -> None:
+    """1 / (rate x decay) is 1,000 steps of 351 in an epoch of 45,000 images; with 25,000 an epoch has 195."""
+    full = recipe(optim__weight_decay=0.01, optim__lr=0.1, data__held_out=0.1, train__batch_size=128)
+    small = Proxy(10, images=25_000, images_of=50_000).apply(full, 40)
+    assert small.optim.weight_decay == pytest.approx(0.018)
+    epochs = [1 / (one.optim.lr * one.optim.weight_decay) * 128 / n for one, n in ((full, 45_000), (small, 25_000))]
+    assert epochs[0] == pytest.approx(epochs[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "expected"),
+    [
+        ({"images": 25_000}, {}, 0.01),  # of how many is unknown
+        ({"images_of": 50_000}, {}, 0.01),
+        ({"images": 60_000, "images_of": 50_000}, {}, 0.01),  # there are no more
+        ({"images": 10_000, "images_of": 50_000}, {"data__train_images": 20_000}, 0.02),
+        ({"swaps": {"train.batch_size": {128: 32}}}, {}, 0.0025),  # four times as many steps
+        ({"swaps": {"train.batch_size": {128: 32}}}, {"optim__lr_batch": 128}, 0.01),  # each a quarter as long
+        ({"images": 25_000, "images_of": 50_000, "changes": {"optim.weight_decay": 0.3}}, {}, 0.3),
+        ({"images": 25_000, "images_of": 50_000}, {"optim__weight_decay": 0.0}, 0.0),
+    ],
+)
+def test_the_decay_grows_as_an_epoch_has_less_to_do(
+    options: dict[str, Any], fields: dict[str, Any], expected: float
+) -> None:
+    full = recipe(**{"optim__weight_decay": 0.01, "train__batch_size": 128, **fields})
+    assert Proxy(40, **options).apply(full, 40).optim.weight_decay == pytest.approx(expected)
+
+
+def test_in_words_of_the_decay() -> None:
+    assert "weight decay stronger in proportion" in Proxy(10, images=5, images_of=10).in_words(50)
+    assert "decay" not in Proxy(10, images=5).in_words(50)

@@ -86,6 +86,11 @@ class Recipe(Sections):
         """Whether it asks for a model for each fold, and a final one."""
         return self.data.folds is not None and self.data.fold is None
 
+    @property
+    def top_rate(self) -> float:
+        """The rate at the schedule's factor 1, scaled with the batch where ``lr_batch`` is set (Goyal et al. 2017)."""
+        return self.optim.lr * self.train.batch_size / (self.optim.lr_batch or self.train.batch_size)
+
     def as_trained(self) -> Recipe:
         """The recipe of the network in the run's own folder: this one, or with folds that of the final model.
 

@@ -254,7 +254,7 @@ def _update(
     recipe: Recipe, network: nn.Module, groups: LayerGroups, steps_per_epoch: int, device: torch.device
 ) -> Update:
     """The optimizer of the network's parameters, with its schedule, precision and average."""
-    chosen, rate = recipe.optim, _top_rate(recipe)
+    chosen, rate = recipe.optim, recipe.top_rate
     factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
     parameters = parameter_groups(
         network,
@@ -272,7 +272,7 @@ def _update(
 
 def learning_rate(recipe: Recipe) -> Callable[[float], float]:
     """The learning rate as a function of progress in epochs; raises ``ValueError`` for an impossible schedule."""
-    schedule, rate = _schedule(recipe), _top_rate(recipe)
+    schedule, rate = _schedule(recipe), recipe.top_rate
     if recipe.schedule.update == "epoch":
         return lambda epoch: rate * schedule(math.floor(epoch))
     return lambda epoch: rate * schedule(epoch)
@@ -280,11 +280,6 @@ def learning_rate(recipe: Recipe) -> Callable[[float], float]:
 
 def _schedule(recipe: Recipe) -> Schedule:
     return build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
-
-
-def _top_rate(recipe: Recipe) -> float:
-    """The rate at the schedule's factor 1, scaled with the batch if ``lr_batch`` is set (Goyal et al. 2017, 2.1)."""
-    return recipe.optim.lr * recipe.train.batch_size / (recipe.optim.lr_batch or recipe.train.batch_size)
 
 
 def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:

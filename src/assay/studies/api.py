@@ -73,8 +73,8 @@ def run_study(
     Args:
         study: a name that ``assay study list`` shows, or a study's YAML file.
         changes: fields to change in every row, under dotted names.
-        budget: ``full`` is the published setting, ``quick`` the study's stated proxy; by default
-            ``quick`` if the study has one.
+        budget: ``full`` is the published setting, ``quick`` the study's stated proxy, ``medium`` that proxy with 30
+            epochs; by default ``quick`` if the study has one.
         seeds: the number of runs of each row, with seeds from 0 on; or the seeds. Fewer than three give no verdict.
         control_seeds: the number of runs of each control, at least that of a row; by default 10, or as many as of a
             row where these are more than 10 or fewer than three.

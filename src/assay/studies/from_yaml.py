@@ -179,7 +179,7 @@ def _quick(values: Fields, base: Recipe) -> Proxy | None:
     if values.get("quick") is None:
         return None
     with _prefixed("quick"):
-        given = _mapping(values["quick"], "key", ("epochs", "images", "width", "changes"))
+        given = _mapping(values["quick"], "key", ("epochs", "images", "images_of", "width", "changes"))
         return Proxy(**{"epochs": base.train.epochs, **given, "changes": _fields(given.get("changes"))})
 
 

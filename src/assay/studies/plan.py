@@ -19,10 +19,11 @@ from assay.studies.results import Setting
 from assay.studies.study import Row, Study
 from assay.studies.verdict import FEWEST_RUNS
 
-BUDGETS = ("quick", "full")
+BUDGETS = ("quick", "medium", "full")
 SELECTIONS = ("held-out", "last", "test")
 MOST_SEEDS = 1000
 CONTROL_SEEDS = 10
+MEDIUM_EPOCHS = 30
 _HELD_OUT = 0.1  # share of the training images for a held-out selection, where the recipe holds out none
 # Fields that change how a run is computed and not what: a budget with these changed is not altered.
 _HOW_ONLY = WITHOUT_EFFECT | {"train.threads", "train.device", "train.channels_last", "train.compile", "data.memory"}
@@ -63,7 +64,8 @@ def plan_study(
 
     Args:
         study: what to run.
-        budget: ``full`` (as published) or ``quick`` (the study's own proxy); by default quick if there is one.
+        budget: ``full`` (as published), ``quick`` (the study's own proxy) or ``medium`` (that proxy with 30 epochs, or
+            as many as published where these are fewer); by default quick if there is one.
         seeds: of the runs of each row, at most 1000; two rows' runs of one seed are a pair.
         control_seeds: the number of runs of each control, at least as many as of a row: it takes part in every
             comparison, and tables that share it share its runs. By default 10, or as many as of a row where these
@@ -151,9 +153,21 @@ def _budget(study: Study, budget: str | None) -> str:
         return "quick" if study.quick else "full"
     if budget not in BUDGETS:
         raise ValueError(f"unknown budget {budget!r}: {nearest(budget, BUDGETS)}")
-    if budget == "quick" and study.quick is None:
-        raise ValueError(f"study {study.name} has no quick setting; choose --budget full")
+    if budget == "full":
+        return budget
+    if study.quick is None:
+        raise ValueError(f"study {study.name} has no {budget} setting; choose --budget full")
+    if budget == "medium" and _medium(study.quick, study).epochs <= study.quick.epochs:
+        raise ValueError(
+            f"study {study.name} has no medium setting: quick has {study.quick.epochs} of its "
+            f"{study.base.train.epochs} epochs; choose --budget quick or full"
+        )
     return budget
+
+
+def _medium(quick: Proxy, study: Study) -> Proxy:
+    """The proxy with more epochs: what shows whether the ranking at quick carries over."""
+    return replace(quick, epochs=min(MEDIUM_EPOCHS, study.base.train.epochs))
 
 
 @dataclass(frozen=True)
@@ -168,9 +182,12 @@ class _Settle:
     @property
     def proxy(self) -> Proxy | None:
         """The study's proxy; changed epochs become its epochs, so that schedules stay in proportion to them."""
-        quick = self.study.quick if self.budget == "quick" else None
+        quick = None if self.budget == "full" else self.study.quick
+        if quick is None:
+            return None
+        settled = _medium(quick, self.study) if self.budget == "medium" else quick
         epochs = self.changes.get("train.epochs")
-        return replace(quick, epochs=epochs) if quick and epochs else quick
+        return replace(settled, epochs=epochs) if epochs else settled
 
     def in_words(self, recipe: Recipe) -> str:
         """Describe the budget, with the share of images that a row's recipe holds out."""

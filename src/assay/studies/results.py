@@ -95,7 +95,7 @@ class Setting:
 
     Attributes:
         study, purpose, source, protocol: as in ``Study``.
-        budget: ``full`` or ``quick``.
+        budget: ``full``, ``medium`` or ``quick``.
         budget_in_words: what the budget means; empty for ``full``.
         selection: how the epoch is chosen here: ``held-out``, ``last`` or ``test``.
         seeds: the planned seeds of a row.

@@ -18,7 +18,11 @@ from assay.commands.study.where import add_where, changes_of, executor_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add STUDY, its budget, seeds and protocol, where it runs, and a flag for every field."""
     parser.add_argument("study", metavar="STUDY", help="a name that `assay study list` lists, or a YAML file")
-    parser.add_argument("--budget", choices=["quick", "full"], help="quick: a stated proxy; full: as published")
+    parser.add_argument(
+        "--budget",
+        choices=["quick", "medium", "full"],
+        help="quick: a stated proxy; medium: the proxy with 30 epochs; full: as published",
+    )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each row (default: 3)")
     parser.add_argument(
         "--control-seeds",

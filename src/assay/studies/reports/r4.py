@@ -29,7 +29,7 @@ ON_CIFAR10 = {
     "model.stem_stride": 1,
 }
 QUARTER_BATCH = {"train.batch_size": {256: 64, 1024: 256}, "optim.lr_batch": {256: 64}}
-QUICK = Proxy(epochs=8, images=15_000, width=0.25, changes=ON_CIFAR10, swaps=QUARTER_BATCH)
+QUICK = Proxy(epochs=8, images=15_000, width=0.25, images_of=1_281_167, changes=ON_CIFAR10, swaps=QUARTER_BATCH)
 
 
 def _up_to(last: str, tricks: dict[str, dict[str, Any]]) -> dict[str, Any]:

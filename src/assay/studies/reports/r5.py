@@ -17,6 +17,6 @@ STUDIES = (
         ),
         source="report R5",
         protocol="not stated; whole percents",
-        quick=Proxy(epochs=7, images=25_000, width=0.25),
+        quick=Proxy(epochs=7, images=25_000, width=0.25, images_of=50_000),
     ),
 )
