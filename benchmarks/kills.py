@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-TRAIN = [sys.executable, "-m", "assay.cli", "train"]
+TRAIN = [sys.executable, "-m", "assay", "train"]
 
 
 def main() -> None:

@@ -206,7 +206,7 @@ def test_a_check_has_a_status_for_sound_unsound_and_absent(
 
 
 def test_the_module_is_a_command_too() -> None:
-    line = [sys.executable, "-m", "assay.cli", "--version"]
+    line = [sys.executable, "-m", "assay", "--version"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == f"assay {assay.__version__}\n"
 

@@ -17,7 +17,7 @@ from assay.pages.server import serve as serving
 
 @pytest.mark.slow
 def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "assay.cli", "serve", str(tmp_path), "--port", "0"]
+    command = [sys.executable, "-m", "assay", "serve", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()
