@@ -258,7 +258,7 @@ class ProbeSection(StrictModel):
     every: Count | None = None
     """steps from one look along the gradient to the next (default: none is taken)"""
     step_sizes: Distances | None = None
-    """how far each look goes: multiples of the gradient (default 0.05, 0.1, 0.2, 0.4)"""
+    """how far each look goes: multiples of the optimizer's own step (default 0.5, 1, 2, 4)"""
 
 
 class Sections(StrictModel):

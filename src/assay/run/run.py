@@ -182,7 +182,7 @@ def _observers_of(
     if recipe.train.tensorboard:
         yield TensorBoard(log, components.network, steps, position.epoch * steps + position.step)
     if recipe.probe.every is not None:
-        options = recipe.probe.model_dump(exclude_none=True)
+        options = {**recipe.probe.model_dump(exclude_none=True), "optimizer": components.update.optimizer}
         before = previous["probe"] if previous else None
         yield SurfaceProbe(components.network, components.loss_fn, folder.path, **options, before=before)
 

@@ -13,7 +13,7 @@ from assay.base.device import reproducible
 from assay.recipe.recipe import Recipe
 from assay.run.build import build
 from assay.run.probing.probe import STEPS_FILE, SURFACE_FILE
-from assay.run.probing.surface import look_along_gradient
+from assay.run.probing.surface import Place, look_along_gradient
 from assay.run.probing.traces import read_traces
 from assay.run.run import InterruptedRunError, run
 from assay.training.loop import Step, train_epoch
@@ -66,7 +66,7 @@ def test_there_is_a_line_for_each_step_and_each_look(probed: Path) -> None:
 
 
 def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
-    """Steps of the same loop, with a look before the fifth, and the gradients of the last layer kept."""
+    """Steps of the same loop, with a look from where the fifth begins, and the gradients of the last layer kept."""
     traces = read_traces(probed)
     assert traces is not None
     device = torch.device("cpu")
@@ -78,15 +78,27 @@ def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
         def looked_at():  # type: ignore[no-untyped-def]
             for number, pair in enumerate(batches):
                 if number == 4:
-                    found = look_along_gradient(components.network, components.loss_fn, *pair, [0.1, 0.3])
-                    np.testing.assert_array_equal(traces.surface[1], found.losses.numpy())
-                    np.testing.assert_array_equal(traces.output_changes[1], found.output_changes.numpy())
+                    kept.append((pair, Place.of(components.network, device)))
                 yield pair
 
+        kept: list[tuple[tuple[torch.Tensor, torch.Tensor], Place]] = []
         gradients = [
             torch.cat([value.grad.flatten() for value in last.parameters() if value.grad is not None])
             for _ in train_epoch(components.network, looked_at(), components.update, components.loss_fn)
         ]
+        ((pair, place),) = kept
+        now = dict(components.network.named_parameters())
+        own = torch.cat([(now[name] - value).detach().flatten() for name, value in place.weights.items()]).norm()
+        found = look_along_gradient(
+            components.network, components.loss_fn, *pair, [0.1, 0.3], step=place.distance_to(components.network),
+            place=place,
+        )  # fmt: skip
+        assert traces.own_steps[1] == pytest.approx(own.item(), rel=1e-5)
+        np.testing.assert_allclose(traces.distances[1], [0.1 * own.item(), 0.3 * own.item()], rtol=1e-5)
+        for column, values in (("surface", found.losses), ("output_changes", found.output_changes)):
+            np.testing.assert_array_equal(getattr(traces, column)[1], values.numpy())
+        np.testing.assert_array_equal(traces.cosines[1], found.cosines.numpy())
+        assert (traces.rates[1], traces.gradients[1]) == (PLAIN.optim.lr, pytest.approx(found.gradient.item()))
     changes = [(one - other).norm().item() for one, other in zip(gradients[1:], gradients, strict=False)]
     np.testing.assert_allclose(traces.output_gradient_changes[1:5], changes, rtol=1e-6)
 
@@ -121,6 +133,19 @@ def test_what_led_to_divergence_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
 def _diverging(*arguments: object, **options: object) -> object:
     for step in train_epoch(*arguments, **options):  # type: ignore[arg-type]
         yield Step(step.loss * math.nan, step.correct, step.images)
+
+
+def test_traces_of_earlier_versions_can_be_read(probed: Path, tmp_path: Path) -> None:
+    later = ("cosines", "gradient", "own_step", "rate")
+    looks = [json.loads(line) for line in (probed / SURFACE_FILE).read_text().splitlines()]
+    earlier = [{name: value for name, value in look.items() if name not in later} for look in looks]
+    (tmp_path / SURFACE_FILE).write_text("".join(json.dumps(look) + "\n" for look in earlier))
+    (tmp_path / STEPS_FILE).write_text((probed / STEPS_FILE).read_text())
+    traces = read_traces(tmp_path)
+    assert traces is not None
+    assert traces.cosines.shape == traces.changes.shape
+    assert np.isnan(traces.cosines).all()
+    assert np.isnan(np.stack([traces.gradients, traces.own_steps, traces.rates])).all()
 
 
 def test_damaged_traces_are_named(probed: Path, tmp_path: Path) -> None:

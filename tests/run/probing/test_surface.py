@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.models import build_model
-from assay.run.probing.surface import Surface, look_along_gradient, output_parameters
+from assay.run.probing.surface import Place, Surface, look_along_gradient, output_parameters
 from assay.training.losses import cross_entropy
 
 SIZES = (0.05, 0.2, 0.7)
@@ -59,6 +59,45 @@ def test_along_an_eigenvector_the_smoothness_is_its_eigenvalue(which: int) -> No
     start = torch.zeros(3, dtype=torch.float64)
     start[which] = 1.7
     assert smoothness(on_quadratic(torch.diag(values), start)).item() == pytest.approx(values[which].item())
+
+
+def test_the_distances_are_multiples_of_the_given_step() -> None:
+    """On a quadratic all is known at any distance; the cosine is that of A w and A (w - s A w)."""
+    curvature = torch.diag(torch.tensor([0.5, 3.0, 40.0], dtype=torch.float64))
+    start = torch.tensor([1.0, -2.0, 0.3], dtype=torch.float64)
+    gradient, step = curvature @ start, torch.tensor(0.25, dtype=torch.float64)
+    root = curvature.sqrt()
+    found = look_along_gradient(
+        Weights(start), lambda scores, *_: scores.square().sum() / 2, root, root, (0.5, 4.0), step=step
+    )
+    assert found.distances.tolist() == pytest.approx([0.125, 1.0])
+    assert found.gradient.item() == pytest.approx(gradient.norm().item())
+    for place, distance in enumerate((0.125, 1.0)):
+        there = curvature @ (start - distance * gradient / gradient.norm())
+        assert found.changes[place].item() == pytest.approx((there - gradient).norm().item())
+        assert found.cosines[place].item() == pytest.approx(torch.cosine_similarity(gradient, there, dim=0).item())
+
+
+def test_at_a_gradient_of_zero_a_look_goes_nowhere() -> None:
+    root, zero = torch.eye(2).double(), torch.zeros(2).double()
+    found = look_along_gradient(
+        Weights(zero), lambda scores, *_: scores.square().sum() / 2, root, root, (1.0,), step=torch.tensor(0.1)
+    )
+    assert (found.distances.item(), found.losses.item(), found.changes.item()) == (0, 0, 0)
+    assert math.isnan(found.cosines.item())
+
+
+def test_a_look_from_where_the_network_was_sees_what_it_would_have_seen_there(network: nn.Module) -> None:
+    images, labels = batch()
+    before = look_along_gradient(network, cross_entropy, images, labels, SIZES)
+    place = Place.of(network, images.device)
+    cross_entropy(network(images), labels, images).backward()  # draws, and moves the statistics of norms
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    draws = torch.get_rng_state()
+    after = look_along_gradient(network, cross_entropy, images, labels, SIZES, place=place)
+    assert all(torch.equal(one, other) for one, other in zip(vars(before).values(), vars(after).values(), strict=True))
+    assert torch.equal(torch.get_rng_state(), draws)
+    assert place.distance_to(network).item() == pytest.approx(0.1 * before.gradient.item())
 
 
 def test_a_flat_place_has_no_smoothness() -> None:

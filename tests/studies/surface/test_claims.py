@@ -34,6 +34,10 @@ def traces(scale: float, *, loss: float = 2.0, slope: float = 0.0) -> Traces:
         surface=scale * np.tile([[1.0, 1.5]], (LOOKS, 1)),
         changes=changes,
         output_changes=changes / 10,
+        cosines=1 - scale * np.tile([[0.01, 0.03]], (LOOKS, 1)),
+        gradients=np.ones(LOOKS),
+        own_steps=np.full(LOOKS, 0.5),
+        rates=np.full(LOOKS, 0.1),
     )
 
 
@@ -69,7 +73,7 @@ def test_each_measure_is_what_it_says() -> None:
     """Scale 1 by hand: changes 1 and 3 over distances 0.5 and 2; losses 1 and 1.5 along the gradient."""
     runs = [traces(1.0, loss=2.0), traces(1.0, loss=5.0)]
     values = {(one.name, one.claim): np.nanmean(one.course(runs)) for one in MEASURES}
-    assert list(values.values()) == pytest.approx([3.5, 3.0, 0.5, 1.0, 3.0, 0.3, 1.0, 2.0, 0.2])
+    assert list(values.values()) == pytest.approx([3.5, 3.0, 0.5, 1.0, 3.0, 3.0, 0.03, 0.3, 1.0, 2.0, 0.2])
 
 
 def test_bands_are_over_the_rates() -> None:
@@ -163,6 +167,24 @@ def test_a_network_that_stopped_early_is_compared_over_the_same_steps() -> None:
     ]
     for name in ("change of the gradient along it", "training loss, mean over rates"):
         assert claim(judge(networks), name).ratio == pytest.approx(1.0)
+
+
+def test_measures_that_are_free_of_the_weights_scale() -> None:
+    """Twice as large weights have half as large gradients and changes, and steps that are twice as long."""
+    scaled = replace(traces(1.0), changes=traces(1.0).changes / 2, gradients=np.full(LOOKS, 0.5))
+    networks = [
+        Network(name, {seed: {0.1: Probed(run, True)} for seed in (0, 1)})
+        for name, run in (("plain", traces(1.0)), ("norms", scaled))
+    ]
+    ratios = {
+        name: claim(judge(networks), name).ratio
+        for name in (
+            "change of the gradient along it",
+            "change of the gradient relative to it",
+            "turn of the gradient (1 - cosine)",
+        )
+    }
+    assert [*ratios.values()] == pytest.approx([0.5, 1.0, 1.0])
 
 
 def _half(field: str) -> int:

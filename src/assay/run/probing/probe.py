@@ -1,4 +1,7 @@
-"""The observer that measures the loss's surface: it sees each batch before its step, and each step."""
+"""The observer that measures the loss's surface: it sees each batch before its step, and each step.
+
+A look begins where the step began, and goes as far as the step went: so it is taken once the step is known.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from torch import Tensor, nn
 from assay.base.json_files import LineLog
 from assay.base.numbers import is_count
 from assay.run.observer import Batch, Observer
-from assay.run.probing.surface import STEP_SIZES, Surface, look_along_gradient, output_parameters
+from assay.run.probing.surface import MULTIPLES, Place, Surface, look_along_gradient, output_parameters
 from assay.training.checkpoint import State
 from assay.training.loop import Step
 from assay.training.losses import LossFunction
@@ -35,9 +38,9 @@ def check_probe(folder: Path, before: Any) -> None:
 class SurfaceProbe(Observer):
     """Looks along the gradient at every so many steps, and follows the output layer's gradient from step to step.
 
-    Writes ``surface.jsonl``, a line for each look (``step``: the steps taken before it; ``loss``; and for each step
-    size ``distances``, ``losses``, ``changes``, ``output_changes``, see `Surface`), and ``steps.jsonl``, a
-    line for each step (``step``, from 1; ``loss``, before the update; ``output_gradient_change``: l2 distance of the
+    Writes ``surface.jsonl``, a line for each look (``step``: the steps taken before it; ``rate``: the learning rate of
+    the first group; ``own_step``: the l2 length of the step; and what a `Surface` holds), and ``steps.jsonl``, a line
+    for each step (``step``, from 1; ``loss``, before the update; ``output_gradient_change``: l2 distance of the
     output layer's gradient to that of the step before, null at the first).
 
     Args:
@@ -45,7 +48,8 @@ class SurfaceProbe(Observer):
         loss_fn: the loss that it is trained with.
         folder: the run folder.
         every: steps from one look to the next; the first look is before the first step.
-        step_sizes: multiples of the gradient, above 0.
+        optimizer: of the network.
+        step_sizes: how far a look goes, in multiples of the optimizer's own step from there, above 0.
         before: the probe's state in the checkpoint that a run resumes from; lines written after it are cut away.
     """
 
@@ -58,7 +62,8 @@ class SurfaceProbe(Observer):
         folder: Path,
         *,
         every: int,
-        step_sizes: Sequence[float] = STEP_SIZES,
+        optimizer: torch.optim.Optimizer,
+        step_sizes: Sequence[float] = MULTIPLES,
         before: Mapping[str, Any] | None = None,
     ) -> None:
         self._network, self._loss_fn, self._every, self._step_sizes = network, loss_fn, every, step_sizes
@@ -69,21 +74,30 @@ class SurfaceProbe(Observer):
         for name, log in self._logs.items():
             log.cut(before["sizes"][name])
         self._previous: Tensor | None = before["previous"]
-        self._looks: list[tuple[int, Surface]] = []
+        self._optimizer = optimizer
+        self._begun: tuple[int, float, Place, Batch] | None = None
+        self._looks: list[tuple[dict[str, Any], Tensor, Surface]] = []
         self._steps: list[Tensor] = []
         self._done = 0
 
     def watch(self, batches: Iterator[Batch], done: int) -> Iterator[Batch]:
-        """Look along the gradient before every so many steps."""
+        """Keep where every so many steps begin."""
         self._done = done
         for number, (images, targets) in enumerate(batches, start=done):
             if number % self._every == 0:
-                found = look_along_gradient(self._network, self._loss_fn, images, targets, self._step_sizes)
-                self._looks.append((number, found))
+                rate = float(self._optimizer.param_groups[0]["lr"])
+                self._begun = number, rate, Place.of(self._network, images.device), (images, targets)
             yield images, targets
 
     def step(self, step: Step) -> None:
-        """Keep the step's figures on the device, so that nothing has to wait for it."""
+        """Look from where the step began; keep all figures on the device, so that nothing has to wait for it."""
+        if self._begun is not None:
+            number, rate, place, batch = self._begun
+            own = place.distance_to(self._network)
+            sizes = self._step_sizes
+            found = look_along_gradient(self._network, self._loss_fn, *batch, sizes, step=own, place=place)
+            self._looks.append(({"step": number, "rate": rate}, own, found))
+            self._begun = None
         gradient = torch.cat([value.grad.flatten() for value in self._output if value.grad is not None])
         # nan, not 0, for the first step: there is no gradient before it. It is null in the file.
         before = gradient.new_full(gradient.shape, torch.nan) if self._previous is None else self._previous
@@ -96,8 +110,8 @@ class SurfaceProbe(Observer):
         """Write the lines of both files."""
         surface, steps = self._logs.values()
         surface.extend(
-            {"step": number, **{name: value.tolist() for name, value in vars(found).items()}}
-            for number, found in self._looks
+            {**about, "own_step": own.tolist(), **{name: value.tolist() for name, value in vars(found).items()}}
+            for about, own, found in self._looks
         )
         values = torch.stack(self._steps).tolist() if self._steps else []
         steps.extend(

@@ -11,34 +11,57 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from assay.models.structure import final_layers, is_within
-from assay.training.checkpoint import random_states, restore_random_states
+from assay.training.checkpoint import State, random_states, restore_random_states
 from assay.training.losses import LossFunction
 
-STEP_SIZES = (0.05, 0.1, 0.2, 0.4)
-"""from half to four times a rate of 0.1, which is usual for plain SGD"""
+MULTIPLES = (0.5, 1.0, 2.0, 4.0)
+"""of the step that the network trains with: the range of Santurkar et al. 2018, appendix A.2.2"""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """The loss and its gradient along the gradient g from weights w: at ``w - s g`` for each of S step sizes s.
+    """The loss and its gradient along the gradient g from weights w, at each of S distances.
 
     Santurkar et al. 2018, "How Does Batch Normalization Help Optimization?", section 3.1 and figure 4: the range of
     ``losses`` is the variation of the loss, that of ``changes`` the predictiveness of the gradient, and the
-    largest of ``changes / distances`` the effective beta-smoothness.
+    largest of ``changes / distances`` the effective beta-smoothness. Norms change the weights' scale and so the size
+    of every gradient; ``changes / gradient`` and ``cosines`` do not depend on it.
 
     Attributes:
         loss: at w, a scalar.
-        distances: l2 length of each move, ``s |g|``, ``[S]``.
+        gradient: l2 norm of g, a scalar.
+        distances: l2 length of each move, ``[S]``.
         losses: after each move, ``[S]``.
         changes: l2 norm of the gradient's change over all learned parameters, ``[S]``.
         output_changes: the same over the parameters of the output layer alone, after the same moves, ``[S]``.
+        cosines: of the angle between g and the gradient there, ``[S]``; nan where either is 0.
     """
 
     loss: Tensor
+    gradient: Tensor
     distances: Tensor
     losses: Tensor
     changes: Tensor
     output_changes: Tensor
+    cosines: Tensor
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a look begins: the weights that are learned, by name, and the state of the random generators."""
+
+    weights: Mapping[str, Tensor]
+    draws: State
+
+    @classmethod
+    def of(cls, network: nn.Module, device: torch.device) -> Place:
+        """Copy a network's present weights and the present state."""
+        return cls({name: value.clone() for name, value in _learned(network).items()}, random_states(device))
+
+    def distance_to(self, network: nn.Module) -> Tensor:
+        """The l2 distance from here to a network's present weights."""
+        now = _learned(network)
+        return _norm(now[name] - value for name, value in self.weights.items())
 
 
 def output_parameters(network: nn.Module) -> list[str]:
@@ -52,7 +75,10 @@ def look_along_gradient(
     loss_fn: LossFunction,
     images: Tensor,
     targets: Tensor,
-    step_sizes: Sequence[float] = STEP_SIZES,
+    multiples: Sequence[float] = MULTIPLES,
+    *,
+    step: Tensor | None = None,
+    place: Place | None = None,
 ) -> Surface:
     """Move against the gradient by several distances, and measure loss and gradient there.
 
@@ -64,11 +90,13 @@ def look_along_gradient(
         loss_fn: of scores, targets and images.
         images: a batch.
         targets: its labels, or soft targets.
-        step_sizes: multiples of the gradient, above 0.
+        multiples: the distances, above 0, in ``step``.
+        step: l2 length of the step that the network trains with; by default that of the gradient.
+        place: where to begin; by default where the network is.
     """
-    learned = {name: value.detach() for name, value in network.named_parameters() if value.requires_grad}
-    output = output_parameters(network)
-    with _same_draws(images.device) as restart:
+    place = place or Place(_learned(network), random_states(images.device))
+    learned, output = place.weights, output_parameters(network)
+    with _same_draws(place.draws, images.device) as restart:
 
         def measure(weights: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
             restart()
@@ -76,16 +104,25 @@ def look_along_gradient(
 
         loss, gradient = measure(learned)
         length = _norm(gradient.values())
-        losses, changes, output_changes = [], [], []
-        for size in step_sizes:
+        sizes = torch.tensor(multiples, dtype=length.dtype, device=length.device)
+        if step is not None:  # at a gradient of 0 there is no direction to move in
+            sizes = sizes * torch.where(length > 0, step / length, 0.0)
+        losses, changes, output_changes, cosines = [], [], [], []
+        for size in sizes:
             moved, there = measure({name: value - size * gradient[name] for name, value in learned.items()})
             difference = {name: there[name] - value for name, value in gradient.items()}
             losses.append(moved)
             changes.append(_norm(difference.values()))
             output_changes.append(_norm(difference[name] for name in output))
+            product = torch.stack([(there[name] * value).sum() for name, value in gradient.items()]).sum()
+            cosines.append(product / (length * _norm(there.values())))
     # Tensors up to here and no numbers: reading one would wait for the device.
-    distances = length * torch.tensor(step_sizes, dtype=length.dtype, device=length.device)
-    return Surface(loss, distances, torch.stack(losses), torch.stack(changes), torch.stack(output_changes))
+    columns = (torch.stack(column) for column in (losses, changes, output_changes, cosines))
+    return Surface(loss, length, length * sizes, *columns)
+
+
+def _learned(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in network.named_parameters() if value.requires_grad}
 
 
 def _loss_and_gradient(
@@ -106,10 +143,10 @@ def _norm(tensors: Iterable[Tensor]) -> Tensor:
 
 
 @contextmanager
-def _same_draws(device: torch.device) -> Iterator[Callable[[], None]]:
-    """Give a function that resets the random generators to their present state, in which they are also left."""
+def _same_draws(draws: State, device: torch.device) -> Iterator[Callable[[], None]]:
+    """Give a function that sets the random generators to a state; in the end they are left in their present one."""
     before = random_states(device)
     try:
-        yield lambda: restore_random_states(before, device)
+        yield lambda: restore_random_states(draws, device)
     finally:
         restore_random_states(before, device)

@@ -27,6 +27,12 @@ class Traces:
         surface: the loss there, ``[L, S]``.
         changes: l2 norm of the whole gradient's change, ``[L, S]``.
         output_changes: that of the output layer's, ``[L, S]``.
+        cosines: of the angle between the gradient and that there, ``[L, S]``.
+        gradients: l2 norm of the gradient, ``[L]``.
+        own_steps: l2 length of the optimizer's own step from there, ``[L]``.
+        rates: the learning rate of that step, ``[L]``.
+
+    Runs of earlier versions lack the last four, and moved by other distances: they are nan.
     """
 
     losses: Floats
@@ -36,6 +42,10 @@ class Traces:
     surface: Floats
     changes: Floats
     output_changes: Floats
+    cosines: Floats
+    gradients: Floats
+    own_steps: Floats
+    rates: Floats
 
 
 def read_traces(folder: Path) -> Traces | None:
@@ -52,9 +62,21 @@ def read_traces(folder: Path) -> Traces | None:
             surface=_column(looks, "losses"),
             changes=_column(looks, "changes"),
             output_changes=_column(looks, "output_changes"),
+            cosines=_column(looks, "cosines") if "cosines" in looks[0] else np.full(_shape(looks), np.nan),
+            gradients=_later(looks, "gradient"),
+            own_steps=_later(looks, "own_step"),
+            rates=_later(looks, "rate"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}: damaged traces ({error})") from None
+
+
+def _shape(looks: Sequence[JsonObject]) -> tuple[int, int]:
+    return len(looks), len(looks[0]["distances"])
+
+
+def _later(looks: Sequence[JsonObject], name: str) -> Floats:
+    return np.array([look.get(name) for look in looks], dtype=np.float64)
 
 
 def _column(rows: Sequence[JsonObject], name: str) -> Floats:

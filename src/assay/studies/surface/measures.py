@@ -1,8 +1,9 @@
 """The measures of the loss's surface: from a network's runs at several learning rates, values over the training.
 
 ``paper``: the definitions of Santurkar et al. 2018, section 3.1 and figure 4, along the gradient of each run, and then
-the mean over the runs. ``report``: the simpler ones of report R2, from the training's own steps: bands over separate
-runs at several learning rates, and the difference between the output layer's gradients of successive steps.
+the mean over the runs; two of them do not depend on the weights' scale, which norms change. ``report``: the simpler
+ones of report R2, from the training's own steps: bands over separate runs at several learning rates, and the difference
+between the output layer's gradients of successive steps.
 """
 
 from __future__ import annotations
@@ -98,6 +99,10 @@ MEASURES = (
             _mean_over_rates(lambda run: run.output_gradient_changes)),
     Measure("change of the gradient along it", "paper", "gradient predictiveness",
             _mean_over_rates(lambda run: _largest(run.changes))),
+    Measure("change of the gradient relative to it", "paper", "gradient predictiveness",
+            _mean_over_rates(lambda run: _largest(run.changes / run.gradients[:, np.newaxis]))),
+    Measure("turn of the gradient (1 - cosine)", "paper", "gradient predictiveness",
+            _mean_over_rates(lambda run: _largest(1 - run.cosines))),
     Measure("change of the output layer's gradient", "paper", "gradient predictiveness",
             _mean_over_rates(lambda run: _largest(run.output_changes))),
     Measure("largest successive output-layer gradients over rates", "report", "effective beta-smoothness",
