@@ -26,6 +26,7 @@ SMALL = {
         "3 networks, 2 of them run; 1 give no scores; 0 fail"
     ),
     "power.py --tables 5": "half of the rows 8",
+    "attack.py --minutes 0.01 --seed 5": " cases, 0 faults, at most ",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 SCRIPTS = {command.split()[0] for command in SMALL}

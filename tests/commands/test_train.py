@@ -1,5 +1,6 @@
 """The end of `assay train` in words."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,3 +57,17 @@ def test_a_choice_of_the_epoch_by_few_images_is_noted(
 def test_no_other_choice_is_noted(record: RunRecord, capsys: pytest.CaptureFixture[str]) -> None:
     for other in (chosen(record, "last"), chosen(record, "held-out", images=300), chosen(record, "held-out", epochs=1)):
         assert "note" not in printed(other, capsys)
+
+
+@pytest.mark.parametrize(
+    "lacks", ["parameters", "epochs", "selection", "test.accuracy", "test.images", "held_out.loss"]
+)
+def test_a_summary_without_figures_is_refused_in_a_line(
+    lacks: str, record: RunRecord, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = copy.deepcopy(dict(record.summary))
+    *splits, name = lacks.split(".")
+    del (summary[splits[0]] if splits else summary)[name]
+    with pytest.raises(ValueError, match=rf"summary\.json: lacks figures, .*'{name}'"):
+        print_summary(replace(record, summary=summary))
+    assert capsys.readouterr().out == ""

@@ -364,3 +364,18 @@ def test_unlabelled_images(tmp_path: Path, write_parquet: WriteParquet, picture:
     images = read_unlabelled(write_parquet(tmp_path / "new.parquet", {"caption": ["u", "v"]}))
     assert list(images.names) == ["new/00000", "new/00001"]
     assert np.array_equal(np.asarray(images.open(1)), picture(1))
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
+    """Its rows are one dictionary entry, of which only the first rows are unpacked."""
+    rows = [{"bytes": bytes(1_000_000), "path": None}] * 500
+    pq.write_table(pa.table({"image": rows, "label": [0, 1] * 250}), tmp_path / "set.parquet", compression="zstd")
+    with pytest.raises(ValueError, match=r"set\.parquet: unpacks to more than 268,435,456 bytes"):
+        read_parquet({"train": [tmp_path / "set.parquet"]})
+
+
+def test_paths_that_are_no_texts_are_no_names(tmp_path: Path, write_parquet: Callable[..., Path]) -> None:
+    for number, path in enumerate((b"a", [1])):
+        images = [{"bytes": b"x", "path": path}, {"bytes": b"y", "path": path * 2}]
+        file = write_parquet(tmp_path / f"{number}.parquet", {"label": [0, 1]}, images=images)
+        assert list(read_parquet({"train": [file]}).splits["train"].images.names) == ["train/00000", "train/00001"]

@@ -124,7 +124,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("resnet18", {"head": "cifar"}, "has no option 'head'"),
     ("vgg16", {"layers": 3}, "has no option 'layers'"),
     ("vgg16", {"hidden": 10}, "has no option 'hidden'"),
-    ("simple-cnn", {"width": 0.5}, "model simple-cnn has no option 'width'"),
+    ("simple-cnn", {"width": 0.5}, "model simple-cnn has no option 'width': choose from activation"),
     ("simple-cnn", {"image_size": 15}, "image_size of simple-cnn must be a whole number of at least 16"),
     ("vgg11", {"image_size": 31}, "image_size of a VGG must be a whole number of at least 32, got 31"),
     ("resnet18", {"image_size": 0}, "image_size must be a whole number of at least 1, got 0"),

@@ -47,6 +47,8 @@ def at(**values: Any) -> Callable[[State], State]:
     [
         (lambda _: {"a": torch.zeros(1)}, "recipe: expected dict, not NoneType"),
         (lambda _: torch.zeros(1), "expected a mapping, not Tensor"),
+        (lambda state: state | {"pretrained_input": torch.zeros(2)}, "pretrained_input: expected dict, not Tensor"),
+        (lambda state: state | {"identity": {"train names": torch.zeros(2)}}, "identity: expected digests by name"),
         (without("random"), "random: expected dict, not NoneType"),
         (lambda state: state | {"threads": "many"}, "threads: expected int, not str"),
         (lambda state: state | {"threads": 0}, "threads: expected at least 1"),
@@ -65,7 +67,7 @@ def test_a_checkpoint_of_another_shape_is_refused(folder: Path, change: Callable
     assert refusal(folder).startswith(f"{file}: not a checkpoint of assay, or damaged ({said}")
 
 
-@pytest.mark.parametrize("sizes", [3, {"events": -1}, {"events": "long"}])
+@pytest.mark.parametrize("sizes", [3, {"events": -1}, {"events": "long"}, torch.zeros(2)])
 def test_the_sizes_of_event_files_are_counts(folder: Path, sizes: object) -> None:
     file = folder / "last.ckpt"
     torch.save(torch.load(file, weights_only=True) | {"tracker": sizes}, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.testing import assert_close
 
-from assay.training.optim import build_optimizer, parameter_groups
+from assay.training.optim import build_optimizer, parameter_groups, restore_optimizer
 
 
 def weights() -> list[nn.Parameter]:
@@ -231,3 +232,37 @@ def test_a_first_step_that_overflows_leaves_the_momentum_at_rest() -> None:
     after_steps(ours, optimizer, 3)
     after_steps(theirs, SGD(theirs, lr=0.3, momentum=0.9), 3)
     assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
+
+
+def stepped(name: str) -> tuple[Optimizer, nn.Module]:
+    network = nn.Linear(3, 2)
+    optimizer = build_optimizer(name, [{"params": list(network.parameters()), "weight_decay": 0.0}], lr=0.1)
+    network(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    return optimizer, network
+
+
+@pytest.mark.parametrize("name", ["adam", "adagrad", "rmsprop"])
+def test_a_state_is_restored_but_not_its_settings(name: str) -> None:
+    (first, _), (second, _) = stepped(name), stepped(name)
+    state = copy.deepcopy(first.state_dict())
+    state["param_groups"][0] |= {"eps": "many", "weight_decay": [1]}
+    restore_optimizer(second, state)
+    assert second.param_groups[0]["eps"] == first.param_groups[0]["eps"]
+    assert str(second.state_dict()["state"]) == str(first.state_dict()["state"])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.zeros(1), r"exp_avg of shape \[1\], of a weight of \[2, 3\]"),
+        (torch.zeros(3, 2), r"exp_avg of shape \[3, 2\], of a weight of \[2, 3\]"),
+        ("x", "exp_avg is str"),
+    ],
+)
+def test_a_state_of_other_weights_is_refused(value: object, words: str) -> None:
+    optimizer, _ = stepped("adam")
+    state = copy.deepcopy(optimizer.state_dict())
+    state["state"][0]["exp_avg"] = value
+    with pytest.raises(ValueError, match=words):
+        restore_optimizer(optimizer, state)

@@ -56,7 +56,8 @@ def construct(kind: str, name: str, table: Mapping[str, Callable[..., T]], *args
     known = dict(list(inspect.signature(constructor).parameters.items())[len(args) :])
     for key in given:
         if key not in known:
-            raise ValueError(f"{kind} {name} has no option {key!r}: {nearest(key, known)}")
+            others = [option for option in known if option not in given]  # what is given already is no choice
+            raise ValueError(f"{kind} {name} has no option {key!r}: {nearest(key, others)}")
     for key, parameter in known.items():
         if parameter.default is parameter.empty and key not in given:
             raise ValueError(f"{kind} {name} needs {key!r}")

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from assay.base.atomic import replace_file
+from assay.base.text import shorten
 from assay.classifier.header import Header
 from assay.data.preprocess import Preprocessing
 from assay.data.views import Views, views_of
@@ -129,7 +130,7 @@ def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
                 raise ValueError(f"{path}: a safetensors file, but without assay's header")
             return Header.parse(text, path), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a model file, or cut off ({error})") from None
+        raise ValueError(f"{path}: not a model file, or cut off ({shorten(str(error), 200)})") from None
 
 
 def _build(header: Header, tensors: Mapping[str, Tensor]) -> Classifier:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,16 +60,24 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def print_summary(record: RunRecord) -> None:
-    """Print the end of a run in a few lines."""
+    """Print the end of a run in a few lines; raise ``ValueError`` if its summary, perhaps another's, lacks figures."""
+    try:
+        lines = list(_summary_lines(record))
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        file = record.folder / "summary.json"
+        raise ValueError(f"{file}: lacks figures, or holds others than those of a run ({error!r})") from None
+    for line in lines:
+        print_line(line)
+
+
+def _summary_lines(record: RunRecord) -> Iterator[str]:
     from assay.classifier.accuracy import shows_top5, with_interval
 
     summary = record.summary
     has_top5 = shows_top5(summary.get("classes", 0))  # summaries of earlier versions lack the number of classes
-    print()
-    print_line(
-        f"{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}"
-    )
-    print_line(f"  kept      {summary['selection']}")
+    yield ""
+    yield f"{record.folder}: {summary['parameters']:,} parameters, epoch {summary['epoch']} of {summary['epochs']}"
+    yield f"  kept      {summary['selection']}"
     for name in ("probe", "train", "held_out", "test"):
         if name in summary:
             figures = summary[name]
@@ -76,35 +85,33 @@ def print_summary(record: RunRecord) -> None:
             accuracy, top5 = (with_interval(figures[measure], images) for measure in ("accuracy", "top5"))
             measures = f"accuracy {accuracy}, top-5 {top5}" if has_top5 else f"accuracy {accuracy}"
             kind = "held-out images, before the first step" if name == "probe" else "images"
-            print_line(f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} {kind}")
+            yield f"  {name.replace('_', '-'):<9} {measures}, loss {figures['loss']:.4f} on {images:,} {kind}"
     if "folds" in summary:
-        print_folds(summary)
-    print_line("            [low, high]: 95 % interval of an accuracy over images like these")
+        yield from _folds_lines(summary)
+    yield "            [low, high]: 95 % interval of an accuracy over images like these"
     if remark := remark_on_selection(record):
-        print_line(f"  note      {remark}")
+        yield f"  note      {remark}"
     if summary["test_augmented"]:
-        print_line("            the test images went through the training augmentation")
-    print_line(f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training")
+        yield "            the test images went through the training augmentation"
+    yield f"  time      {summary['seconds']:.1f} s, {summary['images_per_second']:,.0f} images/s while training"
     folder = _as_argument(record.folder)
     if "test" not in summary and "folds" in summary:
         folder += " --split out-of-fold"
-    print_line(f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}")
+    yield f"next: assay evaluate {folder}    tensorboard --logdir {shlex.quote(str(record.folder.parent))}"
 
 
-def print_folds(summary: JsonObject) -> None:
-    """Print what the models of the folds reached, together and each, and what the final model is."""
+def _folds_lines(summary: JsonObject) -> Iterator[str]:
+    """Say what the models of the folds reached, together and each, and what the final model is."""
     from assay.classifier.accuracy import with_interval
 
     overall, folds = summary["out_of_fold"], summary["folds"]
     accuracy = with_interval(overall["accuracy"], overall["images"])
-    print_line(
-        f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images"
-    )
+    yield f"  folds     out-of-fold accuracy {accuracy}, loss {overall['loss']:.4f} on {overall['images']:,} images"
     each = ", ".join(f"{figures['accuracy']:.2%}" for figures in folds)
     epochs = ", ".join(str(figures["epoch"]) for figures in folds)
-    print_line(f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}")
-    print_line(f"            kept epochs {epochs}; each learned from the other {len(folds) - 1} folds")
-    print_line(f"  model     the final one: learned from all {summary['train_images']:,} images, none held out")
+    yield f"            {each}: mean {overall['fold_mean']:.2%}, standard deviation {overall['fold_std']:.2%}"
+    yield f"            kept epochs {epochs}; each learned from the other {len(folds) - 1} folds"
+    yield f"  model     the final one: learned from all {summary['train_images']:,} images, none held out"
 
 
 def remark_on_selection(record: RunRecord) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from assay.base.text import shorten
+
 T = TypeVar("T")
 
 quiet = partial(warnings.catch_warnings, action="ignore")
@@ -112,7 +114,7 @@ class EncodedImages:
         try:
             content = self.read(index)
         except Exception as error:
-            raise BadImageError(self.names[index], f"cannot be read ({error})") from None
+            raise BadImageError(self.names[index], f"cannot be read ({shorten(str(error), 200)})") from None
         if not content:
             raise BadImageError(self.names[index], "has no bytes")
         return open_image(io.BytesIO(content), self.names[index])
@@ -263,7 +265,7 @@ def _guarded(name: str, action: Callable[[], T]) -> T:
     except FileNotFoundError:
         raise BadImageError(name, "no such file") from None
     except Image.DecompressionBombError as error:
-        raise BadImageError(name, f"too large ({error})") from None
+        raise BadImageError(name, f"too large ({shorten(str(error), 200)})") from None
     except UnidentifiedImageError:
         ending = PurePath(name).suffix
         reason = f"{ending[1:].upper()} files are not read; convert it to JPEG or PNG"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from assay.base.text import shorten
 from assay.data.folder import find_images
 from assay.data.images import EXTENSIONS, ChainedImages, EncodedImages, FileImages, Images
 from assay.data.parquet import read_unlabelled
@@ -67,7 +68,7 @@ def _read_archive(path: Path) -> EncodedImages:
             else:
                 names = [member.name for member in archive if member.isfile()]  # never a link out of the archive
     except Exception as error:  # readers of broken archives raise nearly anything
-        raise ValueError(f"{path}: not a readable archive ({error})") from None
+        raise ValueError(f"{path}: not a readable archive ({shorten(str(error), 200)})") from None
     members = sorted(name for name in names if _is_image(PurePosixPath(name)))
     return EncodedImages(_MemberReader(path, members), [f"{path.as_posix()}/{member}" for member in members], (path,))
 

@@ -27,6 +27,10 @@ from assay.data.parquet_labels import class_numbers, known_labels, occurring, pl
 from assay.data.split import Source, Split
 from assay.data.walk import first_names, visible_files
 
+_ALWAYS_READ = 2**28  # bytes
+_MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
+_ROWS_AT_A_TIME = 64
+
 
 @dataclass(frozen=True)
 class RowReader:
@@ -149,9 +153,22 @@ def _schema(file: Path) -> pa.Schema:
 
 def _read(files: Sequence[Path], columns: list[str]) -> pa.Table:
     try:
-        return pa.concat_tables([pq.read_table(file, columns=columns) for file in files])
+        return pa.concat_tables([_read_file(file, columns) for file in files])
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
+
+
+def _read_file(file: Path, columns: list[str]) -> pa.Table:
+    """Read some rows at a time: a small file can unpack to more than the memory holds."""
+    most, size, batches = max(_ALWAYS_READ, _MOST_UNPACKED * file.stat().st_size), 0, []
+    with pq.ParquetFile(file) as opened:
+        schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
+        for batch in opened.iter_batches(_ROWS_AT_A_TIME, columns=columns):
+            size += batch.nbytes
+            if size > most:
+                raise ValueError(f"{file}: unpacks to more than {most:,} bytes; images do not")
+            batches.append(batch.select(columns))
+    return pa.Table.from_batches(batches, schema)
 
 
 def _classes(
@@ -199,7 +216,8 @@ def _names(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, list[str]]:
     """
     names = {}
     for split, column in columns.items():
-        has_paths = pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0
+        place = column.type.get_field_index("path") if pa.types.is_struct(column.type) else -1
+        has_paths = place >= 0 and pa.types.is_string(column.type.field(place).type)
         paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
         is_unique = len(set(paths)) == len(column) and all(paths)
         names[split] = paths if is_unique else [f"{split}/{row:05d}" for row in range(len(column))]

@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from assay.base.text import shorten
 from assay.models.structure import final_layers, heads_of, is_within
 
 _AUXILIARY = ("AuxLogits", "aux1", "aux2")  # the extra heads of torchvision's Inception networks
@@ -216,5 +217,5 @@ def _check_unexpected(origin: str, target: _Target, state: Mapping[str, Tensor])
     if unexpected:
         raise ValueError(
             f"model.pretrained: {origin} has {len(unexpected)} tensors that the network has not, "
-            f"the first {unexpected[0]}"
+            f"the first {shorten(unexpected[0], 200)}"
         )

@@ -32,7 +32,7 @@ from assay.training.average import average_of, lag_remark
 from assay.training.checkpoint import State, random_states, restore_random_states
 from assay.training.loop import Update
 from assay.training.losses import LossFunction, build_loss
-from assay.training.optim import build_optimizer, parameter_groups
+from assay.training.optim import build_optimizer, parameter_groups, restore_optimizer
 from assay.training.precision import Precision
 from assay.training.schedule import Schedule, attach, build_schedule
 from assay.training.transfer import LayerGroups, build_learning, freeze_for, rate_factors
@@ -126,7 +126,7 @@ class Components:
 
     def _load(self, state: State) -> None:
         self.network.load_state_dict(state["network"])
-        self.update.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.update.optimizer, state["optimizer"])
         self.update.scheduler.load_state_dict(state["scheduler"])
         # The schedule may be longer now than when the checkpoint was written: it alone sets the rates.
         scheduler = self.update.scheduler

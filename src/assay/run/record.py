@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.base.json_files import JsonObject, LineLog, read_json
 from assay.base.numbers import is_number, is_whole
+from assay.base.text import shorten
 from assay.data.choices import OUT_OF_FOLD
 from assay.recipe.recipe import Recipe, read_recipe
 
@@ -146,7 +147,7 @@ def read_scores(folder: Path, split: str = "test") -> tuple[NDArray[np.float32],
         tensors = load_file(file)
     # numpy lacks some of the number types of such files.
     except (SafetensorError, OSError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{file}: no scores of a finished run ({error})") from None
+        raise ValueError(f"{file}: no scores of a finished run ({shorten(str(error), 200)})") from None
     name = split.replace("-", "_")
     if f"{name}.scores" not in tensors:
         raise ValueError(f"{file}: no scores of {split}")

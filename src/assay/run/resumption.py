@@ -43,7 +43,7 @@ def check_files(folder: Path, state: State, recipe: Recipe) -> None:
             raise ValueError(f"{folder / name}: a line has no images_per_second")
     if position["best"] and not (folder / MODEL_FILE).is_file():
         raise ValueError(f"{folder / MODEL_FILE}: is missing; it holds the best weights so far")
-    events = state.get("tracker") or {}  # None: of an earlier version
+    events = {} if state.get("tracker") is None else state["tracker"]  # None: of an earlier version
     if not isinstance(events, dict) or not all(map(is_count, events.values())):
         raise ValueError(f"{folder / 'last.ckpt'}: tracker: expected the sizes of TensorBoard's files")
     if recipe.probe.every is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from assay.analysis.figures.style import figure_as
 from assay.base.atomic import replace_files
 from assay.base.json_files import read_json, to_json
+from assay.base.text import shorten
 from assay.recipe.recipe import Recipe
 from assay.studies.execution.store import Job, Store
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
@@ -68,7 +69,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         return _plan_from_dict(written)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{folder / PLAN_FILE}: damaged, or of another version ({error})") from None
+        raise ValueError(f"{folder / PLAN_FILE}: damaged, or of another version ({shorten(str(error), 300)})") from None
 
 
 def source_of(folder: Path) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from assay.training.position import Position
 
 State = dict[str, Any]
 _MAPPINGS = ("recipe", "position", "preprocessing", "network", "optimizer", "scheduler", "scaler", "average", "random")
+_OPTIONAL = ("identity", "pretrained_input")
+"""mappings that earlier versions did not write, or that not every run has"""
 _FIELDS: dict[str, type] = {**dict.fromkeys(_MAPPINGS, dict), "threads": int, "data": str}
 
 
@@ -49,8 +51,12 @@ def _check(state: Any) -> None:
     for name, kind in _FIELDS.items():
         if not isinstance(state.get(name), kind):
             raise ValueError(f"{name}: expected {kind.__name__}, not {type(state.get(name)).__name__}")
-    if not isinstance(state.get("identity", {}), dict):  # earlier versions wrote none
-        raise ValueError(f"identity: expected dict, not {type(state['identity']).__name__}")
+    for name in _OPTIONAL:
+        if not isinstance(state.get(name), dict | None):
+            raise ValueError(f"{name}: expected dict, not {type(state[name]).__name__}")
+    identity = state.get("identity") or {}
+    if not all(isinstance(text, str) for text in (*identity, *identity.values())):
+        raise ValueError("identity: expected digests by name")
     if state["threads"] < 1:
         raise ValueError("threads: expected at least 1")
     Position.check(state["position"])

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from assay.base.registry import construct
@@ -143,3 +143,21 @@ def parameter_groups(
         key = (lr * factor, weight_decay if decays else 0.0)
         groups.setdefault(key, []).append(weight)
     return [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()]
+
+
+def restore_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimizer's state; its settings stay, as a recipe gives them and a resumed run has the same.
+
+    Raises:
+        ValueError: the state is of other weights, or holds a tensor of another shape than its weight.
+    """
+    settings = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
+    for weight, kept in optimizer.state.items():
+        for name, value in kept.items():  # which torch does not look at: a step would fail, or broadcast it
+            if isinstance(value, Tensor) and value.ndim and value.shape != weight.shape:
+                raise ValueError(f"optimizer: {name} of shape {list(value.shape)}, of a weight of {list(weight.shape)}")
+            if not isinstance(value, Tensor | int | float | None):
+                raise ValueError(f"optimizer: {name} is {type(value).__name__}, not a tensor or a number")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.base.json_files import JsonObject, LineLog
+from assay.base.text import shorten
 from assay.run.probing.probe import STEPS_FILE, SURFACE_FILE
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,7 @@ def read_traces(folder: Path) -> Traces | None:
             rates=_later(looks, "rate"),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder}: damaged traces ({error})") from None
+        raise ValueError(f"{folder}: damaged traces ({shorten(str(error), 200)})") from None
 
 
 def _shape(looks: Sequence[JsonObject]) -> tuple[int, int]:
