@@ -98,6 +98,19 @@ def test_files_named_in_the_documents_exist() -> None:
             assert (document.parent / name).exists(), f"{document.name} links to {name}"
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    document = HOME / "docs" / "promises.md"
+    rows = re.findall(r"^\| (?!promise|-)(.+?) \| (.+) \|$", document.read_text(), flags=re.MULTILINE)
+    assert len(rows) > 20
+    for promise, tests in rows:
+        named = re.findall(r"\[([\w/]+\.py)\]\(([^)]+)\)`::(\w+)`", tests)
+        assert named, promise
+        for shown, link, function in named:
+            file = (document.parent / link).resolve()
+            assert file == HOME / "tests" / shown
+            assert f"def {function}(" in file.read_text(), f"{shown}::{function}"
+
+
 CHOICES = (HOME / "docs" / "choices.md").read_text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -310,6 +311,23 @@ def test_encoded_images_are_opened_by_row(as_png: Callable[..., bytes]) -> None:
     rows = [as_png(np.full((2, 2), value, dtype=np.uint8)) for value in (5, 9)]
     images = EncodedImages(rows.__getitem__, ["a", "b"], [])
     assert decoded(images.open(1), 1).tolist() == [[9, 9], [9, 9]]
+
+
+def signed_tiff(values: np.ndarray) -> bytes:
+    """A TIFF of 16 bits with a sign, by its specification (Adobe 1992, TIFF 6.0, sections 2 and 19)."""
+    height, width = values.shape
+    data = values.astype("<i2").tobytes()
+    tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, height)]
+    entries = [struct.pack("<HHII", tag, 3, 1, value) for tag, value in [*tags, (279, len(data)), (339, 2)]]
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", 10) + b"".join(entries) + bytes(4)
+
+
+def test_a_dark_image_of_16_bits_with_a_sign_stays_dark() -> None:
+    dark, bright = np.array([[0, 200], [100, 255]]), np.array([[0, 25700], [100, 255]])
+    for values in (dark, bright):
+        image = Image.open(io.BytesIO(signed_tiff(values)))
+        assert (image.mode, np.asarray(image).tolist()) == ("I", values.tolist())
+        assert to_pixels(image, "x", channels=1)[0].tolist() == (values // 257).tolist()
 
 
 @pytest.mark.parametrize("content", [b"", None])

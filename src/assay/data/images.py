@@ -30,6 +30,7 @@ EXTENSIONS = frozenset(
 _NEED_PLUGINS = (".heic", ".heif", ".jxl")  # Pillow alone reads none, and passed over they would not be missed
 
 _EXCERPT = 4096  # bytes
+_BITS_PER_SAMPLE = 258  # TIFF's number for it
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
 _WHOLE_NUMBERS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -190,9 +191,9 @@ def to_pixels(
     """Decode an image of any mode to uint8 ``[channels, H, W]``, upright.
 
     Transparent pixels are laid over white. Gray levels of more than 8 bits become 8 bits by Pillow's mode of the image:
-    ``"I;16"`` and its byte orders hold 0 to 65535, which is divided by 257; ``"I"`` has 32 bits, or 16 with a sign,
+    ``"I;16"`` and its byte orders hold 0 to 65535, which is divided by 257; ``"I"`` has 32 bits,
     and names no range: an image whose values end at 255 is taken as it is, one whose values end at 65535 as 16 bits,
-    and any other is refused; ``"F"``, floating point, is refused.
+    and any other is refused; a TIFF of 16 bits with a sign is one of 16 bits; ``"F"``, floating point, is refused.
 
     Args:
         image: an opened image.
@@ -254,7 +255,8 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     if low < 0 or high > 65535:
         raise ValueError(f"32-bit pixels from {low} to {high} have no defined range; save it with 8 or 16 bits")
     # A PGM file of more than 8 bits is opened in the mode "I" too, scaled to 65535.
-    is_eight = image.mode == "I" and high <= 255 and image.format != "PPM"
+    is_tiff_of_16 = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) == (16,)  # with a sign: "I" to Pillow too
+    is_eight = image.mode == "I" and high <= 255 and image.format != "PPM" and not is_tiff_of_16
     return (values if is_eight else values // 257).astype(np.uint8)  # 65535 / 257 is 255
 
 

@@ -19,7 +19,7 @@ from assay.data.preprocess import Preprocessing
 from assay.data.split import SomeImages, Source, Split
 
 _GIB = 2**30
-_DECODER = "pixels 2"  # another number where decoding gives other pixels than before, which are cached
+_DECODER = "pixels 3"  # another number where decoding gives other pixels than before, which are cached
 _STREAM_CHUNK = 64  # images that a worker decodes at a time; 10 MB of pixels at 224x224
 
 
