@@ -14,6 +14,7 @@ import uvicorn
 from matplotlib.figure import Figure
 
 from assay.cli import main
+from assay.run.benchmark import bench
 from assay.studies.execution import local
 from small_world import PRETRAINED, WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
 
@@ -98,6 +99,8 @@ def _world(
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.setattr(local, "run_here", run_small)
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    for effort in ("FULL", "QUICK"):
+        monkeypatch.setattr(bench, effort, bench.Effort(2, 0.0, 0.0))
     write_files(tmp_path, make_folder)
     copy_runs(tmp_path / "runs", finished_run)
     shutil.copy(finished_run / "recipe.yaml", "my-recipe.yaml")

@@ -15,6 +15,7 @@ from assay.base.registry import nearest
 from assay.base.text import one_line
 from assay.base.user_errors import explain
 from assay.commands import (
+    bench,
     check,
     compare,
     errors,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, ModuleType] = {
     "study": study,
     "compare": compare,
     "check": check,
+    "bench": bench,
 }
 
 

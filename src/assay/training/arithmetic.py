@@ -93,22 +93,37 @@ def _fault(name: str, compute: Compute, wanted: Sequence[Tensor]) -> str:
     return f"its values are {off:.1%} off, where rounding explains {allowed:.1%}" if off > allowed else ""
 
 
-def convolution(device: torch.device, layout: torch.memory_format) -> Compute:
-    """A 3x3 convolution of 64 channels on 16x16 pixels, forward and backward: its output and its two gradients."""
+def convolution(
+    device: torch.device,
+    layout: torch.memory_format,
+    *,
+    images: int = _IMAGES,
+    channels: int = _CHANNELS,
+    side: int = _SIDE,
+) -> Compute:
+    """A 3x3 convolution, forward and backward: its output and its two gradients.
+
+    Args:
+        device: where it is computed.
+        layout: of its images and filters.
+        images: how many.
+        channels: that come in, and go out.
+        side: of the images, in pixels.
+    """
     generator = Generator().manual_seed(0)
-    shape = (_IMAGES, _CHANNELS, _SIDE, _SIDE)
-    images, ahead = (torch.randn(shape, generator=generator).to(device, memory_format=layout) for _ in range(2))
-    layer = nn.Conv2d(_CHANNELS, _CHANNELS, _KERNEL, padding=1, bias=False, device="meta").to_empty(device="cpu")
+    shape = (images, channels, side, side)
+    inputs, ahead = (torch.randn(shape, generator=generator).to(device, memory_format=layout) for _ in range(2))
+    layer = nn.Conv2d(channels, channels, _KERNEL, padding=1, bias=False, device="meta").to_empty(device="cpu")
     nn.init.kaiming_normal_(layer.weight, generator=generator)
     layer = layer.to(device).to(memory_format=layout)
-    images.requires_grad_()
+    inputs.requires_grad_()
 
     def compute(name: str) -> list[Tensor]:
         with torch.enable_grad(), Precision.named(name, device).autocast():
-            scores = layer(images)
-        gradients = torch.autograd.grad(scores, [images, layer.weight], ahead.to(scores.dtype))
+            output = layer(inputs)
+        gradients = torch.autograd.grad(output, [inputs, layer.weight], ahead.to(output.dtype))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return [values.detach().float() for values in (scores, *gradients)]
+        return [output.detach(), *gradients]
 
     return compute
