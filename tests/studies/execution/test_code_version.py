@@ -1,5 +1,6 @@
 """Each module that a run imports is part of the version of its code, or exempt for a reason."""
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,11 @@ def test_only_what_is_hashed_changes_it(
     before = code_version.__wrapped__()
     (tmp_path / changed).write_text("after")
     assert (code_version.__wrapped__() != before) is differs
+
+
+@pytest.mark.parametrize("library", ["torch", "torchvision", "timm", "pillow", "numpy", "scikit-learn"])
+def test_the_version_of_what_decides_pixels_or_numbers_is_in_it(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = code_version.__wrapped__()
+    installed = metadata.version
+    monkeypatch.setattr(module.metadata, "version", lambda name: "0.0" if name == library else installed(name))
+    assert code_version.__wrapped__() != before

@@ -88,7 +88,7 @@ def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     pretend(monkeypatch, code="of yesterday")
     [(_, outcome)] = Ray()([Job(SHORT)], Store(tmp_path))
     assert outcome.status == "failed"
-    assert outcome.reason.endswith("has another version of assay or torch")
+    assert outcome.reason.endswith("has another version of assay or its libraries")
     assert not (tmp_path / Job(SHORT).key).exists()
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 ROOMS = ("base", "classifier", "data", "models", "recipe", "run", "training")
 EXEMPT = {
     "base.allocator": "where freed memory goes",
+    "base.moderated": "tests of finished runs",
     "base.palette": "the colours of pictures",
     "base.row_files": "tables of results",
     "base.statistics": "intervals and tests of finished runs",
+    "base.superiority": "how often finished runs beat others",
     "base.text": "the words of messages",
     "base.user_errors": "which errors are explained without a traceback",
     "classifier.accuracy": "how an accuracy is written",
@@ -40,17 +42,20 @@ EXEMPT = {
     "version": "the release, which is older than its code",
 }
 """Modules and packages that change no number of a run, with the reason: what they are about."""
+LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy", "scikit-learn")
+"""what decodes and changes pixels, makes networks, computes, draws numbers, and cuts splits"""
 
 
 @cache
 def code_version() -> str:
-    """Return 16 hexadecimal digits that change with the code that decides a run's numbers, and with torch's version.
+    """Return 16 hexadecimal digits that change with the code that decides a run's numbers, and with its libraries.
 
     That is the code of the rooms but for what is exempt: it may change without a run being done again. A file that
     moves changes the version too, as its path within the package is hashed with its content.
     """
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256(metadata.version("torch").encode())
+    versions = "\0".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    digest = hashlib.sha256(versions.encode())
     for file in sorted(file for room in ROOMS for file in (root / room).rglob("*.py")):
         path = file.relative_to(root)
         if is_hashed(".".join(path.with_suffix("").parts)):

@@ -50,7 +50,7 @@ class Returned:
 def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Returned:
     """The task: the job's run, in the driver's store or, on a host that does not see it, in one of its own."""
     if code_version() != driver.code:
-        reason = f"host {socket.gethostname()} has another version of assay or torch"
+        reason = f"host {socket.gethostname()} has another version of assay or its libraries"
         return Returned(Outcome("failed", reason), {})
     shares = (driver.root / driver.mark).exists()
     store = Store(driver.root if shares else cache_folder() / "execution")

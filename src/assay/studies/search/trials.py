@@ -101,7 +101,7 @@ class Search:
         try:
             return optuna.load_study(storage=storage, study_name=self.name, sampler=sampler, pruner=pruner)
         except KeyError:
-            why = "this process has another version of assay or torch, or sees another storage of that name"
+            why = "this process has another version of assay or its libraries, or sees another storage of that name"
             raise ValueError(f"{self.storage}: the search is not there: {why}") from None
 
 
