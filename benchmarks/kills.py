@@ -2,8 +2,9 @@
 
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
-Each of the trainings is killed once, at a moment drawn evenly from the time that the undisturbed one took, and
-resumed to its end. The end is the same when model.safetensors and metrics.jsonl are, byte for byte.
+The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time that the undisturbed
+one of its kind took, and resumed to its end. The end is the same when model.safetensors and metrics.jsonl are, byte for
+byte. Then no process that the killed one has started may be left.
 """
 
 from __future__ import annotations
@@ -16,22 +17,36 @@ import sys
 import time
 from pathlib import Path
 
+KINDS: dict[str, list[str]] = {
+    "plain": [],
+    "streamed": ["--data.memory", "0", "--data.workers", "2"],
+    "averaged": ["--train.ema", "0.9"],
+    "accumulated": ["--train.accumulate", "2"],
+    "mixed": ["--augment.mixup", "0.2"],
+    "adam": ["--optim.name", "adam", "--optim.lr", "0.001"],
+    "smoothed": ["--loss.label_smoothing", "0.1"],
+    "clipped": ["--optim.clip", "1"],
+    "probed": ["--probe.every", "5"],
+    "unwatched": ["--train.tensorboard", "false"],
+}
+PATIENCE = 5.0  # seconds in which all processes of a killed training have to end
 TRAIN = [sys.executable, "-m", "assay", "train"]
 
 
 def main() -> None:
     options = parse()
     options.out.mkdir(parents=True)
-    began = time.monotonic()
     TRAIN.extend([options.recipe, "--data.name", options.data, "--train.epochs", str(options.epochs)])
     TRAIN.extend(["--train.checkpoint_minutes", "0.01"])
-    subprocess.run(command(options.out / "undisturbed"), check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - began
-    print(f"undisturbed: {seconds:.1f} s", flush=True)
-    chance = random.Random(options.seed)
-    same = sum(one_kill(options.out, chance.uniform(0, seconds), number) for number in range(options.kills))
-    print(f"{same} of {options.kills} ends are identical")
-    sys.exit(same != options.kills)
+    chance, kinds = random.Random(options.seed), list(KINDS)[: options.kills]
+    seconds = {kind: undisturbed(options.out, kind) for kind in kinds}
+    ends = []
+    for number in range(options.kills):
+        kind = kinds[number % len(kinds)]
+        ends.append(one_kill(options.out, kind, chance.uniform(0, seconds[kind]), number))
+    same, left = (sum(column) for column in zip(*ends, strict=True))
+    print(f"{same} of {options.kills} ends are identical; {left} kills left processes after {PATIENCE:g} s")
+    sys.exit(same != options.kills or left > 0)
 
 
 def parse() -> argparse.Namespace:
@@ -45,27 +60,50 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def command(folder: Path) -> list[str]:
-    return [*TRAIN, "--out", str(folder)]
+def command(folder: Path, kind: str) -> list[str]:
+    return [*TRAIN, *KINDS[kind], "--out", str(folder)]
 
 
-def one_kill(out: Path, moment: float, number: int) -> bool:
-    """Whether a run that is killed after ``moment`` seconds and resumed ends as the undisturbed one."""
+def undisturbed(out: Path, kind: str) -> float:
+    """Train without a kill, and return the seconds that it took."""
+    began = time.monotonic()
+    subprocess.run(command(out / kind, kind), check=True, stdout=subprocess.DEVNULL)
+    seconds = time.monotonic() - began
+    print(f"{kind}, undisturbed: {seconds:.1f} s", flush=True)
+    return seconds
+
+
+def has_ended(group: int) -> bool:
+    """Whether all processes of a group end in time."""
+    for _ in range(round(PATIENCE / 0.1)):
+        listed = subprocess.run(["ps", "-eo", "pgid=,stat="], check=True, capture_output=True, text=True).stdout
+        found = (line.split() for line in listed.splitlines())
+        if not any(int(its_group) == group and not state.startswith("Z") for its_group, state in found):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bool]:
+    """Whether a run killed after ``moment`` seconds and resumed ends as the undisturbed one; whether a process stayed.
+
+    The training and what it starts are a group of processes of their own, of which the first alone is killed.
+    """
     folder = out / f"killed-{number}"
-    process = subprocess.Popen(command(folder), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command(folder, kind), stdout=subprocess.DEVNULL, start_new_session=True)
     time.sleep(moment)
     process.kill()
     process.wait()
+    left = not has_ended(process.pid)
     stood = "finished" if (folder / "summary.json").exists() else position(folder)
     started = (folder / "recipe.yaml").exists()
-    again = [*command(folder), "--resume"] if started else command(folder)
+    again = [*command(folder, kind), *["--resume"] * started]
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
-    same = all(
-        content(folder, name) == content(out / "undisturbed", name) for name in ("model.safetensors", "metrics.jsonl")
-    )
-    print(f"  killed after {moment:5.1f} s ({stood}): {'identical' if same else 'DIFFERENT'}", flush=True)
+    same = all(content(folder, name) == content(out / kind, name) for name in ("model.safetensors", "metrics.jsonl"))
+    end = f"{'identical' if same else 'DIFFERENT'}{', processes left' if left else ''}"
+    print(f"  {kind}, killed after {moment:5.1f} s ({stood}): {end}", flush=True)
     shutil.rmtree(folder)
-    return same
+    return same, left
 
 
 def position(folder: Path) -> str:
