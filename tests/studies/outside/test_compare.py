@@ -242,3 +242,27 @@ def test_logs_that_do_not_say_which_metric_is_meant(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no logs in it; expected metrics\.csv, trainer_state\.json"):
         assay.compare(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("metrics.csv", b"\xff\xfe\x00", "metrics.csv: not a text file in UTF-8"),
+        ("metrics.csv", b"epoch,acc\n0,1,2\n", "metrics.csv: a line has other columns than the header"),
+        ("metrics.csv", b"epoch,acc\n0,high\n", "metrics.csv: expected a number, not 'high'"),
+        ("trainer_state.json", b'{"log_history": 3}', "trainer_state.json: no log_history in it"),
+        ("trainer_state.json", b"{", "trainer_state.json: not JSON"),
+        ("wandb-summary.json", b"[1]", "wandb-summary.json: expected an object"),
+        ("events.out.tfevents.1", b"garbage", "events.out.tfevents.1: no metrics in it, or damaged"),
+    ],
+)
+def test_damaged_logs_are_named(file: str, content: bytes, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path / complaint))}"):
+        assay.compare(tmp_path)
+
+
+def test_damaged_settings_are_named(tmp_path: Path) -> None:
+    lightning(tmp_path / "a", course(90.0), "lr: !!python/object:x {}\n")
+    with pytest.raises(ValueError, match=r"hparams\.yaml: not YAML"):
+        assay.compare(tmp_path)

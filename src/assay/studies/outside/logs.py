@@ -31,7 +31,7 @@ def find_logs(root: Path) -> list[LoggedRun]:
         for path in sorted(root.rglob(pattern)):
             if pattern == _MLFLOW and not path.with_name("metrics").is_dir():
                 continue  # that of an experiment
-            run = read(path)
+            run = _read(path, read)
             if found.keys() & {run.folder, *run.folder.parents}:
                 continue
             if run.folder not in own or _length(run) > _length(own[run.folder]):  # the last checkpoint
@@ -43,6 +43,16 @@ def find_logs(root: Path) -> list[LoggedRun]:
     return [found[folder] for folder in sorted(found)]
 
 
+def _read(path: Path, read: Callable[[Path], LoggedRun]) -> LoggedRun:
+    try:
+        run = read(path)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a text file in UTF-8") from None
+    if not run.figures:
+        raise ValueError(f"{path}: no metrics in it, or damaged")
+    return run
+
+
 def _length(run: LoggedRun) -> int:
     return sum(map(len, run.figures.values()))
 
@@ -52,12 +62,12 @@ def _lightning(path: Path) -> LoggedRun:
     figures: Figures = {}
     with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
+            if None in line or None in line.values():
+                raise ValueError(f"{path}: a line has other columns than the header")
             for name, text in line.items():
-                if name and text and name not in ("epoch", "step"):
+                if text and name not in ("epoch", "step"):
                     figures.setdefault(name, []).append(_number(path, text))
-    settings = path.with_name("hparams.yaml")
-    fields = read_yaml(settings) if settings.is_file() else {}
-    return LoggedRun(path.parent, figures, fields if isinstance(fields, dict) else {})
+    return LoggedRun(path.parent, figures, _settings(path.with_name("hparams.yaml")))
 
 
 def _trainer(path: Path) -> LoggedRun:
@@ -76,11 +86,9 @@ def _wandb(path: Path) -> LoggedRun:
     """W&B: the last value of each metric, and the run's settings."""
     figures: Figures = {}
     _add(figures, {name: value for name, value in _json(path).items() if not name.startswith("_")})
-    settings = path.with_name("config.yaml")
-    config = read_yaml(settings) if settings.is_file() else {}
     fields = {
         name: entry["value"]
-        for name, entry in (config.items() if isinstance(config, dict) else ())
+        for name, entry in _settings(path.with_name("config.yaml")).items()
         if isinstance(entry, dict) and "value" in entry and not str(name).startswith("_")
     }
     return LoggedRun(path.parent.parent, figures, fields)
@@ -124,6 +132,17 @@ _READERS: dict[str, Callable[[Path], LoggedRun]] = {
     _MLFLOW: _mlflow,
     "events.out.tfevents.*": _tensorboard,
 }
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A run's settings from YAML; empty where there are none."""
+    if not path.is_file():
+        return {}
+    try:
+        values = read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return values if isinstance(values, dict) else {}
 
 
 def _json(path: Path) -> dict[str, Any]:
