@@ -4,7 +4,8 @@ python benchmarks/mutation.py --count 20 --seed 0
 
 Each break is small: a comparison, an operator, a condition or a number is exchanged for another. It is made in a copy
 of the checkout. The tests of the room that the line belongs to run first, and all others where these pass, without the
-slow ones. A break that no test notices is printed with its line. Some are no faults at all (a block size, a tolerance).
+slow ones. Each break is printed with the test that noticed it, if any did; some are no faults at all (a block size, a
+tolerance). Before the first break all tests have to pass in the copy, or every break would seem to be noticed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import ast
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -124,15 +126,16 @@ def chosen(places: Sequence[str], count: int, seed: int) -> list[Break]:
     return [draw.choice(by_line[key]) for key in draw.sample(sorted(by_line), min(count, len(by_line)))]
 
 
-def is_noticed(one: Break, tests: Sequence[str], home: Path, workers: str = "auto") -> bool:
-    """Whether some test of the copy at ``home`` fails under the break; the file is put back."""
+def noticed_by(one: Break, tests: Sequence[str], home: Path, workers: str = "auto") -> str:
+    """The first test of the copy at ``home`` that fails under the break, empty if none does; the file is put back."""
     file = home / one.file
     whole = file.read_text()
     lines = whole.splitlines(keepends=True)
     lines[one.line - 1] = f"{one.after}\n"
     file.write_text("".join(lines))
     try:
-        return any(_fails(home, stage, workers) for stage in (_own_tests(one.file, home), list(tests)) if stage)
+        stages = [stage for stage in (_own_tests(one.file, home), list(tests)) if stage]
+        return next(filter(None, (failed(home, stage, workers) for stage in stages)), "")
     finally:
         file.write_text(whole)
 
@@ -145,7 +148,8 @@ def _own_tests(file: Path, home: Path) -> list[str]:
     return [] if folder == Path("tests") else [str(folder)]
 
 
-def _fails(home: Path, tests: Sequence[str], workers: str) -> bool:
+def failed(home: Path, tests: Sequence[str], workers: str = "auto") -> str:
+    """The first of the tests of the copy at ``home`` that fails, or in words why they have no end; empty for none."""
     command = [
         sys.executable,
         "-m",
@@ -162,14 +166,19 @@ def _fails(home: Path, tests: Sequence[str], workers: str) -> bool:
     ]
     environment = {**os.environ, "PYTHONPATH": str(home / "src")}
     try:
-        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command, cwd=home, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+        )
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode not in (0, NOTHING_COLLECTED)
+        return "a time limit"
+    if done.returncode in (0, NOTHING_COLLECTED):
+        return ""
+    names = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, flags=re.MULTILINE)
+    return names[0] if names else f"pytest's end with status {done.returncode}"
 
 
 def main() -> int:
-    """Break, test, and print what was not noticed; 1 where anything was not."""
+    """Break, test, and print what notices; 1 where nothing notices a break, 2 where the tests fail without one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=20, help="lines to break (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the drawing (default: 0)")
@@ -185,10 +194,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "assay"
         shutil.copytree(HOME, home, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "*_cache"))
+        if name := failed(home, options.tests):
+            print(f"without any break {name} fails: nothing can be said of breaks", file=sys.stderr)
+            return 2
         for number, one in enumerate(found, start=1):
-            noticed = is_noticed(one, options.tests, home)
-            print(f"{number}/{len(found)} {'noticed' if noticed else 'NOT NOTICED'}  {one}", flush=True)
-            unnoticed += [] if noticed else [one]
+            name = noticed_by(one, options.tests, home)
+            print(f"{number}/{len(found)} {f'noticed by {name}' if name else 'NOT NOTICED'}\n{one}", flush=True)
+            unnoticed += [] if name else [one]
     print(f"{len(found) - len(unnoticed)} of {len(found)} breaks were noticed")
     return 1 if unnoticed else 0
 

@@ -40,11 +40,15 @@ def test_the_seed_decides_what_is_broken(mutation: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     ("own", "others", "noticed"),
-    [("double(2) == 4", "True", True), ("double(0) == 0", "double(3) == 6", True), ("double(0) == 0", "True", False)],
+    [
+        ("double(2) == 4", "True", "tests/room/test_own.py::test_it"),
+        ("double(0) == 0", "double(3) == 6", "tests/test_others.py::test_it"),
+        ("double(0) == 0", "True", ""),
+    ],
     ids=["by the room's own tests", "by another test", "by none"],
 )
 def test_a_break_is_noticed_where_a_test_fails(
-    mutation: ModuleType, tmp_path: Path, own: str, others: str, noticed: bool
+    mutation: ModuleType, tmp_path: Path, own: str, others: str, noticed: str
 ) -> None:
     source = "def double(x: int) -> int:\n    return x * 2\n"
     for name, text in {
@@ -57,5 +61,6 @@ def test_a_break_is_noticed_where_a_test_fails(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     broken = mutation.Break(Path("src/assay/room/code.py"), 2, "    return x * 2", "    return (x / 2)")
-    assert mutation.is_noticed(broken, ["tests"], tmp_path, workers="0") is noticed
+    assert mutation.failed(tmp_path, ["tests"], workers="0") == ""
+    assert mutation.noticed_by(broken, ["tests"], tmp_path, workers="0") == noticed
     assert (tmp_path / "src/assay/room/code.py").read_text() == source
