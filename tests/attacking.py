@@ -29,13 +29,13 @@ import torch
 import yaml
 
 from assay.analysis.errors.api import find_errors
+from assay.base.user_errors import explain
 from assay.cli import main
 from assay.pages.report.collect import collect
 from assay.studies.named import find_study
 from assay.studies.plan import plan_study
 
-SECONDS = 60  # for an answer, on a busy machine
-LONGEST_LINE = 2000
+SECONDS, LONGEST_LINE = 60, 2000  # for an answer, on a busy machine; letters
 Mutate = Callable[[bytes, Random], bytes]
 Read = Callable[[], object]
 
@@ -269,9 +269,9 @@ def fault_of(case: Case, world: Path, *, may_refuse: bool = True) -> str:
                 status = case.read()
             except SystemExit as leave:
                 status = leave.code
-            except ValueError as refusal:  # of the library, which a command prints
+            except (ValueError, OSError) as refusal:  # of the library, which a command prints
                 status = 2
-                print(f"assay: {refusal}", file=err)
+                print(f"assay: {explain(refusal)}", file=err)
             except BaseException:
                 return traceback.format_exc()
         status = status if isinstance(status, int) else 0

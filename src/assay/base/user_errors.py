@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from assay.base.text import one_line
+from assay.base.text import one_line, shorten
 
 
 def explain(error: Exception) -> str | None:
     """One line for a user's mistake or a limit of the machine; None for anything else, which is a bug."""
     text = one_line(" ".join(str(error).split()))
     if isinstance(error, OSError):
-        return one_line(f"{error.filename}: {error.strerror}") if error.filename and error.strerror else text
+        name = shorten(str(error.filename), 1000, keep_end=True)
+        return one_line(f"{name}: {error.strerror}") if error.filename and error.strerror else text
     if isinstance(error, ValueError) or "home directory" in text:  # pathlib's complaint about ~nobody
         return text
     # By its name, because torch, whose error it is, takes seconds to import.

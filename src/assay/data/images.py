@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import itertools
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 quiet = partial(warnings.catch_warnings, action="ignore")
 """Silences Pillow's warnings about files that it can read; entered once for many images."""
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a bad file stands in the error's line
 
 EXTENSIONS = frozenset(
     f".{kind}"
