@@ -205,8 +205,9 @@ def test_a_check_has_a_status_for_sound_unsound_and_absent(
     assert main(["check", f"folder:{tmp_path / 'absent'}"]) == 2
 
 
-def test_the_module_is_a_command_too() -> None:
-    line = [sys.executable, "-m", "assay", "--version"]
+@pytest.mark.parametrize("module", ["assay", "assay.cli"])
+def test_the_module_is_a_command_too(module: str) -> None:
+    line = [sys.executable, "-m", module, "--version"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == f"assay {assay.__version__}\n"
 

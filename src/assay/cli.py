@@ -137,3 +137,7 @@ def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Nam
             raise
         print(f"assay: {text}", file=sys.stderr)
         return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
