@@ -303,7 +303,10 @@ def test_answers_for_other_images_are_not_put_together(
     photos = make_folder(tmp_path / "photos", {"a": 12, "b": 12}, side=16)
     changes = {"data.name": f"folder:{photos}", "train.epochs": 1, "train.select": "last", "data.folds": 2}
     with pytest.raises(InterruptedRunError):
-        cross_validate(recipe.but(changes), tmp_path / "x", observers=[StopAfter(3)])  # after the first fold's one step
+        cross_validate(recipe.but(changes), tmp_path / "x", observers=[StopAfter(3)])  # in the final model's first step
     (photos / "a" / "000.png").rename(photos / "a" / "renamed.png")
+    with pytest.raises(ValueError, match="'train names' are not those of the checkpoint"):
+        assay.train(tmp_path / "x", resume=True, progress=False)
+    RunFolder(tmp_path / "x").checkpoint.unlink()  # as if the final model had not been begun
     with pytest.raises(ValueError, match="the images of this fold have changed since it was trained"):
         assay.train(tmp_path / "x", resume=True, progress=False)
