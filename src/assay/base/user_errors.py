@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from assay.base.text import one_line, shorten
 
+_LONGEST = 1500  # characters; a damaged file may hold a name of any length, and an error quotes it
+
 
 def explain(error: Exception) -> str | None:
     """One line for a user's mistake or a limit of the machine; None for anything else, which is a bug."""
-    text = one_line(" ".join(str(error).split()))
+    text = shorten(" ".join(str(error).split()), _LONGEST)
     if isinstance(error, OSError):
         name = shorten(str(error.filename), 1000, keep_end=True)
         return one_line(f"{name}: {error.strerror}") if error.filename and error.strerror else text
