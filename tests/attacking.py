@@ -283,6 +283,8 @@ def _fault(status: int, printed: str) -> str:
         return f"exit status {status}: {printed}"
     if status == 2 and not (printed.startswith("assay: ") and printed.count("\n") == 1):
         return f"not one line: {printed}"
+    if printed.startswith("assay: out of memory"):
+        return f"as much memory as a damaged file asks for: {printed}"
     return f"a line of {len(printed)} letters: {printed}" if status == 2 and len(printed) > LONGEST_LINE else ""
 
 

@@ -13,6 +13,7 @@ import torch
 from assay.base.json_files import LineLog
 from assay.recipe.recipe import read_recipe
 from assay.run.probing.probe import check_probe
+from assay.run.resumption import check_files
 from assay.run.run import run
 
 State = dict[str, Any]
@@ -65,6 +66,13 @@ def test_a_checkpoint_of_another_shape_is_refused(folder: Path, change: Callable
     file = folder / "last.ckpt"
     torch.save(change(torch.load(file, weights_only=True)), file)
     assert refusal(folder).startswith(f"{file}: not a checkpoint of assay, or damaged ({said}")
+
+
+def test_any_number_of_epochs_can_be_claimed(folder: Path) -> None:
+    """Also one that is too large for a list of them."""
+    state = at(epoch=2**60)(torch.load(folder / "last.ckpt", weights_only=True))
+    with pytest.raises(ValueError, match=f"expected a line for each of the {2**60} epochs"):
+        check_files(folder, state, read_recipe(folder / "recipe.yaml"))
 
 
 @pytest.mark.parametrize("sizes", [3, {"events": -1}, {"events": "long"}, torch.zeros(2)])

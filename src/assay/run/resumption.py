@@ -35,7 +35,8 @@ def check_files(folder: Path, state: State, recipe: Recipe) -> None:
     position = state["position"]
     for name, size in (("metrics.jsonl", "metrics_size"), ("timings.jsonl", "timings_size")):
         rows = read_epochs(folder / name, position[size])
-        if [row["epoch"] for row in rows] != list(range(1, position["epoch"] + 1)):
+        # Counted first: a damaged checkpoint may claim any number of epochs.
+        if len(rows) != position["epoch"] or any(row["epoch"] != place for place, row in enumerate(rows, start=1)):
             raise ValueError(
                 f"{folder / name}: expected a line for each of the {position['epoch']} epochs that are done"
             )
