@@ -25,7 +25,7 @@ def check_output(folder: Path, formats: Sequence[str]) -> None:
 
 def check_picture(file: Path) -> None:
     """Raise ``ValueError`` unless a figure could be written to the file: by its suffix, and because of its folder."""
-    if file.suffix.removeprefix(".") not in FORMATS:
+    if file.suffix.lower().removeprefix(".") not in FORMATS:
         raise ValueError(f"{file}: not a .png or .svg file")
     check_place(file)
 

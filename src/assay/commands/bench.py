@@ -29,16 +29,18 @@ def execute(options: argparse.Namespace) -> int:
     """Measure, print the tables, write the files."""
     from assay.analysis.figures.bench_plot import plot_bench
     from assay.analysis.figures.style import save_figure
+    from assay.analysis.output import check_picture
     from assay.base.json_files import write_json
     from assay.base.row_files import check_place
     from assay.run.benchmark.bench import FULL, QUICK, bench
 
     # Now, not after the minutes of measuring.
-    for flag, path, kinds in (("--out", options.out, (".json",)), ("--plot", options.plot, (".png", ".svg"))):
-        if path is not None:
-            if path.suffix not in kinds:
-                raise ValueError(f"{flag}: {path} is not a {' or '.join(kinds)} file")
-            check_place(path)
+    if options.out is not None:
+        if options.out.suffix != ".json":
+            raise ValueError(f"--out: {options.out} is not a .json file")
+        check_place(options.out)
+    if options.plot is not None:
+        check_picture(options.plot)
     if options.threads is not None and options.threads < 1:
         raise ValueError(f"--threads: {options.threads} is not at least 1")
     found = bench(options.device, options.threads, QUICK if options.quick else FULL, print_line)

@@ -38,15 +38,13 @@ def execute(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from assay.analysis.figures.style import save_figure
-    from assay.base.row_files import check_place
+    from assay.analysis.output import check_picture
     from assay.studies.forms.formats import as_csv, as_latex, as_markdown
     from assay.studies.forms.terminal import as_rich
     from assay.studies.outside.compare import compare
 
     if options.plot is not None:
-        if options.plot.suffix.lower() not in (".png", ".svg"):
-            raise ValueError(f"--plot: {options.plot} ends neither in .png nor in .svg")
-        check_place(options.plot)
+        check_picture(options.plot)
     made = compare(
         options.files,
         control=options.control,

@@ -45,7 +45,7 @@ class Plan:
     def order(self) -> list[Job]:
         """Return every job once: all rows of the first seed, then of the second, each after its preparatory runs."""
         # Seeds come outermost, so that a study that is interrupted has compared all rows on some seeds.
-        seeds = dict.fromkeys((*self.setting.seeds, *self.setting.control_seeds))
+        seeds = self.setting.seeds_of(is_control=True)  # which begin with those of the other rows
         wanted = [jobs[seed] for seed in seeds for row in self.study.rows if seed in (jobs := self.jobs[row.name])]
         return list({job.key: job for one in wanted for job in _with_preparatory(one)}.values())
 

@@ -98,7 +98,7 @@ class LiveView(StudyObserver):
         return f"{text}, about {_in_words(left)} left"
 
     def _draw(self) -> RenderableType:
-        seeds = dict.fromkeys((*self._plan.setting.seeds, *self._plan.setting.control_seeds))
+        seeds = self._plan.setting.seeds_of(is_control=True)  # which begin with those of the other rows
         table = Table("row", *(f"seed {seed}" for seed in seeds), box=None, pad_edge=False)
         for row, jobs in self._plan.jobs.items():
             table.add_row(escape(row), *(self._cells[jobs[seed].key] if seed in jobs else "" for seed in seeds))

@@ -94,7 +94,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     ("arguments", "message"),
     [
         (["--out", "bench.csv"], "--out: bench.csv is not a .json file"),
-        (["--plot", "bench.pdf"], "--plot: bench.pdf is not a .png or .svg file"),
+        (["--plot", "bench.pdf"], "bench.pdf: not a .png or .svg file"),
         (["--threads", "0"], "--threads: 0 is not at least 1"),
         (["--device", "cuda:99"], "train.device: no 'cuda:99' on this machine"),
     ],

@@ -212,7 +212,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         ("row,score\na,101\nb,2\n", [], "scores from 2 to 101: expected accuracies from 0 to 1 or to 100 %"),
         ("row,score\na,1\nb,2\n", ["--control", "c"], "unknown control 'c': "),
         ("row,score\na,1\nb,2\n", ["--margin", "0"], "margin: 0 is not a number of percentage points above 0"),
-        ("row,score\na,1\nb,2\n", ["--plot", "x.gif"], "--plot: x.gif ends neither in .png nor in .svg"),
+        ("row,score\na,1\nb,2\n", ["--plot", "x.gif"], "x.gif: not a .png or .svg file"),
         ("row,score\na,1\nb,2\n", ["gone.csv"], "gone.csv: no such file or folder"),
         ("row,image,correct\na,1,maybe\n", [], "scores.csv, line 2: correct: expected true or false, not 'maybe'"),
         ("row,image,label\na,1,2\n", [], "scores.csv: predictions need a column 'correct', or both"),
