@@ -3,8 +3,8 @@
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
 The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time that the undisturbed
-one of its kind took, and resumed to its end. The end is the same when model.safetensors and metrics.jsonl are, byte for
-byte. Then no process that the killed one has started may be left.
+one of its kind took, and resumed to its end. The end is the same when every model.safetensors and metrics.jsonl in the
+folder is, byte for byte. Then no process that the killed one has started may be left.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KINDS: dict[str, list[str]] = {
     "accumulated": ["--train.accumulate", "2"],
     "mixed": ["--augment.mixup", "0.2"],
     "adam": ["--optim.name", "adam", "--optim.lr", "0.001"],
-    "smoothed": ["--loss.label_smoothing", "0.1"],
-    "clipped": ["--optim.clip", "1"],
+    "folds": ["--data.folds", "3"],
+    "clipped": ["--optim.clip", "1", "--loss.label_smoothing", "0.1"],
     "probed": ["--probe.every", "5"],
     "unwatched": ["--train.tensorboard", "false"],
 }
@@ -99,7 +99,7 @@ def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bo
     started = (folder / "recipe.yaml").exists()
     again = [*command(folder, kind), *["--resume"] * started]
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
-    same = all(content(folder, name) == content(out / kind, name) for name in ("model.safetensors", "metrics.jsonl"))
+    same = contents(folder) == contents(out / kind)
     end = f"{'identical' if same else 'DIFFERENT'}{', processes left' if left else ''}"
     print(f"  {kind}, killed after {moment:5.1f} s ({stood}): {end}", flush=True)
     shutil.rmtree(folder)
@@ -107,17 +107,20 @@ def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bo
 
 
 def position(folder: Path) -> str:
-    """Where the checkpoint stands."""
+    """Where the newest checkpoint stands."""
     from assay.training.checkpoint import load_checkpoint
 
-    if not (folder / "last.ckpt").exists():
+    checkpoints = sorted(folder.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not checkpoints:
         return "before the first checkpoint"
-    stood = load_checkpoint(folder / "last.ckpt")["position"]
+    stood = load_checkpoint(checkpoints[-1])["position"]
     return f"checkpoint at epoch {stood['epoch'] + 1}, step {stood['step']}"
 
 
-def content(folder: Path, name: str) -> bytes:
-    return (folder / name).read_bytes()
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the models and the metrics below a folder hold, by their paths in it."""
+    names = ("model.safetensors", "metrics.jsonl")
+    return {str(path.relative_to(folder)): path.read_bytes() for name in names for path in folder.rglob(name)}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch.testing import assert_close
 from assay.models.weight_files import read_weights
 
 
-def network(seed: int = 0) -> nn.Module:
+def network(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 2))
 
@@ -30,7 +30,7 @@ def begun(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {prefix + name: tensor for name, tensor in state.items()}
 
 
-CHECKPOINTS: dict[str, Callable[[nn.Module], dict[str, Any]]] = {
+CHECKPOINTS: dict[str, Callable[[nn.Sequential], Any]] = {
     "torchvision's scripts": lambda m: {
         "model": m.state_dict(),
         "optimizer": {"state": {0: {"step": torch.ones(()), "exp_avg": torch.ones(2)}}},
@@ -44,6 +44,13 @@ CHECKPOINTS: dict[str, Callable[[nn.Module], dict[str, Any]]] = {
     "numpy": lambda m: {"state_dict": m.state_dict(), "best": np.float64(0.9), "curve": np.arange(3.0)},
     "defaultdict": lambda m: {"log": defaultdict(list, {"loss": [1.0]}), "model": m.state_dict()},
     "numbers beside the tensors": lambda m: {**m.state_dict(), "epoch": 3},
+    "a list": lambda m: [3, ({"lr": 0.1}, m.state_dict())],
+    "parts under their own names": lambda m: {
+        "features": {k: v for k, v in m.state_dict().items() if k[0] != "2"},
+        "head": {k: v for k, v in m.state_dict().items() if k[0] == "2"},
+        "optimizer": {"state": {0: {"step": torch.ones(())}}},
+    },
+    "parts by module": lambda m: {"epoch": 3, "net": {key: m[int(key)].state_dict() for key in "012"}},
     "an older version": lambda m: {k: v for k, v in m.state_dict().items() if "num_batches" not in k},
 }
 

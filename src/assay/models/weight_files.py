@@ -62,10 +62,10 @@ class _UnreadMapping:
 def read_weights(path: Path, wanted: Collection[str] = ()) -> tuple[dict[str, Tensor], list[str]]:
     """Read a network's state dict from a ``.safetensors`` file, or from one of ``torch.save``; no code in it is run.
 
-    The state dict may stand in dictionaries within each other, under any keys, and its names may begin with what data
-    parallel training, a compiler or a wrapper put before them. Of several state dicts the one is taken that has the
-    most of the network's names; of equal ones that under the usual key of a checkpoint (``state_dict``, ``model``), or
-    the first.
+    The state dict may stand in dictionaries and lists within each other, under any keys, and its names may begin with
+    what data parallel training, a compiler or a wrapper put before them. Of several state dicts the one is taken that
+    has the most of the network's names; of equal ones that under the usual key of a checkpoint (``state_dict``,
+    ``model``), or the first. It may be saved in parts, a dictionary for each (``{"backbone": ..., "fc": ...}``).
 
     Args:
         path: the file.
@@ -78,10 +78,14 @@ def read_weights(path: Path, wanted: Collection[str] = ()) -> tuple[dict[str, Te
         ValueError: the file holds no weights, or values of a type that is not read, or is damaged.
     """
     names = frozenset(wanted)
-    found = [_Found.of(place, tensors, names) for place, tensors in _state_dicts(_read(path))]
+    values = _read(path)
+    found = [_Found.of(place, tensors, names) for place, tensors in _state_dicts(values)]
     if not found:
         raise ValueError(f"model.pretrained: {path} holds no state dict (a mapping from names to tensors)")
     best = max(found, key=lambda one: one.rank)  # the first of equal ones
+    joined = max(_in_parts(values, names), key=len, default={})
+    if len(joined) > best.fitting:
+        return joined, []
     others = [one.place for one in found if one is not best and names and one.fitting == best.fitting > 0]
     remarks = (
         [f"{path} holds more weights that fit, under {others[0]}; taken: {best.place or 'its first names'}"]
@@ -144,16 +148,37 @@ def _prefixes(name: str) -> Iterator[str]:
 
 def _state_dicts(values: object) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Yield every mapping with tensors in it, at any depth, with its key."""
+    for place, mapping in _mappings(values):
+        if tensors := _tensors(mapping):
+            yield place, tensors
+
+
+def _in_parts(values: object, names: frozenset[str]) -> Iterator[dict[str, Tensor]]:
+    """Yield the network's tensors in the mappings within one, by their own names or with their mapping's key before."""
+    for _, mapping in _mappings(values):
+        parts = [(key, name, tensor) for key, inner in mapping.items() for name, tensor in _tensors(inner).items()]
+        yield {full: tensor for key, name, tensor in parts for full in (name, f"{key}.{name}") if full in names}
+
+
+def _mappings(values: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Yield every mapping at any depth, the outer ones first, with its key."""
     waiting, seen = deque([("", values)]), set[int]()
     while waiting:
         place, value = waiting.popleft()
-        if not isinstance(value, Mapping) or id(value) in seen:
+        if not isinstance(value, Mapping | list | tuple) or id(value) in seen:
             continue
         seen.add(id(value))  # a file may hold a mapping within itself
-        tensors = {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
-        if tensors:
-            yield place, tensors
-        waiting += [(str(key), inner) for key, inner in value.items()]
+        if isinstance(value, Mapping):
+            yield place, value
+            waiting += [(str(key), inner) for key, inner in value.items()]
+        else:
+            waiting += [(place, inner) for inner in value]
+
+
+def _tensors(value: object) -> dict[str, Tensor]:
+    """Return the tensors that a mapping holds, by name; none of anything else."""
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {str(name): tensor for name, tensor in items if isinstance(tensor, Tensor)}
 
 
 def _read(path: Path) -> Any:
