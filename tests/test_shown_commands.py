@@ -14,7 +14,7 @@ import uvicorn
 from matplotlib.figure import Figure
 
 from assay.cli import main
-from assay.run.benchmark import bench
+from assay.run.benchmark import bench, gauge
 from assay.studies.execution import local
 from small_world import PRETRAINED, WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
 
@@ -100,7 +100,9 @@ def _world(
     monkeypatch.setattr(local, "run_here", run_small)
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
     for effort in ("FULL", "QUICK"):
-        monkeypatch.setattr(bench, effort, bench.Effort(2, 0.0, 0.0))
+        monkeypatch.setattr(bench, effort, bench.Effort(2, 0.0, 0.0, ("flip, crop",), 8, 2))
+    monkeypatch.setattr(bench, "PHOTO_NETWORK", {"name": "resnet18", "width": WIDTH})
+    monkeypatch.setattr(gauge, "in_own_process", lambda function, *arguments: function(*arguments))
     write_files(tmp_path, make_folder)
     copy_runs(tmp_path / "runs", finished_run)
     shutil.copy(finished_run / "recipe.yaml", "my-recipe.yaml")
@@ -109,6 +111,7 @@ def _world(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of the loaders that assay bench measures
 @pytest.mark.usefixtures("_world")
 @pytest.mark.parametrize("document", [name for name in DOCUMENTS if set(shown(name)) - NOT_RUN.keys()])
 def test_every_shown_command_runs(document: str) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of a machine in one run: its limits, and the steps of four networks."""
+"""The benchmark of a machine in one run: its limits, the steps of four networks, augmentation, labelling of files."""
 
 from __future__ import annotations
 
@@ -10,24 +10,41 @@ import torch
 from assay.base.device import pick_device, reproducible
 from assay.base.json_files import JsonObject
 from assay.recipe.named import RECIPES
+from assay.run.benchmark.augmentations import ALIKE, AugmentationSpeed, measure_augmentation
+from assay.run.benchmark.gauge import Apart, Gauge
+from assay.run.benchmark.labelling import LabellingCosts, measure_labelling
 from assay.run.benchmark.limits import Limits, measure_limits
-from assay.run.benchmark.steps import StepTimes, time_steps
+from assay.run.benchmark.steps import StepCosts, measure_steps
 from assay.run.environment import environment
 
 NETWORKS = ("simple-cnn-augment", "resnet18-cifar", "vgg16-cifar100", "fast-94")
+PHOTO_NETWORK: dict[str, str | float] = {"name": "resnet18"}
 _TYPES = ("bf16", "fp16")
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a benchmark takes: images of a batch, and seconds for each limit and each kind of step."""
+    """How long a benchmark takes.
+
+    Attributes:
+        batch: images of a step.
+        limit_seconds: for each limit.
+        step_seconds: for the steps of each loop.
+        augmentations: in `ALIKE`, which are measured.
+        augmented: images in memory for those.
+        photos: JPEG files that are labelled.
+    """
 
     batch: int
     limit_seconds: float
     step_seconds: float
+    augmentations: tuple[str, ...]
+    augmented: int
+    photos: int
 
 
-FULL, QUICK = Effort(128, 1.0, 20.0), Effort(16, 0.1, 1.0)
+FULL = Effort(128, 1.0, 20.0, tuple(ALIKE), 5_000, 2_000)
+QUICK = Effort(16, 0.1, 1.0, ("flip, crop",), 5_000, 64)
 
 
 @dataclass(frozen=True)
@@ -38,31 +55,35 @@ class Bench:
         machine: versions, hardware and threads.
         limits: of the device.
         steps: of the networks.
+        augmentations: in images per second.
+        labelling: of JPEG files.
     """
 
     machine: JsonObject
     limits: Limits
-    steps: tuple[StepTimes, ...]
+    steps: tuple[StepCosts, ...]
+    augmentations: tuple[AugmentationSpeed, ...]
+    labelling: LabellingCosts
 
-    def share(self, steps: StepTimes) -> float:
-        """The share of the best float32 convolution's speed that a network's steps reach, in [0, 1] but for noise."""
-        return steps.rate / self.limits.convolution["fp32"]
+    def share(self, steps: StepCosts, seconds: float, kind: str = "fp32") -> float:
+        """The share of the speed of the type's best convolution that steps of so many seconds reach, in [0, 1]."""
+        return steps.rate(seconds) / self.limits.convolution[kind]
 
     def to_dict(self) -> JsonObject:
         """Plain values for a JSON file."""
-        rows = [
-            {
-                **asdict(steps),
-                "images_per_second": steps.batch / steps.seconds,
-                "share_of_limit": self.share(steps),
-                "ratio_to_plain": steps.plain / steps.seconds,
-            }
-            for steps in self.steps
-        ]
-        return {"machine": self.machine, "limits": asdict(self.limits), "steps": rows}
+        return {
+            "machine": self.machine,
+            "limits": asdict(self.limits),
+            "steps": [{**asdict(steps), "shares_of_limit": self._shares(steps)} for steps in self.steps],
+            "augmentations": [asdict(speed) for speed in self.augmentations],
+            "labelling": asdict(self.labelling),
+        }
+
+    def _shares(self, steps: StepCosts) -> dict[str, float]:
+        return {kind: self.share(steps, cost.seconds, kind) for kind, cost in steps.ours.items()}
 
 
-def bench(device: str, threads: int | None, effort: Effort, say: Callable[[str], None]) -> Bench:
+def bench(device: str, threads: int | None, effort: Effort, say: Callable[[str], None], apart: Apart) -> Bench:
     """Measure this machine, on which nothing else should run meanwhile.
 
     Args:
@@ -70,16 +91,29 @@ def bench(device: str, threads: int | None, effort: Effort, say: Callable[[str],
         threads: of one operation on the CPU; None is torch's choice.
         effort: how long it takes: `FULL` or `QUICK`.
         say: receives a line before each part.
+        apart: calls what is measured, as ``in_own_process`` does.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: there is no such device, or a measurement's process was killed.
     """
-    where = pick_device(device)
-    with reproducible(0, where, threads or torch.get_num_threads()):
-        say("limits: convolutions, matrix products, copies")
-        limits = measure_limits(where, _TYPES, effort.batch, effort.limit_seconds)
-        steps = []
-        for name in NETWORKS:
-            say(f"{name}: steps of {effort.batch} images")
-            steps.append(time_steps(name, RECIPES[name].recipe, where, effort.batch, effort.step_seconds))
-        return Bench(environment(str(where)), limits, tuple(steps))
+    gauge = Gauge(pick_device(device), threads or torch.get_num_threads(), apart)
+    say("limits: convolutions, matrix products, copies")
+    with reproducible(0, gauge.device, gauge.threads):
+        machine = environment(str(gauge.device))
+        limits = measure_limits(gauge.device, _TYPES, effort.batch, effort.limit_seconds)
+    types = ["fp32", *_faster(limits)]
+    steps, speeds = [], []
+    for name in NETWORKS:
+        say(f"{name}: steps of {effort.batch} images")
+        steps.append(measure_steps(name, RECIPES[name].recipe, types, gauge, effort.batch, effort.step_seconds))
+    for name in effort.augmentations:
+        say(f"augmentation: {name}")
+        speeds.append(measure_augmentation(name, gauge, effort.augmented, effort.limit_seconds))
+    say(f"labelling of {effort.photos:,} JPEG files")
+    labelling = measure_labelling(gauge, effort.photos, PHOTO_NETWORK)
+    return Bench(machine, limits, tuple(steps), tuple(speeds), labelling)
+
+
+def _faster(limits: Limits) -> list[str]:
+    """The types whose best convolution is faster than that of float32."""
+    return [kind for kind, rate in limits.convolution.items() if rate > limits.convolution["fp32"]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from assay.classifier.classifier import build_network
 from assay.data.dataset import MemoryDataset
@@ -17,97 +18,102 @@ from assay.data.preprocess import Preprocessing
 from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
+from assay.run.benchmark.gauge import Cost, Gauge
 from assay.run.benchmark.limits import best_seconds
-from assay.run.build import Components, architecture, build
+from assay.run.benchmark.plain import held_batches, loaded_batches, train_plainly
+from assay.run.build import architecture, build
 from assay.training.loop import train_epoch
 from assay.training.transfer import train_what_learns
 
 _CLASSES = tuple(map(str, range(10)))
 _SIDE, _BATCHES = 32, 4
+_WINDOW = 4  # steps that are timed together: two workers deliver their batches by twos
 _FORM = Preprocessing(3, _SIDE, _SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 _ALIKE = {"optim.name": "sgd", "optim.momentum": 0.9, "train.small_size": None, "data.held_out": 0}
-"""what is changed, so that both loops take the same steps on the same images"""
+"""what is changed, so that all loops take the same steps on images of the same size"""
 
 
 @dataclass(frozen=True)
-class StepTimes:
-    """How long a network's steps take.
+class StepCosts:
+    """What a network's steps take.
 
     Attributes:
         recipe: its name.
         batch: images of a step.
         operations: floating-point operations of a step: three times those of the forward pass.
-        seconds: of a step of assay's, with the making of its batch.
-        plain: of a step of the plain loop, in float32.
+        ours: of assay's steps, with the making of their batches, by ``train.precision``.
+        plain: of the plain loop in float32.
+        held: of the same loop on images that it holds in memory, not augmented.
     """
 
     recipe: str
     batch: int
     operations: float
-    seconds: float
-    plain: float
+    ours: dict[str, Cost]
+    plain: Cost
+    held: Cost
 
-    @property
-    def rate(self) -> float:
-        """GFLOP/s of assay's steps."""
-        return self.operations / self.seconds / 1e9
+    def rate(self, seconds: float) -> float:
+        """GFLOP/s of steps that take so long."""
+        return self.operations / seconds / 1e9
 
 
-def time_steps(name: str, recipe: Recipe, device: torch.device, batch: int, patience: float) -> StepTimes:
-    """Time steps of a recipe on noise in the place of its images, and those of the plain loop on the same network.
+def measure_steps(name: str, recipe: Recipe, types: list[str], gauge: Gauge, batch: int, patience: float) -> StepCosts:
+    """Measure steps of a recipe on noise in the place of its images, and those of the plain loop on the same network.
 
     Args:
         name: of the recipe.
-        recipe: whose network, augmentation and precision are used, with SGD with momentum, as in the plain loop;
-            images are 32x32 in 10 classes.
-        device: with its number of threads set.
+        recipe: whose network and augmentation are used, with SGD with momentum, as in the plain loop; images are
+            32x32 in 10 classes.
+        types: of assay's steps, as in ``train.precision``.
+        gauge: measures.
         batch: images of a step.
-        patience: seconds for each of the two.
+        patience: seconds for each loop.
     """
     wanted = adapt(recipe, {**_ALIKE, "train.batch_size": batch, "train.select": "last"}).recipe
-    data = noise(batch * _BATCHES)
-    components = build(wanted, device, open_images=lambda _section, _device, _wanted: data)
-    flops = count_flops(components.network.eval(), 3, _SIDE, device)
-    ours = best_seconds(partial(next, _steps(components)), patience)
-    network = build_network(architecture(wanted), _CLASSES, _FORM).to(device)
-    plain = best_seconds(_plain_step(network, data, batch, device), patience)
-    return StepTimes(name, batch, 3.0 * batch * flops, ours, plain)
+    network = build_network(architecture(wanted), _CLASSES, _FORM)
+    flops = count_flops(network.eval(), 3, _SIDE, torch.device("cpu"))
+    form, where = (architecture(wanted), batch), (gauge.device, patience)
+    ours = {
+        kind: gauge.ours(partial(_our_seconds, wanted.but({"train.precision": kind}), batch, *where)) for kind in types
+    }
+    plain, held = (gauge.others(partial(_plain_seconds, *form, is_held, *where)) for is_held in (False, True))
+    return StepCosts(name, batch, 3.0 * batch * flops, ours, plain, held)
 
 
-def noise(images: int) -> Data:
-    """So many random images for training, and a few for the test."""
+def noise(images: int, device: torch.device) -> Data:
+    """So many random images for training on a device, and a few for the test."""
     generator = torch.Generator().manual_seed(0)
 
     def some(count: int) -> MemoryDataset:
         pixels = torch.randint(0, 256, (count, 3, _SIDE, _SIDE), generator=generator, dtype=torch.uint8)
-        return MemoryDataset(pixels, torch.arange(count) % len(_CLASSES), [str(row) for row in range(count)])
+        labels = torch.arange(count) % len(_CLASSES)
+        return MemoryDataset(pixels.to(device), labels.to(device), [str(row) for row in range(count)])
 
     return Data({"train": some(images), "test": some(len(_CLASSES))}, _CLASSES, _FORM)
 
 
-def _steps(components: Components) -> Iterator[float]:
-    """Take steps without end; each ends when its loss is known."""
+def _our_seconds(recipe: Recipe, batch: int, device: torch.device, patience: float) -> float:
+    steps = our_steps(recipe, noise(batch * _BATCHES, device), device)
+    return best_seconds(lambda: [next(steps) for _ in range(_WINDOW)][-1].item(), patience) / _WINDOW
+
+
+def our_steps(recipe: Recipe, data: Data, device: torch.device) -> Iterator[Tensor]:
+    """Take a recipe's steps on these images without end; yield the loss of each, which waits for nothing."""
+    components = build(recipe, device, open_images=lambda *_: data)
     components.freeze(0)
     endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
     for step in train_epoch(
         components.network, endless, components.update, components.loss_fn, set_mode=train_what_learns
     ):
-        yield step.loss.item()
+        yield step.loss
 
 
-def _plain_step(network: nn.Module, data: Data, batch: int, device: torch.device) -> Callable[[], float]:
-    """A step of the plain loop, with its images in memory: no augmentation, and torch's own memory layout."""
-    train = data.splits["train"]
-    images = next(iter(train.read([torch.arange(len(train))]))).to(device) / 127.5 - 1
-    labels = train.labels.to(device)
-    optimizer = torch.optim.SGD(network.train().parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-
-    def step() -> float:
-        rows = torch.randint(len(labels), (batch,), device=device)
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(network(images[rows]), labels[rows])
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        return loss.item()
-
-    return step
+def _plain_seconds(form: dict[str, Any], batch: int, is_held: bool, device: torch.device, patience: float) -> float:
+    train = noise(batch * _BATCHES, torch.device("cpu")).splits["train"]
+    images = next(iter(train.read([torch.arange(len(train))])))
+    batches = (
+        held_batches(images, train.labels, batch, device) if is_held else loaded_batches(images, train.labels, batch)
+    )
+    steps = train_plainly(build_network(form, _CLASSES, _FORM), batches, device)
+    return best_seconds(lambda: [next(steps) for _ in range(_WINDOW)], patience) / _WINDOW
