@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from PIL import Image
 
 import assay
 from assay.recipe.recipe import Recipe
+from assay.studies.folder import write_plan
+from assay.studies.named import find_study
+from assay.studies.plan import plan_study
 
 FEW = {
     "data.size": 16,
@@ -54,6 +58,8 @@ def build_world(folder: Path) -> Path:
         (folder / name).write_text(recipe.to_yaml())
     for name, study in STUDIES.items():
         (folder / name).write_text(yaml.safe_dump(study))
+    (folder / "planned").mkdir()
+    write_plan(plan_study(find_study(str(folder / "study.yaml"))), folder / "planned", "study.yaml")
     network = assay.load(folder / "run").network
     torch.save({"model": network.state_dict(), "epoch": 3}, folder / "weights.pth")
     pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 12, 3), dtype=np.uint8)
@@ -67,6 +73,9 @@ def build_world(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "more.zip", "w") as archive:
         for place in range(3):
             archive.writestr(f"photos/{place}.png", _png(pixels[place]))
+    with tarfile.open(folder / "more.tar.gz", "w:gz") as archive:
+        for kind in ("png", "bmp"):
+            archive.add(folder / f"photo.{kind}", f"photos/photo.{kind}")
     return folder
 
 
