@@ -2,8 +2,8 @@
 
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
-The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time that the undisturbed
-one of its kind took, and resumed to its end. The end is the same when every model.safetensors and metrics.jsonl in the
+The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time between the making of
+its folder and its end, as the undisturbed one of its kind had it, and resumed to its end. The end is the same when every model.safetensors and metrics.jsonl in the
 folder is, byte for byte. Then no process that the killed one has started may be left.
 """
 
@@ -65,12 +65,22 @@ def command(folder: Path, kind: str) -> list[str]:
 
 
 def undisturbed(out: Path, kind: str) -> float:
-    """Train without a kill, and return the seconds that it took."""
+    """Train without a kill, and return the seconds from the making of the folder to the end."""
+    process = start(out / kind, kind)
     began = time.monotonic()
-    subprocess.run(command(out / kind, kind), check=True, stdout=subprocess.DEVNULL)
+    if process.wait() != 0:
+        sys.exit(f"the undisturbed training of the kind {kind} failed")
     seconds = time.monotonic() - began
     print(f"{kind}, undisturbed: {seconds:.1f} s", flush=True)
     return seconds
+
+
+def start(folder: Path, kind: str) -> subprocess.Popen[bytes]:
+    """Start a training, as the first of a group of processes of its own, and wait until its folder is made."""
+    process = subprocess.Popen(command(folder, kind), stdout=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and not (folder / "recipe.yaml").exists():
+        time.sleep(0.02)
+    return process
 
 
 def has_ended(group: int) -> bool:
@@ -87,18 +97,16 @@ def has_ended(group: int) -> bool:
 def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bool]:
     """Whether a run killed after ``moment`` seconds and resumed ends as the undisturbed one; whether a process stayed.
 
-    The training and what it starts are a group of processes of their own, of which the first alone is killed.
+    Of the training's group of processes the first alone is killed.
     """
     folder = out / f"killed-{number}"
-    process = subprocess.Popen(command(folder, kind), stdout=subprocess.DEVNULL, start_new_session=True)
+    process = start(folder, kind)
     time.sleep(moment)
     process.kill()
     process.wait()
     left = not has_ended(process.pid)
     stood = "finished" if (folder / "summary.json").exists() else position(folder)
-    started = (folder / "recipe.yaml").exists()
-    again = [*command(folder, kind), *["--resume"] * started]
-    subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command(folder, kind), "--resume"], check=True, stdout=subprocess.DEVNULL)
     same = contents(folder) == contents(out / kind)
     end = f"{'identical' if same else 'DIFFERENT'}{', processes left' if left else ''}"
     print(f"  {kind}, killed after {moment:5.1f} s ({stood}): {end}", flush=True)
