@@ -2,9 +2,10 @@
 
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
-The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time between the making of
-its folder and its end, as the undisturbed one of its kind had it, and resumed to its end. The end is the same when every model.safetensors and metrics.jsonl in the
-folder is, byte for byte. Then no process that the killed one has started may be left.
+The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time between the making
+of its folder and its end, as the undisturbed one of its kind had it, and resumed to its end. The end is the same when
+every model.safetensors and metrics.jsonl in the folder is, byte for byte. Then no process that the killed one has
+started may be left.
 """
 
 from __future__ import annotations

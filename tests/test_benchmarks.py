@@ -24,6 +24,7 @@ SMALL = {
     ),
     "power.py --tables 5": "half of the rows 8",
     "attack.py --minutes 0.01 --seed 5": " cases, 0 faults, at most ",
+    "clients.py --clients 5 --seconds 0.1 --side 300": "beside 5 slow     memory 0.",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 SCRIPTS = {command.split()[0] for command in SMALL}
@@ -37,11 +38,14 @@ def test_a_benchmark_runs(
     write_parquet: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    finished_run: Path,
 ) -> None:
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     script, *arguments = command.split()
     if script in ("kills.py", "finetune.py"):
         arguments += ["--out", str(tmp_path / "out")]
+    if script == "clients.py":
+        arguments.append(str(finished_run))
     if script == "finetune.py":
         torch.save(build_model("resnet18", classes=7, width=WIDTH).state_dict(), tmp_path / "weights.pth")
         network = ["model.name=resnet18", f"model.width={WIDTH}", f"model.pretrained={tmp_path / 'weights.pth'}"]

@@ -1,17 +1,20 @@
 """One honest client among many that are slow or broken."""
 
+import asyncio
 import http.client
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock, create_autospec
 
 import pytest
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from assay.pages.server import patience
 from assay.pages.server.models import Models
@@ -63,6 +66,78 @@ def test_a_request_that_does_not_come_to_its_end_is_ended(port: int, monkeypatch
     client.close()
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_only_a_client_that_does_not_read_is_left(reads: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full_buffers() -> Mock:
+        config, transport = configure(tmp_path, "127.0.0.1"), create_autospec(asyncio.Transport)
+        config.load()
+        connection = patience.ImpatientProtocol(config, ServerState(), {})
+        connection.connection_made(transport)
+        connection.pause_writing()
+        if reads:
+            connection.resume_writing()
+        await asyncio.sleep(0.05)
+        connection.connection_lost(None)
+        return transport
+
+    monkeypatch.setattr(patience, "READ_SECONDS", 0.01)
+    assert asyncio.run(full_buffers()).abort.called is not reads
+
+
+def test_of_too_many_uploads_the_oldest_ends() -> None:
+    async def send(uploads: patience.Uploads, seconds: float) -> str:
+        try:
+            async with uploads.arriving():
+                await asyncio.sleep(seconds)
+        except HTTPException as refused:
+            return str(refused.status_code)
+        return "arrived"
+
+    async def together() -> list[str]:
+        uploads = patience.Uploads(most=2)
+        slow = [asyncio.create_task(send(uploads, 60)) for _ in range(3)]
+        await asyncio.sleep(0)
+        honest = [await send(uploads, 0) for _ in range(3)]  # one after another: the first of them ends a slow one
+        slow[2].cancel()
+        return [*honest, *map(str, await asyncio.gather(*slow, return_exceptions=True))]
+
+    assert asyncio.run(together()) == ["arrived", "arrived", "arrived", "408", "408", ""]
+
+
+def test_an_upload_that_does_not_arrive_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def receive() -> None:
+        async with patience.Uploads().arriving():
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(patience, "BODY_SECONDS", 0.01)
+    with pytest.raises(HTTPException, match="408"):
+        asyncio.run(receive())
+
+
+def test_an_answer_that_is_made_leaves_its_place() -> None:
+    async def both() -> list[int]:
+        statuses, read = [], asyncio.Event()
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            await read.wait()  # a client that does not read
+
+        queue = patience.Queue(PlainTextResponse("here"), 1)
+        scope = {"type": "http", "method": "GET"}
+        slow = [asyncio.create_task(queue(scope, no_more, send)) for _ in range(3)]
+        await asyncio.sleep(0)
+        read.set()
+        await asyncio.gather(*slow)
+        return statuses
+
+    assert asyncio.run(both()) == [200, 200, 200]
+
+
+async def no_more() -> Message:
+    return {"type": "http.request"}
+
+
 def test_a_connection_serves_several_requests(port: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     for _ in range(3):
@@ -77,7 +152,7 @@ def test_too_many_at_once_are_told_to_come_again(tmp_path: Path) -> None:
     while models._places.acquire(blocking=False):
         pass
     with pytest.raises(HTTPException) as refused:
-        models.ask(tmp_path, b"", "image")
+        models.ask(tmp_path, bytes, "image")
     assert (refused.value.status_code, refused.value.headers) == (503, {"Retry-After": "2"})
 
 

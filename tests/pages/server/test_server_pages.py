@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from visits import age, visit
 
 from assay.base.json_files import LineLog
+from assay.pages.server import pages
 from assay.pages.server.overview import Overview, Overviews
 from assay.run.folder import RunFolder
 from assay.run.record import RunRecord
@@ -294,3 +295,15 @@ def test_of_each_run_one_state_is_kept_and_none_of_those_that_are_gone(runs: Pat
     assert set(overviews._known) == set(folders.values())
     overviews.read_all({"second": folders["second"]})
     assert set(overviews._known) == {folders["second"]}
+
+
+def test_a_page_is_made_again_only_after_a_change(
+    client: TestClient, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(pages, "report_page", lambda _, title, *_a, **_b: made.append(title) or f"page {len(made)}")
+    assert [client.get("/runs/digits").text for _ in range(2)] == ["page 1", "page 1"]
+    assert client.get("/compare?run=digits&run=group/second").text == "page 2"
+    (runs / "digits" / "summary.json").unlink()
+    assert client.get("/runs/digits").text == "page 3"
+    assert made == ["digits", "digits, group/second", "digits"]

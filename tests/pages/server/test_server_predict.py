@@ -55,7 +55,7 @@ def test_the_maps_are_those_of_each_class(client: TestClient, runs: Path, seven:
 def test_what_is_sent_twice_is_answered_alike_while_others_ask(runs: Path, seven: bytes) -> None:
     models, answers = Models("cpu"), []
     asking = [
-        threading.Thread(target=lambda: answers.append(models.ask(runs / "digits", seven, "a").to_dict()))
+        threading.Thread(target=lambda: answers.append(models.ask(runs / "digits", lambda: seven, "a").to_dict()))
         for _ in range(4)
     ]
     for thread in asking:

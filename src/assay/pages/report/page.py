@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from typing import Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from assay.base.atomic import replace_file
+from assay.data.cache import cache_folder
 from assay.pages.report import curves, error_charts, gallery, origin, pictures, run_grids, study
 from assay.pages.report.content import Report, RunPart
 from assay.version import VERSION
@@ -99,5 +103,13 @@ def asset(name: str, package: str = "assay.pages.report") -> Markup:
 
 @cache
 def runtime() -> Markup:
-    """Return Vega, Vega-Lite and Vega-Embed as one script that loads nothing."""
-    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    """Return Vega, Vega-Lite and Vega-Embed as one script that loads nothing; kept, for making it takes seconds."""
+    kept = cache_folder() / "pages" / f"vega-embed-of-vl-convert-{version('vl-convert-python')}.js"
+    try:
+        return Markup(kept.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError):
+        script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    with suppress(OSError):  # a cache that cannot be written costs time only
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(kept, script)
+    return Markup(script)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,11 +23,13 @@ from assay.classifier.classifier import MODEL_FILE
 from assay.pages.server import pages
 from assay.pages.server.folder import ServedFolder, look_up
 from assay.pages.server.models import Models
-from assay.pages.server.overview import Overviews
-from assay.pages.server.patience import BODY_SECONDS, Queue
+from assay.pages.server.overview import Overviews, stamps_of
+from assay.pages.server.patience import Queue, Uploads
 from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
 
 MOST_COMPARED = 20  # runs on a page
+REPORTS_AT_ONCE = 2  # that are made
+T = TypeVar("T")
 
 
 def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "auto") -> ASGIApp:
@@ -66,6 +68,8 @@ class Site:
     folder: ServedFolder
     models: Models
     overviews: Overviews
+    uploads: Uploads = field(default_factory=Uploads)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS_AT_ONCE))
 
     def list_page(self, _request: Request) -> Response:
         """Return the page of all runs and studies."""
@@ -73,19 +77,17 @@ class Site:
         studies = [self.overviews.read_study(name, folder) for name, folder in self.folder.find("study").items()]
         return HTMLResponse(pages.site_page("list", folder=self.folder.root.name, runs=runs, studies=studies))
 
-    def run_page(self, request: Request) -> Response:
+    async def run_page(self, request: Request) -> Response:
         """Return the page of a run."""
-        return self._report([request.path_params["name"]])
+        return await self._in_turn(self._report, [request.path_params["name"]])
 
-    def compare_page(self, request: Request) -> Response:
+    async def compare_page(self, request: Request) -> Response:
         """Return the page of several runs side by side: ``?run=a&run=b``."""
-        return self._report(_names_in(request))
+        return await self._in_turn(self._report, _names_in(request))
 
-    def study_page(self, request: Request) -> Response:
+    async def study_page(self, request: Request) -> Response:
         """Return the page of a study."""
-        name = request.path_params["name"]
-        folder = look_up("study", name, self.folder.find("study"))
-        return _as_page(pages.report_page({name: folder}, name, self.folder.hide))
+        return await self._in_turn(self._study_report, request.path_params["name"])
 
     def show_curves(self, request: Request) -> Response:
         """Return the curves of the runs ``?run=a&run=b``, which of them train, and their progress in words."""
@@ -107,16 +109,16 @@ class Site:
         streamed = Request(request.scope, limited(request.receive))
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise HTTPException(415, "expected a form (multipart/form-data) with model and image")
+        async with self.uploads.arriving():
+            form = await streamed.form(max_files=1, max_fields=1)
         try:
-            async with asyncio.timeout(BODY_SECONDS), streamed.form(max_files=1, max_fields=1) as form:
-                name, image = form.get("model"), form.get("image")
-                if not isinstance(name, str) or not isinstance(image, UploadFile):
-                    raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
-                content = await image.read()
-        except TimeoutError:
-            raise HTTPException(408, f"the upload took more than {BODY_SECONDS:g} seconds") from None
-        # Other requests are answered while a model computes.
-        return JSONResponse(await run_in_threadpool(self._ask, name, content, image.filename or "image"))
+            name, image = form.get("model"), form.get("image")
+            if not isinstance(name, str) or not isinstance(image, UploadFile):
+                raise HTTPException(400, "expected a form with model, a run's name, and image, a file")
+            # Other requests are answered while a model computes.
+            return JSONResponse(await run_in_threadpool(self._ask, name, image.file, image.filename or "image"))
+        finally:
+            await form.close()
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """Return an error as one line: as JSON to the pages' scripts, as text to a reader."""
@@ -131,18 +133,29 @@ class Site:
             return JSONResponse({"error": line}, status, headers)
         return PlainTextResponse(f"{line}\n", status, headers)
 
+    async def _in_turn(self, make: Callable[[T], Response], asked: T) -> Response:
+        # Reports take long: lists and curves, which do not wait here, find a thread while others wait for reports.
+        async with self.turns:
+            return await run_in_threadpool(make, asked)
+
     def _report(self, names: Sequence[str]) -> Response:
         folders = self._runs(names)
         model = names[0] if len(names) == 1 and names[0] in self._models() else ""
-        title, training = ", ".join(folders), self._training(folders)
-        return _as_page(pages.report_page(folders, title, self.folder.hide, training=training, model=model))
+        training, stamps = self._training(folders), tuple(map(stamps_of, folders.values()))
+        return _as_page(
+            pages.run_page(tuple(folders.items()), stamps, self.folder.hide, tuple(training.items()), model)
+        )
+
+    def _study_report(self, name: str) -> Response:
+        folder = look_up("study", name, self.folder.find("study"))
+        return _as_page(pages.report_page({name: folder}, name, self.folder.hide))
 
     def _runs(self, names: Sequence[str]) -> dict[str, Path]:
         found = self.folder.find("run")
         return {name: look_up("run", name, found) for name in names}
 
-    def _ask(self, name: str, content: bytes, image: str) -> dict[str, Any]:
-        return self.models.ask(look_up("model", name, self._models()), content, image).to_dict()
+    def _ask(self, name: str, file: BinaryIO, image: str) -> dict[str, Any]:
+        return self.models.ask(look_up("model", name, self._models()), file.read, image).to_dict()
 
     def _training(self, folders: Mapping[str, Path]) -> dict[str, str]:
         """Return in words how far each run is that trains, by name."""

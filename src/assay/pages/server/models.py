@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -76,12 +77,12 @@ class Models:
         # Time and size are part of the key, so that a model that was trained again is loaded again.
         self._loaded = lru_cache(_KEPT)(lambda folder, _time, _size: ready(load(folder / MODEL_FILE), self._device))
 
-    def ask(self, folder: Path, content: bytes, name: str) -> Answer:
+    def ask(self, folder: Path, read: Callable[[], bytes], name: str) -> Answer:
         """Return the answer of a run's model.
 
         Args:
             folder: of the run.
-            content: an encoded image.
+            read: gives an encoded image; called when its turn comes, so that those that wait take no memory.
             name: of the image.
 
         Raises:
@@ -92,7 +93,7 @@ class Models:
             raise HTTPException(503, "too many images wait for an answer; try again", BUSY)
         try:
             with self._lock, quiet():
-                return self._ask(folder, content, name)
+                return self._ask(folder, read(), name)
         finally:
             self._places.release()
 

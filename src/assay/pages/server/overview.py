@@ -121,6 +121,11 @@ class Overviews:
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
 
 
+def stamps_of(folder: Path) -> tuple[tuple[Path, int, int], ...]:
+    """Return when each file below a folder was changed, and its size: what a page of it depends on."""
+    return tuple((file, *_stamp(file)) for file in sorted(folder.rglob("*")))
+
+
 def _stamp(file: Path) -> tuple[int, int]:
     """Return when the file was changed, in nanoseconds since 1970, and its size in bytes; zeros if it is not there."""
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -68,6 +68,19 @@ def report_page(
     more = {"live": live, **standing(training or {}), "model": model}
     template: Any = _environment().get_template("report.html")
     return render(_as_served(collect(list(folders.values()), title=title), folders, hide), template, **more)
+
+
+@lru_cache(8)
+def run_page(
+    folders: tuple[tuple[str, Path], ...],
+    _stamps: Hashable,
+    hide: Callable[[str], str],
+    training: tuple[tuple[str, str], ...],
+    model: str,
+) -> str:
+    """Return the report of runs, kept until one of their files changes: many may ask for the same page at once."""
+    title = ", ".join(name for name, _ in folders)
+    return report_page(dict(folders), title, hide, training=dict(training), model=model)
 
 
 def standing(training: Mapping[str, str]) -> dict[str, Any]:
