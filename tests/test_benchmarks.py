@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from assay.models import build_model
+from assay.run.benchmark import gauge
 from small_world import WIDTH, write_cifar
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -25,12 +26,22 @@ SMALL = {
     "power.py --tables 5": "half of the rows 8",
     "attack.py --minutes 0.01 --seed 5": " cases, 0 faults, at most ",
     "clients.py --clients 5 --seconds 0.1 --side 300": "beside 5 slow     memory 0.",
+    "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "20 items done, 0 not: none",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
+}
+FEW = {
+    "train.epochs": 1,
+    "train.batch_size": 20,
+    "train.threads": 1,
+    "data.train_images": 100,
+    "data.size": 32,
+    "model.width": WIDTH,
 }
 SCRIPTS = {command.split()[0] for command in SMALL}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of the loaders that are measured against
 @pytest.mark.parametrize("command", SMALL)
 def test_a_benchmark_runs(
     command: str,
@@ -42,10 +53,14 @@ def test_a_benchmark_runs(
 ) -> None:
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     script, *arguments = command.split()
-    if script in ("kills.py", "finetune.py"):
+    if script in ("kills.py", "finetune.py", "gpu.py"):
         arguments += ["--out", str(tmp_path / "out")]
     if script == "clients.py":
         arguments.append(str(finished_run))
+    if script == "gpu.py":
+        monkeypatch.setattr(gauge, "in_own_process", lambda function, *values: function(*values))
+        small = [f"{name}={value}" for name, value in FEW.items()]
+        arguments += ["--device", "cpu", "--data", str(tmp_path / "data"), "--fields", *small]
     if script == "finetune.py":
         torch.save(build_model("resnet18", classes=7, width=WIDTH).state_dict(), tmp_path / "weights.pth")
         network = ["model.name=resnet18", f"model.width={WIDTH}", f"model.pretrained={tmp_path / 'weights.pth'}"]

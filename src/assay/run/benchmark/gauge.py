@@ -67,12 +67,12 @@ class Gauge:
     Attributes:
         device: where they compute.
         threads: of an operation on the CPU.
-        apart: calls what is measured.
+        apart: calls what is measured: `in_own_process`, so that no memory counts for another's.
     """
 
     device: torch.device
     threads: int
-    apart: Apart = in_own_process
+    apart: Apart
 
     def ours(self, work: Work) -> Cost:
         """The cost of assay's work, with the settings of its commands."""
