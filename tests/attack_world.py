@@ -17,9 +17,12 @@ from PIL import Image
 
 import assay
 from assay.recipe.recipe import Recipe
+from assay.studies.execution.ended import read_ended
+from assay.studies.execution.store import Store
 from assay.studies.folder import write_plan
 from assay.studies.named import find_study
 from assay.studies.plan import plan_study
+from assay.studies.runs_file import RUNS_FILE, as_lines
 
 FEW = {
     "data.size": 16,
@@ -58,8 +61,7 @@ def build_world(folder: Path) -> Path:
         (folder / name).write_text(recipe.to_yaml())
     for name, study in STUDIES.items():
         (folder / name).write_text(yaml.safe_dump(study))
-    (folder / "planned").mkdir()
-    write_plan(plan_study(find_study(str(folder / "study.yaml"))), folder / "planned", "study.yaml")
+    _write_results(folder)
     network = assay.load(folder / "run").network
     torch.save({"model": network.state_dict(), "epoch": 3}, folder / "weights.pth")
     pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 12, 3), dtype=np.uint8)
@@ -77,6 +79,16 @@ def build_world(folder: Path) -> Path:
         for kind in ("png", "bmp"):
             archive.add(folder / f"photo.{kind}", f"photos/photo.{kind}")
     return folder
+
+
+def _write_results(folder: Path) -> None:
+    """The study's plan and lines: every run of it ended as the one that there is."""
+    plan = plan_study(find_study(folder / "study.yaml"), control_seeds=3)
+    run = read_ended(folder / "run")
+    assert run is not None
+    lines = as_lines(plan, Store(folder / "none", dict.fromkeys((job.key for job in plan.order()), run)))
+    write_plan(plan, folder / "planned", "study.yaml")
+    (folder / "planned" / RUNS_FILE).write_text(lines)
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -67,13 +67,15 @@ def serve() -> None:
             raise RuntimeError(f"{address}: {answer.status_code} {answer.text[:300]}")
 
 
+SHOW = command("study show study --from planned --format csv")
 RESUME, REPORT = command("train run --resume"), report("run")
 PREDICT = command("predict run photo.png --out answers.csv")
 ARCHIVED = "predict run more.{} --on-bad-image skip --out answers.csv"
 KINDS: Mapping[str, tuple[str, Mutate, Sequence[Read]]] = {
     "recipe": ("run/recipe.yaml", mutate_yaml, [command("recipes show run/recipe.yaml"), RESUME, serve]),
     "study": ("study.yaml", mutate_yaml, [plan("study.yaml")]),
-    "plan": ("planned/study.json", mutate_json, [report("planned"), serve]),
+    "plan": ("planned/study.json", mutate_json, [SHOW, report("planned"), serve]),
+    "runs": ("planned/runs.jsonl", mutate_lines, [SHOW, report("planned"), serve]),
     "grid": ("grid.yaml", mutate_yaml, [plan("grid.yaml")]),
     "metrics": ("run/metrics.jsonl", mutate_lines, [RESUME, REPORT, serve]),
     "timings": ("run/timings.jsonl", mutate_lines, [RESUME, REPORT, serve]),

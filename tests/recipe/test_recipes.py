@@ -51,7 +51,7 @@ def test_a_recipe_of_a_library_model_gives_a_folder_a_plain_name() -> None:
 
 
 def test_measured_in_words() -> None:
-    measured = Measured((90.0, 91.0), 7200, "a machine")
+    measured = Measured((90.0, 91.0), 7200, "a machine", "abc")
     assert measured.accuracy_in_words() == "90.50 ± 0.71 % (2 seeds)"
     assert measured.time_in_words() == "120 min"
-    assert Measured((90.0,), 60, "a machine").accuracy_in_words() == "90.00 % (1 seed)"
+    assert Measured((90.0,), 60, "a machine", "abc").accuracy_in_words() == "90.00 % (1 seed)"

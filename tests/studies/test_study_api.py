@@ -19,7 +19,7 @@ from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from in_line import run_in_line, write_study
 
-FILES = {"study.json", "table.md", "table.csv", "table.tex", "next.md"}
+FILES = {"study.json", "runs.jsonl", "table.md", "table.csv", "table.tex", "next.md"}
 PICTURES = {"forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 

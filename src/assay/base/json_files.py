@@ -83,6 +83,11 @@ def to_json(values: Mapping[str, Any]) -> str:
     return json.dumps(_finite(values), indent=2) + "\n"
 
 
+def to_json_line(values: Mapping[str, Any]) -> str:
+    """The text of a line of JSON; numbers that are not finite become null."""
+    return json.dumps(_finite(values)) + "\n"
+
+
 class LineLog:
     """A file of JSON lines that can be cut back to where a checkpoint left it."""
 
@@ -96,7 +101,7 @@ class LineLog:
     def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add lines; they are on the disk when this returns."""
         with self._path.open("a") as file:
-            file.writelines(json.dumps(_finite(row)) + "\n" for row in rows)
+            file.writelines(map(to_json_line, rows))
             file.flush()
             os.fsync(file.fileno())
 

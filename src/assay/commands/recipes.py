@@ -58,21 +58,29 @@ def show(name: str, recipe: Recipe, plot: Path | None) -> None:
 
 
 def print_list() -> None:
-    """Print the recipes that were measured, with accuracy, spread, time and hardware; then the others."""
+    """Print the recipes that were measured, with accuracy, spread, time, hardware and code; then the others."""
     from rich.console import Console
     from rich.table import Table
 
     from assay.recipe.named import RECIPES
+    from assay.studies.execution.code_version import code_version
 
-    measured = Table("recipe", "what it is", "test accuracy", "time", "measured on", box=None, pad_edge=False)
+    headings = ("recipe", "what it is", "test accuracy", "time", "measured on", "by commit")
+    measured = Table(*headings, box=None, pad_edge=False)
+    older = []
     others = Table("not measured yet", "", box=None, pad_edge=False)
     for name, entry in RECIPES.items():
         if entry.measured:
-            figures = (entry.measured.accuracy_in_words(), entry.measured.time_in_words(), entry.measured.hardware)
-            measured.add_row(name, entry.purpose, *figures)
+            about = entry.measured
+            is_ours = about.code == code_version()
+            older += [] if is_ours else [name]
+            figures = (about.accuracy_in_words(), about.time_in_words(), about.hardware)
+            measured.add_row(name, entry.purpose, *figures, f"{about.commit}{'' if is_ours else ' *'}")
         else:
             others.add_row(name, entry.purpose)
     console = Console()
     for table in (measured, others):
         table.columns[0].no_wrap = True
         console.print(table)
+        if table is measured and older:
+            console.print("* by another version of the code or its libraries: today's may give other figures\n")

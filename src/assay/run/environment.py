@@ -1,27 +1,32 @@
-"""What a run runs on: versions, hardware, threads, the command line."""
+"""What a run runs on: versions, commit, hardware, threads, the command line."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from assay.base.json_files import JsonObject
 from assay.version import VERSION
 
+LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy", "scikit-learn")
+"""what decodes and changes pixels, makes networks, computes, draws numbers, and cuts splits"""
+
 
 def environment(device: str) -> JsonObject:
-    """Describe this process: versions, hardware, threads and the command line."""
+    """Describe this process: versions, commit, hardware, threads and the command line."""
     import torch
 
     return {
         "assay": VERSION,
+        "commit": commit(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": version("torchvision"),
+        **{name: version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -31,6 +36,25 @@ def environment(device: str) -> JsonObject:
         "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@cache
+def commit() -> str | None:
+    """Return the last commit of this code, with ``+ changes`` where files differ from it; None outside its repository.
+
+    Asked for the package's own folder: one that is installed may lie in the repository of something else.
+    """
+    root = Path(__file__).parents[1]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words, "--", "."], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        last, changed = git("log", "-1", "--format=%H"), git("status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):  # there is no git, or no repository
+        return None
+    return (f"{last} + changes" if changed else last) or None
 
 
 def processor() -> str:

@@ -49,6 +49,18 @@ def settled(recipe: Recipe, measured: Callable[[Recipe], Arithmetic] | None = No
     return recipe.but({"train.precision": chosen}), [f"train.precision auto: {_choice(chosen, found)}"]
 
 
+def stated(recipe: Recipe) -> Recipe:
+    """Say how a recipe is computed where it leaves that to the machine: the kind of device, threads, type of number.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if recipe.train.precision == "auto":
+        recipe, _ = settled(recipe)
+    device = pick_device("auto").type if recipe.train.device == "auto" else recipe.train.device
+    return recipe.but({"train.device": device, "train.threads": recipe.train.threads or torch.get_num_threads()})
+
+
 def as_begun(recipe: Recipe, file: Path) -> Recipe:
     """The recipe to resume a run with: ``train.precision auto`` is what the run began with, by its recipe's file."""
     if recipe.train.precision != "auto" or not file.exists():

@@ -21,6 +21,7 @@ from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
+from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told
 from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
 from assay.studies.table import Table, make_table
 
@@ -35,6 +36,7 @@ class StudyReport:
         results: the runs behind the table.
         next_steps: main effects, and what to try next; None without results.
         surface: measures of the loss's surface and the published claims on them; None where no run was probed.
+        remarks: how many runs of a file count, a line for each file.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class StudyReport:
     results: StudyResults
     next_steps: Advice | None
     surface: SurfaceReport | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str:
@@ -64,6 +67,7 @@ def run_study(
     selection: str | None = None,
     out: str | Path = "studies",
     margin: float = 1.0,
+    runs: str | Path | None = None,
     execute: Execute = run_here,
     progress: bool = True,
     command: str = "",
@@ -82,6 +86,7 @@ def run_study(
         out: the folder of all studies, which share their runs; each gets a folder in it.
         margin: the largest difference that counts as none, in percentage points, above 0: a row may be shown to make
             no difference of it, and the table says how many seeds would resolve it.
+        runs: a folder whose ``runs.jsonl`` tells of runs that were done elsewhere: those of equal keys count as done.
         execute: does the runs: here, one after another, or ``assay.studies.execution.on_ray.Ray(...)``.
         progress: show what is running.
         command: a command that runs the study again; stated in the table.
@@ -105,42 +110,81 @@ def run_study(
         command=command or f"assay.run_study({str(study)!r})",
     )
     folder = folder_of(plan, Path(out).expanduser())
-    store = store_of(folder.parent)
+    lines, remarks = runs_told(plan, folder, Path(runs).expanduser() if runs else None)
+    store = Store(store_of(folder.parent).root, lines)
     check_rows(plan, store)  # before anything is written: a study that cannot run leaves no folder
     write_plan(plan, folder, _source(study))
     console = Console(quiet=not progress)
-    for note in plan.study.notes:
+    for note in (*plan.study.notes, *remarks):
         console.print(note, markup=False)
     observer = LiveView(console) if progress else StudyObserver()
     try:
-        conduct(plan, store, observer, execute)
+        conduct(plan, store, observer, noting(execute, plan, folder))
     finally:  # a study that was interrupted or failed shows what it has
-        report = _report(folder, plan, store, margin)
+        report = _report(folder, plan, store, margin, remarks)
         publish(report.table, report.advice, folder)
         publish_surface(report.surface, folder)
     return report
 
 
-def show_study(study: str | Path, *, out: str | Path = "studies", margin: float = 1.0) -> StudyReport:
+def show_study(
+    study: str | Path, *, out: str | Path = "studies", margin: float = 1.0, runs: str | Path | None = None
+) -> StudyReport:
     """Return the report of a study as far as it has been run, without running anything.
 
     Args:
         study: its folder, its YAML file, or its name; ``out`` must hold just one folder of that name or file.
         out: the folder of all studies.
         margin: as in ``run_study``.
+        runs: a folder with the study's ``study.json`` and ``runs.jsonl``, from which alone its table is made.
 
     Raises:
-        ValueError: there is no such study, or more than one.
+        ValueError: there is no such study, or more than one; or ``runs`` holds another study, or no runs.
     """
     _check_margin(margin)
+    if runs is None:
+        folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
+        store = store_of(folder.parent)
+    else:
+        folder = _folder_of_runs(str(study), Path(runs).expanduser())
+        store = Store(folder / "runs")  # a study's folder has no store: its lines alone count
+    plan = read_plan(folder)
+    lines, remarks = runs_told(plan, folder)
+    if runs is not None and any(job.recipe.probe.every for job in plan.order()):
+        remarks += (f"the loss's surface is not in {RUNS_FILE}: its measures take the runs' own folders",)
+    return _report(folder, plan, Store(store.root, lines), margin, remarks)
+
+
+def export_runs(study: str | Path, *, out: str | Path = "studies") -> str:
+    """Return a study's runs as the lines of ``runs.jsonl``: those of the store, and those that its own file tells of.
+
+    Args:
+        study: as in ``show_study``.
+        out: the folder of all studies.
+
+    Raises:
+        ValueError: there is no such study, or more than one, or a record is damaged.
+    """
     folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
-    return _report(folder, read_plan(folder), store_of(folder.parent), margin)
+    plan = read_plan(folder)
+    return as_lines(plan, Store(store_of(folder.parent).root, runs_told(plan, folder)[0]))
 
 
-def _report(folder: Path, plan: Plan, store: Store, margin: float) -> StudyReport:
+def _folder_of_runs(study: str, folder: Path) -> Path:
+    for name in (PLAN_FILE, RUNS_FILE):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder}: expected a folder with {PLAN_FILE} and {RUNS_FILE}; it has no {name}")
+    name, source = source_of(folder)
+    if study not in (name, source) and _source(study) != source:
+        raise ValueError(f"{folder}: holds runs of study {name}, not of {study}")
+    return folder
+
+
+def _report(folder: Path, plan: Plan, store: Store, margin: float, remarks: tuple[str, ...]) -> StudyReport:
     results = collect(plan, store)
     advice = advise(results) if any(row.results for row in results.rows) else None
-    return StudyReport(folder, make_table(results, margin), results, advice, look_at_surface(plan, results, store))
+    surface = look_at_surface(plan, results, store)
+    return StudyReport(folder, make_table(results, margin), results, advice, surface, remarks)
 
 
 def _check_margin(margin: float) -> None:

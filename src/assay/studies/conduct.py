@@ -61,7 +61,7 @@ def check_rows(plan: Plan, store: Store) -> None:
 
     for name, jobs in plan.jobs.items():
         job = next(iter(jobs.values()))
-        if job.after or any(store.outcome(one) for one in jobs.values()):
+        if job.after or any(store.known(one) for one in jobs.values()):
             continue  # a row after a preparatory run cannot be built before that run is done
         try:
             check_recipe(job.recipe, images(job.recipe.data, has_weights=bool(job.recipe.model.pretrained)))
@@ -77,7 +77,12 @@ def conduct(plan: Plan, store: Store, observer: StudyObserver, execute: Execute 
     Raises:
         InterruptedStudyError: SIGINT or SIGTERM arrived.
     """
-    todo = [job for job in plan.order() if _is_missing(job, store)]
+    missing = [job for jobs in plan.jobs.values() for job in jobs.values() if _is_missing(job, store.known(job), store)]
+    wanted = {job.key for job in missing}
+    # A preparatory run is needed here, with its weights: a line that tells of it is not enough.
+    needed = {first.key: first for job in missing for first in job.after.values()}
+    wanted |= {key for key, first in needed.items() if _is_missing(first, store.outcome(first), store)}
+    todo = [job for job in plan.order() if job.key in wanted]
     observer.start(plan, store, todo)
     try:
         for job, outcome in execute(todo, store, observer.watch):
@@ -89,9 +94,8 @@ def conduct(plan: Plan, store: Store, observer: StudyObserver, execute: Execute 
     return collect(plan, store)
 
 
-def _is_missing(job: Job, store: Store) -> bool:
+def _is_missing(job: Job, outcome: Outcome | None, store: Store) -> bool:
     """Whether the job has no outcome or failed; a damaged record is moved aside, so that the run can begin anew."""
-    outcome = store.outcome(job)
     if outcome and outcome.status == "failed" and outcome.reason.startswith(DAMAGED):
         store.set_aside(job)
     return outcome is None or outcome.status == "failed"

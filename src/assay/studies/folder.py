@@ -24,6 +24,7 @@ from assay.studies.study import Row, Study
 from assay.studies.table import Table
 
 PLAN_FILE = "study.json"
+_LISTS = ("seeds", "control_seeds", "repeats", "commits")
 _OF_RESULTS = {"next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 
@@ -106,13 +107,17 @@ def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
         "changes": json.loads(json.dumps(dict(row.changes), default=str)),  # YAML has dates, which JSON lacks
         "after": {name: first.to_dict() for name, first in row.after.items()},
         "recipe": next(iter(jobs.values())).recipe.to_dict(),
+        "first_runs": {
+            name: {"key": first.key, "recipe": first.recipe.to_dict()}
+            for name, first in next(iter(jobs.values())).after.items()
+        },
         "runs": {str(seed): job.key for seed, job in jobs.items()},
     }
 
 
 def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     check_plan(written)
-    lists = {name: tuple(written["setting"].get(name, ())) for name in ("seeds", "control_seeds", "repeats")}
+    lists = {name: tuple(written["setting"].get(name, ())) for name in _LISTS}
     setting = Setting(**{**written["setting"], **lists})
     rows, jobs = [], {}
     for row in written["rows"]:
@@ -121,8 +126,13 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
         rows.append(Row(**fields, after=after, control=row.get("control")))  # old folders have no control by row
         recipe = Recipe.from_dict(row["recipe"])
         # The key depends on the code, so a run is found only under the key of the code that did it.
+        firsts = {
+            name: Job(Recipe.from_dict(first["recipe"]), known_as=first["key"])
+            for name, first in row.get("first_runs", {}).items()
+        }
         jobs[row["name"]] = {
-            int(seed): Job(recipe.but({"train.seed": int(seed)}), known_as=key) for seed, key in row["runs"].items()
+            int(seed): Job(recipe.but({"train.seed": int(seed)}), firsts, known_as=key)
+            for seed, key in row["runs"].items()
         }
     base = Recipe.from_dict(written["base"])
     has_own = any(row.control for row in rows)  # then the setting describes the controls in words

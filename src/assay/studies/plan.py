@@ -12,7 +12,8 @@ from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 from assay.run.lengths import scaled_lengths
-from assay.run.precision import settled
+from assay.run.precision import stated
+from assay.studies.execution.code_version import code_version
 from assay.studies.execution.store import Job
 from assay.studies.proxy import Proxy
 from assay.studies.results import Setting
@@ -105,6 +106,7 @@ def plan_study(
         command=command,
         control_seeds=further if study.controls and len(further) > len(seeds) else (),
         repeats=study.repeats,
+        code=code_version(),
     )
     return Plan(study, setting, jobs)
 
@@ -207,7 +209,7 @@ class _Settle:
         return {seed: Job(recipe.but({"train.seed": seed}), firsts) for seed in seeds}
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
-        """The recipe at the study's length, its arithmetic settled: a run's key says in which type it was computed."""
+        """The recipe at the study's length, and how it is computed here: a run's key holds device, threads and type."""
         if self.proxy is None:
             epochs = self.changes.get("train.epochs", recipe.train.epochs)
             recipe = recipe.but({**scaled_lengths(recipe, epochs / recipe.train.epochs), **self.changes})
@@ -215,7 +217,7 @@ class _Settle:
             # The proxy has the changed epochs already, and gives each row its share of them.
             others = {name: value for name, value in self.changes.items() if name != "train.epochs"}
             recipe = self.proxy.apply(recipe, self.study.base.train.epochs).but(others)
-        return settled(recipe)[0] if recipe.train.precision == "auto" else recipe
+        return stated(recipe)
 
     def _selected(self, recipe: Recipe) -> Recipe:
         """Apply the selection: ``last`` trains on all images, ``held-out`` needs some of them to choose the epoch."""

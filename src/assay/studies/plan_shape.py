@@ -25,7 +25,9 @@ def check_plan(written: Mapping[str, Any]) -> None:
     if not isinstance(rows, list) or not rows:
         raise ValueError(f"rows: expected a list of rows, not {quoted(rows)}")
     for number, row in enumerate(rows, start=1):
-        _check(f"row {number}", row, _ROW)
+        _check(f"row {number}", {"first_runs": {}, **row} if isinstance(row, dict) else row, _ROW)
+        for name, first in row.get("first_runs", {}).items():
+            _check(f"row {number}: first_runs: {name}", first, _FIRST_RUN)
         runs = {int(seed) for seed in row["runs"]}
         if runs not in (set(setting["seeds"]), set(setting.get("control_seeds") or setting["seeds"])):
             raise ValueError(f"row {number}: runs: expected one for each of the seeds {quoted(setting['seeds'])}")
@@ -60,17 +62,19 @@ def _are_runs(value: Any) -> bool:
 
 
 _LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
-    **dict.fromkeys(("changes", "hardware", "command"), ""),
+    **dict.fromkeys(("changes", "hardware", "command", "code"), ""),
     "control_seeds": [],
     "repeats": [],
+    "commits": [],
 }
 _SETTING: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(
         ("study", "purpose", "source", "protocol", "budget", "budget_in_words", "selection"), ("text", _is_text)
     ),
-    **dict.fromkeys(("changes", "hardware", "command"), ("text", _is_text)),
+    **dict.fromkeys(("changes", "hardware", "command", "code"), ("text", _is_text)),
     "control_seeds": ("a list of seeds", lambda value: value == [] or _are_seeds(value)),
     "repeats": ("a list of accuracies", lambda value: isinstance(value, list) and all(map(is_number, value))),
+    "commits": ("an empty list", lambda value: value == []),
     "control": ("text", _or_none(_is_text)),
     "seeds": ("a list of seeds", _are_seeds),
 }
@@ -84,5 +88,10 @@ _ROW: Mapping[str, tuple[str, Check]] = {
         "recipes by the field that takes them",
         lambda value: _is_mapping(value) and all(map(_is_mapping, value.values())),
     ),
+    "first_runs": ("runs by the field that takes them", _is_mapping),
     "runs": ("keys of 16 hexadecimal digits by seed", _are_runs),
+}
+_FIRST_RUN: Mapping[str, tuple[str, Check]] = {
+    "key": ("16 hexadecimal digits", is_key),
+    "recipe": ("a mapping of fields", _is_mapping),
 }

@@ -11,7 +11,6 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from assay.base.json_files import read_json
 from assay.base.text import one_line
 from assay.run.folder import RunFolder
 from assay.studies.collect import measured
@@ -74,13 +73,13 @@ class LiveView(StudyObserver):
             self._live.stop()
 
     def _stored(self, job: Job) -> str:
-        outcome = self._store.outcome(job)
+        outcome = self._store.known(job)
         if outcome is None:
             return ""
         if outcome.status != "finished":
             return _MARKS[outcome.status]
-        summary = read_json(RunFolder(self._store.folder(job)).summary)
-        return f"[green]{measured(summary, 'test')['accuracy']:.2%}[/]"
+        ended = self._store.ended(job)
+        return f"[green]{measured(ended.summary, 'test')['accuracy']:.2%}[/]" if ended else ""
 
     def _name(self, job: Job) -> str:
         for row, jobs in self._plan.jobs.items():

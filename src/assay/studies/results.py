@@ -28,6 +28,7 @@ class Result:
         by_selection: the accuracy on the test split, in percent, under each selection of the epoch that the run's
             log allows (``held-out``, ``last``, ``test``).
         guessing: the accuracy of always answering the most frequent class, in percent; nan where unknown.
+        arithmetic: how it was computed, as ``fp32, 1 thread, cpu``; empty where unknown.
 
     Costs that are unknown are None or nan.
     """
@@ -41,6 +42,7 @@ class Result:
     correct: NDArray[np.bool_] | None = None
     by_selection: Mapping[str, float] = field(default_factory=dict)
     guessing: float = math.nan
+    arithmetic: str = ""
 
     @property
     def has_learned(self) -> bool:
@@ -105,6 +107,8 @@ class Setting:
         command: a command that runs it again.
         control_seeds: the planned seeds of a control; empty where they are those of a row.
         repeats: accuracies of the source's own repeated runs of one recipe, in percent.
+        code: the version of the code and its libraries, which the runs' keys hold.
+        commits: the commits from which the runs were done, as far as they are known.
     """
 
     study: str
@@ -121,6 +125,8 @@ class Setting:
     command: str = ""
     control_seeds: tuple[int, ...] = ()
     repeats: tuple[float, ...] = ()
+    code: str = ""
+    commits: tuple[str, ...] = ()
 
     def seeds_of(self, *, is_control: bool) -> tuple[int, ...]:
         """The planned seeds of a control or of another row."""

@@ -43,6 +43,7 @@ class Line:
         guessing: the seeds whose networks are no better than guessing.
         diverged: the seeds whose runs diverged.
         failures: the reasons of the failed and diverged runs, each with its seed.
+        arithmetic: how its runs were computed, each way once.
     """
 
     row: Row
@@ -68,6 +69,7 @@ class Line:
     guessing: tuple[int, ...]
     diverged: tuple[int, ...]
     failures: tuple[str, ...]
+    arithmetic: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -186,6 +188,7 @@ def _line(
         guessing=tuple(result.seed for result in results if not result.has_learned),
         diverged=rows.diverged,
         failures=tuple(f"seed {seed}: {reason}" for seed, reason in rows.failures.items()),
+        arithmetic=tuple(sorted({result.arithmetic for result in results if result.arithmetic})),
     )
 
 

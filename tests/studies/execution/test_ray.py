@@ -209,6 +209,13 @@ def test_a_missing_cluster_is_told_at_once() -> None:
 def test_what_ray_cannot_do_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"train\.threads"):
         Ray()([Job(SHORT.but({"train.threads": None}))], Store(tmp_path))
+    with pytest.raises(ValueError, match=r"train\.threads: 4, for a run with 2 CPUs on Ray; state no more"):
+        Ray(cpus=2)([Job(SHORT.but({"train.threads": 4}))], Store(tmp_path))
+    for gpus, device, expected in ((1, "cpu", "cuda"), (0, "cuda:0", "cpu")):
+        with pytest.raises(
+            ValueError, match=rf"train\.device: {device}, for a run with {gpus} GPUs .* state {expected}"
+        ):
+            Ray(gpus=gpus)([Job(SHORT.but({"train.device": device}))], Store(tmp_path))
     with pytest.raises(ValueError, match="cpus of a run on Ray: 0 is not a number above 0"):
         Ray(cpus=0)
     with pytest.raises(ValueError, match="cpus of a run on Ray: True is not a number above 0"):

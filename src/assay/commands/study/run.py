@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: as the study says)",
     )
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
+    parser.add_argument(
+        "--from",
+        dest="runs",
+        type=Path,
+        metavar="DIR",
+        help="count the runs of DIR/runs.jsonl as done, where recipe, seed and code are equal",
+    )
     add_where(parser)
     add_margin(parser)
     add_fields(parser)
@@ -61,6 +68,7 @@ def execute(options: argparse.Namespace) -> int:
             selection=options.protocol,
             out=options.out,
             margin=options.margin,
+            runs=options.runs,
             execute=executor_of(options),
             command=command,
         )

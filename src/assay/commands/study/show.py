@@ -1,22 +1,29 @@
-"""Print the table of a study as far as it has been run."""
+"""Print the table of a study as far as it has been run, or that of its runs.jsonl alone (--from)."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assay.studies.api import StudyReport
 
-FORMS = ("terminal", "markdown", "latex", "csv")
+FORMS = ("terminal", "markdown", "latex", "csv", "runs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add STUDY and the form of its table."""
     parser.add_argument("study", metavar="STUDY", help="its name, its YAML file or its folder")
     parser.add_argument("--out", type=Path, default=Path("studies"), metavar="DIR", help="default: studies")
-    parser.add_argument("--format", choices=FORMS, default="terminal", help="default: terminal")
+    parser.add_argument(
+        "--format",
+        choices=FORMS,
+        default="terminal",
+        help="of the table (default: terminal); runs: a line of JSON for each run, as in runs.jsonl",
+    )
+    parser.add_argument("--from", dest="runs", type=Path, metavar="DIR", help="make the table of DIR/runs.jsonl alone")
     add_margin(parser)
 
 
@@ -33,10 +40,17 @@ def add_margin(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the table; return 0."""
-    from assay.studies.api import show_study
+    from assay.studies.api import export_runs, show_study
     from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 
-    report = show_study(options.study, out=options.out, margin=options.margin)
+    if options.format == "runs":
+        if options.runs is not None:
+            raise ValueError("--format runs writes the lines that --from reads; give one of them")
+        print(export_runs(options.study, out=options.out), end="")
+        return 0
+    report = show_study(options.study, out=options.out, margin=options.margin, runs=options.runs)
+    for remark in report.remarks:
+        print(remark, file=sys.stderr)
     if options.format == "terminal":
         print_report(report)
     else:

@@ -23,8 +23,10 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def changes_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the given fields, and the number of threads, on which a run's rounding depends."""
+    """Return the given fields, and on Ray the device and the number of threads, on which a run's rounding depends."""
     changes = given_fields(options)
+    if options.on == "ray":  # this machine's own device says nothing about those of the cluster
+        changes = {"train.device": "cuda" if options.gpus else "cpu", **changes}
     if options.cpus is None and (options.on == "here" or "train.threads" in changes):
         return changes
     if options.cpus is not None and "train.threads" in changes:

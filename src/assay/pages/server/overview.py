@@ -15,6 +15,7 @@ from assay.pages.report.run_grids import chosen_by
 from assay.run.folder import FOLDS
 from assay.run.record import RunRecord
 from assay.studies.folder import read_plan, store_of
+from assay.studies.runs_file import read_runs
 
 Status = Literal["running", "stopped", "finished", "diverged", "damaged"]
 Stamps = tuple[tuple[int, int], ...]
@@ -111,12 +112,12 @@ class Overviews:
     def read_study(self, name: str, folder: Path) -> StudyOverview:
         """Return the overview of the study in that folder."""
         try:
-            plan = read_plan(folder)
+            plan, lines = read_plan(folder), read_runs(folder)
         except (ValueError, OSError, RecursionError) as error:
             return StudyOverview(name, problem=self.hide(str(error) or type(error).__name__))
         store = store_of(folder.parent)
         jobs = {job.key: job for row in plan.jobs.values() for job in row.values()}  # rows may share runs
-        finished = [self.read(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
+        finished = [key in lines or self.read(key, store.folder(job)).status == "finished" for key, job in jobs.items()]
         rows, setting = len(plan.study.rows), plan.setting
         return StudyOverview(name, setting.study, setting.budget, rows, len(jobs), sum(finished))
 

@@ -18,11 +18,15 @@ class Measured:
         accuracies: on the test split, in percent, one for each seed from 0 on.
         seconds: mean training time of one run, without the reading of the data.
         hardware: what it was measured on.
+        commit: of the code that measured it.
+        code: the version of that code and its libraries, by which runs are known; empty where it was not noted.
     """
 
     accuracies: tuple[float, ...]
     seconds: float
     hardware: str
+    commit: str
+    code: str = ""
 
     def accuracy_in_words(self) -> str:
         """Mean, standard deviation and number of seeds."""

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from assay.run.environment import LIBRARIES
+
 ROOMS = ("base", "classifier", "data", "models", "recipe", "run", "training")
 EXEMPT = {
     "base.allocator": "where freed memory goes",
@@ -42,8 +44,6 @@ EXEMPT = {
     "version": "the release, which is older than its code",
 }
 """Modules and packages that change no number of a run, with the reason: what they are about."""
-LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy", "scikit-learn")
-"""what decodes and changes pixels, makes networks, computes, draws numbers, and cuts splits"""
 
 
 @cache

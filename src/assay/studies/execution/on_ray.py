@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.base.signals import StopRequest
+from assay.recipe.recipe import Recipe
 from assay.studies.execution.code_version import code_version
 from assay.studies.execution.local import Watch, never, unmet
 from assay.studies.execution.parcel import pack, unpack
@@ -66,11 +67,23 @@ class Ray:
             interrupted ones come last.
 
         Raises:
-            ValueError: a recipe without ``train.threads``; no Ray at the address; a local Ray too small for a run.
+            ValueError: a recipe that leaves ``train.threads`` open, or asks for more threads or another device than a
+                run's share has; no Ray at the address; a local Ray too small for a run.
         """
-        if any(job.recipe.train.threads is None for job in jobs):
-            raise ValueError("train.threads: a run on Ray has to state it, or its rounding depends on the host")
+        for job in jobs:
+            self._check(job.recipe)
         return self._do(jobs, store, watch) if jobs else iter(())
+
+    def _check(self, recipe: Recipe) -> None:
+        """Refuse what would be computed otherwise than the run's key says, or by more than its share."""
+        threads, device = recipe.train.threads, recipe.train.device
+        if threads is None:
+            raise ValueError("train.threads: a run on Ray has to state it, or its rounding depends on the host")
+        if threads > max(1, self.cpus):
+            raise ValueError(f"train.threads: {threads}, for a run with {self.cpus:g} CPUs on Ray; state no more")
+        if device != "auto" and (device != "cpu") != (self.gpus > 0):
+            expected = "cuda" if self.gpus else "cpu"
+            raise ValueError(f"train.device: {device}, for a run with {self.gpus:g} GPUs on Ray; state {expected}")
 
     def _do(self, jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[Done]:
         import ray

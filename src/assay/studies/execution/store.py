@@ -22,6 +22,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
 from assay.run.record import RunRecord, read_scores
 from assay.studies.execution.code_version import code_version
+from assay.studies.execution.ended import EndedRun, check_summary, read_ended
 
 DAMAGED = "its record is damaged"
 Status = Literal["finished", "diverged", "failed", "interrupted"]
@@ -61,9 +62,11 @@ class Job:
             return self.known_as
         decided = WITHOUT_EFFECT | self.after.keys()
         recipe = {name: value for name, value in self.recipe.flat().items() if name not in decided}
+        # All devices of a kind compute alike.
+        alike = {"data.name": full_name(self.recipe.data.name), "train.device": self.recipe.train.device.split(":")[0]}
         parts: dict[str, Any] = {
             "code": code_version(),
-            "recipe": {**recipe, "data.name": full_name(self.recipe.data.name)},
+            "recipe": {**recipe, **alike},
             "after": {name: job.key for name, job in self.after.items()},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -94,13 +97,11 @@ def job_with_full_paths(job: Job) -> Job:
 def _check_record(folder: Path) -> None:
     """Raise ``ValueError`` where a finished run's record is not whole."""
     record = RunRecord.read(folder)
-    summary = record.summary
-    measured = [name for name in ("test", "held_out") if name in summary]
-    needed = [summary.get(name) for name in ("parameters", "flops", "seconds", "images_per_second")]
-    needed += [summary[name].get("accuracy") for name in measured]
-    if not measured or not all(map(is_number, needed)):
-        raise ValueError(f"{RunFolder(folder).summary}: figures are missing")
-    read_scores(folder, measured[0])
+    try:
+        check_summary(record.summary)
+    except ValueError as error:
+        raise ValueError(f"{RunFolder(folder).summary}: {error}") from None
+    read_scores(folder, "test" if "test" in record.summary else "held-out")
     _check_epochs(record)
     if record.recipe.probe.every:
         from assay.run.probing.traces import read_traces  # imports torch
@@ -120,6 +121,10 @@ def _check_epochs(record: RunRecord) -> None:
             raise ValueError(f"{record.folder / 'metrics.jsonl'}: figures of epochs are missing")
 
 
+def _diverged(summary: Mapping[str, Any]) -> Outcome:
+    return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
+
+
 def lock(folder: Path) -> FileLock:
     """Held by the one who works in that run folder, or puts it there."""
     return FileLock(folder.with_suffix(".lock"))
@@ -131,9 +136,14 @@ class Store:
 
     Beside a run's folder may lie ``KEY.log`` (what it printed), ``KEY.failed.json`` (why it gave nothing)
     and ``KEY.lock``.
+
+    Attributes:
+        root: the folder.
+        lines: runs by key whose folders lie elsewhere: they count for tables, and nothing can be trained from them.
     """
 
     root: Path
+    lines: Mapping[str, EndedRun] = field(default_factory=dict)
 
     def folder(self, job: Job) -> Path:
         """The job's run folder, which may not be there yet."""
@@ -158,12 +168,29 @@ class Store:
         except ValueError as error:
             return Outcome("failed", f"{DAMAGED}: {error}")
         if summary.get("status") == "diverged":
-            return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
+            return _diverged(summary)
         try:
             failure = read_json(self._failure(job))
         except ValueError as error:  # there is no record that could be damaged
             return Outcome("failed", f"its reason cannot be read: {error}")
         return Outcome("failed", str(failure.get("reason"))) if failure else None
+
+    def known(self, job: Job) -> Outcome | None:
+        """How the job ended, here or, where it has not finished here, elsewhere."""
+        here, line = self.outcome(job), self.lines.get(job.key)
+        if line is None or (here and here.status != "failed"):
+            return here
+        return Outcome("finished") if line.status == "finished" else _diverged(line.summary)
+
+    def ended(self, job: Job) -> EndedRun | None:
+        """The finished or diverged run; None where there is none. Raises ``ValueError`` if its record is damaged."""
+        line = self.lines.get(job.key)
+        try:
+            return read_ended(self.folder(job)) or line
+        except ValueError:
+            if line:
+                return line
+            raise
 
     def set_aside(self, job: Job) -> None:
         """Move a damaged run folder away, to ``KEY.damaged`` or the next free name, so that it is done again."""

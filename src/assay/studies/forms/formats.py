@@ -129,7 +129,8 @@ def _of_table(table: Table) -> dict[str, Any]:
         "seeds": " ".join(map(str, setting.seeds)),
         "control_seeds": " ".join(map(str, setting.seeds_of(is_control=True))),
         "margin_points": table.margin,
-        **{name: about[name] for name in ("source", "protocol", "hardware", "command")},
+        **{name: about[name] for name in ("source", "protocol", "hardware", "code", "command")},
+        "commits": " ".join(setting.commits),
     }
 
 

@@ -25,6 +25,7 @@ def header(setting: Setting) -> dict[str, str]:
         "control": setting.control or "",
         "changed in all rows": setting.changes,
         "hardware": setting.hardware,
+        "code": _code(setting),
         "run again with": setting.command,
     }
     return {label: words for label, words in texts.items() if words}
@@ -62,6 +63,12 @@ def _budget(setting: Setting) -> str:
         return ""
     words = f"{setting.budget}: {setting.budget_in_words}" if setting.budget_in_words else setting.budget
     return words if setting.budget == "full" else f"{words}; published figures are of the full setting"
+
+
+def _code(setting: Setting) -> str:
+    version = f"version {setting.code}" if setting.code else ""
+    commits = f"commit{'s' * (len(setting.commits) != 1)} {', '.join(setting.commits)}" if setting.commits else ""
+    return ", ".join(filter(None, (version, commits)))
 
 
 def _on_statistics(table: Table) -> Iterator[str]:
@@ -143,6 +150,10 @@ def _on_rows(table: Table) -> Iterator[str]:
         yield f"Accuracy on another split than test: {', '.join(other)}."
     if table.setting.selection == "test" and any(line.held_out is not None for line in table.lines):
         yield "Held-out: the same runs' test accuracy, had the epoch been chosen on the held-out split."
+    ways = sorted({way for line in table.lines for way in line.arithmetic})
+    if len(ways) > 1:
+        rows = (f"{way} ({', '.join(line.name for line in table.lines if way in line.arithmetic)})" for way in ways)
+        yield f"Not all runs were computed alike, and rounding is part of a difference: {'; '.join(rows)}."
     for line in table.lines:
         if line.row.after and line.runs > 1:
             yield (

@@ -19,7 +19,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
 from assay.run.build import learning_rate
 from assay.run.folder import RunFolder
-from assay.run.precision import settled
+from assay.run.precision import stated
 from assay.studies.conduct import Execute
 from assay.studies.execution.store import Job, Store
 from assay.studies.search.budget import Budget
@@ -153,7 +153,7 @@ def run_trial(search: Search) -> TrialEnd:
 
 def _run(trial: optuna.Trial, reservation: Reservation, search: Search) -> TrialEnd:
     try:
-        recipe, _ = settled(adapt(search.base, values_of(search.space, trial.params)).recipe)
+        recipe = stated(adapt(search.base, values_of(search.space, trial.params)).recipe)
         learning_rate(recipe)  # raises if the schedule lacks an option that is given
         job = Job(recipe)
     except ValueError as error:

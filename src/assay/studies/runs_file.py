@@ -1,0 +1,120 @@
+"""``runs.jsonl``: a line for each run of a study that has ended, from which its table can be computed again.
+
+A line holds the run's key, the rows that it is of, its seed, its recipe as the difference from the study's base (which
+``study.json`` has), the version of the code, figures by epoch, the summary, the answers on the test images, and on what
+it ran. So a table grows on several machines, and a reader needs nothing but the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from assay.base.atomic import replace_files
+from assay.base.json_files import JsonObject, parse_json, to_json_line
+from assay.studies.conduct import Execute
+from assay.studies.execution.ended import EndedRun, from_dict
+from assay.studies.execution.local import Watch
+from assay.studies.execution.store import Job, Outcome, Store
+from assay.studies.plan import Plan
+from assay.studies.plan_shape import is_key
+
+RUNS_FILE = "runs.jsonl"
+
+
+def read_runs(folder: Path) -> dict[str, EndedRun]:
+    """Return the runs of the folder's file by their keys; none where it has no such file.
+
+    Raises:
+        ValueError: names the file and the line that is damaged.
+    """
+    file = folder / RUNS_FILE
+    runs: dict[str, EndedRun] = {}
+    for number, line in enumerate(file.read_bytes().splitlines() if file.exists() else [], start=1):
+        try:
+            values = parse_json(line)
+            if not isinstance(values, dict) or not is_key(values.get("key")):
+                raise ValueError("expected a mapping with the key of a run")
+            if values["key"] in runs:
+                raise ValueError(f"run {values['key']} stands here twice")
+            runs[values["key"]] = from_dict(values)
+        except ValueError as error:
+            raise ValueError(f"{file}: line {number}: {error}") from None
+    return runs
+
+
+def runs_told(plan: Plan, own: Path, other: Path | None = None) -> tuple[dict[str, EndedRun], tuple[str, ...]]:
+    """Return the runs of a plan that files tell of, by their keys, and a remark on each file that may surprise.
+
+    Args:
+        plan: only runs of its keys count: never those of other code, which would be mixed in silence.
+        own: the study's folder, which may have a file.
+        other: a folder that has one.
+
+    Raises:
+        ValueError: a file is damaged, or ``other`` has none.
+    """
+    if other is not None and not (other / RUNS_FILE).is_file():
+        raise ValueError(f"{other}: expected a folder with {RUNS_FILE}")
+    found = {folder: read_runs(folder) for folder in (own, *([other] if other else []))}
+    keys = {job.key for job in plan.order()}
+    ours = {key: run for runs in found.values() for key, run in runs.items() if key in keys}
+    told = [folder for folder, runs in found.items() if folder == other or runs.keys() - keys]
+    return ours, tuple(_what_counts(folder, found[folder], plan) for folder in told)
+
+
+def as_lines(plan: Plan, store: Store) -> str:
+    """The file's content: the plan's runs that have ended, in the order of the plan."""
+    ended = ((job, store.ended(job)) for job in plan.order())
+    return "".join(to_json_line(_line(job, run, plan)) for job, run in ended if run)
+
+
+def noting(execute: Execute, plan: Plan, folder: Path) -> Execute:
+    """Return an executor that writes the study's file anew, atomically, before the first run and as each run ends."""
+
+    def do(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        lines = {job.key: _text(job, plan, store) for job in plan.order()}
+        replace_files(folder, {RUNS_FILE: "".join(lines.values())})
+        for job, outcome in execute(jobs, store, watch):
+            lines[job.key] = _text(job, plan, store)
+            replace_files(folder, {RUNS_FILE: "".join(lines.values())})
+            yield job, outcome
+
+    return do
+
+
+def _what_counts(folder: Path, found: Mapping[str, EndedRun], plan: Plan) -> str:
+    """Say how many of a file's runs are those of a plan, and why the others are not."""
+    ours = found.keys() & {job.key for job in plan.order()}
+    others = [run for key, run in found.items() if key not in ours]
+    of_other_code = sum(run.code != plan.setting.code for run in others)
+    reasons = {
+        "of another version of the code or its libraries": of_other_code,
+        "of other rows, seeds or settings": len(others) - of_other_code,
+    }
+    left_out = "".join(f"; {count} left out, {why}" for why, count in reasons.items() if count)
+    return f"{folder / RUNS_FILE}: {len(ours)} of its {len(found)} runs count{left_out}"
+
+
+def _text(job: Job, plan: Plan, store: Store) -> str:
+    """The run's line; empty where it has not ended, or its record is damaged, which the table says."""
+    try:
+        run = store.ended(job)
+    except ValueError:
+        return ""
+    return to_json_line(_line(job, run, plan)) if run else ""
+
+
+def _line(job: Job, run: EndedRun, plan: Plan) -> JsonObject:
+    rows = [name for name, jobs in plan.jobs.items() if any(one.key == job.key for one in jobs.values())]
+    plain = job.recipe.flat()
+    changed = plan.study.base.differences(job.recipe)
+    return {
+        "key": job.key,
+        "rows": rows,
+        "seed": job.recipe.train.seed,
+        "recipe": {name: plain.get(name) for name in changed if name not in job.after},
+        "after": {name: first.key for name, first in job.after.items()},
+        "code": plan.setting.code,
+        **run.to_dict(),
+    }
