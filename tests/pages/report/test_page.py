@@ -364,6 +364,9 @@ def test_a_study_has_its_table_its_pictures_and_its_advice(tmp_path: Path) -> No
     assert "No run of this study has ended" not in study.text
 
     moved = shutil.copytree(report.folder, tmp_path / "elsewhere" / "rates-full")
+    table = Page(build_page([moved])).by_id("study-1").all("tbody")[0]
+    assert table.text == study.all("tbody")[0].text  # its lines tell of the runs
+    (moved / "runs.jsonl").unlink()
     alone = Page(build_page([moved]))
     check_structure(alone)
     assert f"or its runs are not in {moved.parent / 'runs'}." in alone.by_id("study-1").text

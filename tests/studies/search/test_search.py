@@ -19,6 +19,7 @@ from searching import BASE, OVER, by_rate, look
 
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
+from assay.run.precision import stated
 from assay.studies.conduct import Execute, InterruptedStudyError
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
@@ -290,7 +291,7 @@ def test_the_confirmation_has_fresh_seeds_and_only_what_differs(tmp_path: Path, 
     assert [row.name for row in plan.study.rows] == [BEFORE, BEST]
     assert plan.study.control == BEFORE
     assert {job.recipe.train.seed for job in plan.order()} == {1000, 1001}
-    assert plan.jobs[BEST][1000].recipe.but({"train.seed": 0}) == found.best_recipe
+    assert plan.jobs[BEST][1000].recipe.but({"train.seed": 0}) == stated(found.best_recipe)
     assert not {job.key for job in plan.order()} & {trial.run for trial in found.trials}
 
 
