@@ -91,6 +91,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "train.precision": maybe("fp16", "bf16"),
     "train.small_size": maybe(24),
     "train.ema": maybe(0.9),
+    "train.lookahead": maybe(1, 2),
     "train.channels_last": maybe(False),
     "test.sure": maybe(0.5),
     "test.views": maybe("flip", "flip-shift", "five-crop", "ten-crop"),

@@ -43,6 +43,7 @@ SMALLER = {
     "assay train photos-finetune": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
     "assay train vgg16-": NARROW,
     "assay train resnet18-cifar": NARROW,
+    "assay train fast-9": NARROW,
     "assay train r2-default": NARROW,
     "assay train simple-cnn": CIFAR,
     "assay study run": "--seeds 1",

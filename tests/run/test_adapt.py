@@ -179,6 +179,7 @@ CHANGES: dict[str, tuple[Any, ...]] = {
     "train.batch_size": (8, 1024),
     "train.accumulate": (2,),
     "train.ema": (None, 0.99),
+    "train.lookahead": (None, 5),
     "train.select": ("held-out", "last", "test"),
     "train.patience": (None,),
     "train.precision": ("bf16",),

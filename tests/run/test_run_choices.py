@@ -23,6 +23,7 @@ from stop_after import StopAfter
 
 EVERYTHING = {
     "ema": {"train.ema": 0.9, "optim.clip": 1.0},
+    "lookahead": {"train.lookahead": 5, "train.lookahead_curve": "cubic", "train.lookahead_share": 0.3},
     "fp16": {"train.precision": "fp16", "train.accumulate": 4},
     "muon": {"optim.name": "muon", "optim.lr": 0.01, "optim.momentum": None, "optim.decay": "weights"},
     "lars": {"optim.name": "lars", "optim.lr": 1.0, "loss.label_smoothing": 0.1},
@@ -50,8 +51,9 @@ def test_a_run_goes_on_exactly(name: str, tmp_path: Path) -> None:
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_the_average_is_what_is_kept(tmp_path: Path) -> None:
-    record = run(TINY.but({"train.ema": 0.95}), tmp_path / "run")
+@pytest.mark.parametrize("kind", [{"train.ema": 0.95}, {"train.lookahead": 100, "train.stop_after": 1}])
+def test_the_average_is_what_is_kept(kind: dict[str, Any], tmp_path: Path) -> None:
+    record = run(TINY.but(kind), tmp_path / "run")
     state = torch.load(record.folder / "last.ckpt", weights_only=True)
     kept = load(record.folder).network.state_dict()
     for name, value in kept.items():

@@ -59,6 +59,10 @@ class Recipe(Sections):
             raise ValueError("augment.where test: mixup and cutmix are for the training images alone")
         if self.train.small_share is not None and self.train.small_size is None:
             raise ValueError("train.small_share changes nothing without train.small_size")
+        if self.train.lookahead is None and (self.train.lookahead_share or self.train.lookahead_curve):
+            raise ValueError("train.lookahead_share and lookahead_curve change nothing without train.lookahead")
+        if self.train.lookahead and self.train.ema:
+            raise ValueError("train.lookahead and train.ema: both say which weights are kept; choose one of them")
         if self.test.sure is not None and self.test.views == "none":
             raise ValueError("test.sure changes nothing without test.views")
         if self.train.batch_size % self.train.accumulate:

@@ -217,6 +217,12 @@ class TrainSection(StrictModel):
     """share of the epochs that see images of small_size (default 0.5)"""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """decay per step of the weights' exponential average, which is what is measured and kept"""
+    lookahead: Count | None = None
+    """steps after which slow weights, which are measured and kept, move towards the network's, and it goes on there"""
+    lookahead_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """share of the way that the slow weights move (default 0.5)"""
+    lookahead_curve: Literal["constant", "cubic"] | None = None
+    """constant, or cubic: from the whole way at first down to lookahead_share at the end"""
     patience: Count | None = None
     """stop after this many epochs without a better one (needs select held-out or test)"""
     stop_after: Count | None = None

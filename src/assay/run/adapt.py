@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from operator import eq, ne
+from operator import eq, is_, ne
 from typing import Any
 
 from assay.base.registry import foreign_options
@@ -49,6 +49,9 @@ _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("schedule.warmup", bool, ("schedule.warmup_start",)),
     ("loss.teacher", bool, ("loss.temperature", "loss.teacher_weight")),
     ("train.small_size", bool, ("train.small_share",)),
+    ("train.lookahead", bool, ("train.lookahead_share", "train.lookahead_curve")),
+    ("train.ema", partial(is_, None), ("train.lookahead", "train.lookahead_share", "train.lookahead_curve")),
+    ("train.lookahead", partial(is_, None), ("train.ema",)),
     ("test.views", partial(ne, "none"), ("test.sure",)),
     ("augment.crop", bool, ("augment.gap",)),
     ("augment.policy", partial(eq, "rand"), ("augment.rand_ops", "augment.rand_magnitude")),

@@ -266,8 +266,11 @@ def _update(
     )
     optimizer = build_optimizer(groups=parameters, **{**chosen.options(), "lr": rate})
     scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
-    precision = Precision.named(recipe.train.precision, device)
-    return Update(optimizer, scheduler, precision, chosen.clip, average_of(network, recipe.train.ema))
+    train, steps = recipe.train, recipe.train.epochs * steps_per_epoch
+    average = average_of(
+        network, train.ema, every=train.lookahead, share=train.lookahead_share, curve=train.lookahead_curve, steps=steps
+    )
+    return Update(optimizer, scheduler, Precision.named(train.precision, device), chosen.clip, average)
 
 
 def learning_rate(recipe: Recipe) -> Callable[[float], float]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 
+from assay.training.average import Average
 from assay.training.losses import LossFunction
 from assay.training.precision import Precision
 
@@ -36,14 +36,14 @@ class Update:
         scheduler: changes the learning rate; stepped after every step.
         precision: scales the loss.
         clip: largest l2 norm of the whole gradient, or None.
-        average: an exponential average of the weights that follows them, or None.
+        average: weights that follow those of the network, or None.
     """
 
     optimizer: Optimizer
     scheduler: LambdaLR
     precision: Precision
     clip: float | None = None
-    average: AveragedModel | None = None
+    average: Average | None = None
 
     def __call__(self, model: nn.Module) -> None:
         """Take one step along the gradients that ``backward`` has left."""

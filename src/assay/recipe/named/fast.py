@@ -34,8 +34,16 @@ _FAST_94 = Recipe().but(
         "test.views": "flip-shift",
     }
 )
+_LOOKAHEAD = {"train.lookahead": 5, "train.lookahead_share": 0.226, "train.lookahead_curve": "cubic"}
 _FAST_96 = _FAST_94.but(
-    {"augment.crop": 4, "augment.cutout": 12, "model.width": 2.0, "train.epochs": 40, "train.batch_size": 1000}
+    {
+        **_LOOKAHEAD,
+        "augment.crop": 4,
+        "augment.cutout": 12,
+        "model.width": 2.0,
+        "train.epochs": 40,
+        "train.batch_size": 1000,
+    }
 )
 _FOLDER = _FAST_94.but(
     {
@@ -53,7 +61,8 @@ _FOLDER = _FAST_94.but(
 RECIPES = {
     "fast-94": NamedRecipe(_FAST_94, "the network fast on CIFAR-10 in 8 epochs; aims at 94 %, not tuned"),
     "fast-95": NamedRecipe(
-        _FAST_94.but({"model.width": 1.5, "train.epochs": 16}), "the same, wider and longer; aims at 95 %, not tuned"
+        _FAST_94.but({**_LOOKAHEAD, "model.width": 1.5, "train.epochs": 16}),
+        "the same, wider and longer; aims at 95 %, not tuned",
     ),
     "fast-96": NamedRecipe(_FAST_96, "the same with cutout, wider and longer; aims at 96 %, not tuned"),
     "fast-cifar100": NamedRecipe(
