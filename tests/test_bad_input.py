@@ -174,9 +174,9 @@ DATA = [
     ("errors run --label-split test", "label_split: only with label_errors"),
 ]
 SETS = [
-    ("new absent", "absent: no such folder or Parquet file, and no set of that name: choose from digits, "),
+    ("new absent", "absent: no such folder, Parquet or tar file, and no set of that name: choose from digits, "),
     ("new cifar1", "did you mean cifar10?"),
-    ("new file.txt", "file.txt: expected a folder of images, with a folder for each class, or a .parquet file"),
+    ("new file.txt", "file.txt: expected a folder of images, with a folder for each class, or a .parquet or .tar file"),
     ("new nothing", "folder:nothing: expected one folder per class, found none"),
     ("new pets/cat", "folder:pets/cat: expected one folder per class, found 8 images in no class folder"),
     ("new gap", "folder:gap: class 'dog' has no images"),
@@ -191,7 +191,7 @@ SETS = [
     ("new pets --out absent/pets.yaml", "absent: no such folder to write to"),
     ("new pets --out run/recipe.yaml", "run/recipe.yaml is there already; choose another --out"),
     ("new pets --optim.lr abc", "optim.lr: 'abc' is not a number above 0"),
-    ("check absent", "absent: no such folder or Parquet file"),
+    ("check absent", "absent: no such folder, Parquet or tar file"),
 ]
 RUN_FOLDERS = [
     ("train digits --out run", "run holds a run already; go on with --resume, or choose another --out"),
@@ -231,7 +231,7 @@ MODELS = [
     ("evaluate run --split tset --out new", "unknown split 'tset': did you mean test?"),
     ("evaluate run --data.name folder:pets --out new", "the data's class 'cat' is not among the model's"),
     ("evaluate run --on-bad-image skp --out new", "unknown on_bad_image 'skp': did you mean skip?"),
-    ("evaluate run --data.label fine --out new", "data.label is for parquet:PATH sets"),
+    ("evaluate run --data.label fine --out new", "data.label is for parquet:PATH and webdataset:PATH sets"),
     ("evaluate run --device tpu --out new", "no 'tpu' on this machine"),
 ]
 PREDICTIONS = [

@@ -44,7 +44,7 @@ def test_the_library_does_not_take_it_for_the_working_folder(
     monkeypatch.chdir(finished_run)
     with pytest.raises(ValueError, match="unknown recipe ''"):
         assay.train("", progress=False)
-    with pytest.raises(ValueError, match=r"^: no such folder or Parquet file"):
+    with pytest.raises(ValueError, match=r"^: no such folder, Parquet or tar file"):
         assay.check("")
     with pytest.raises(ValueError, match="an empty text names no image"):
         assay.predict(finished_run, [""])

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.data.images import BadImageError
-from assay.data.parquet import find_parquet, read_parquet, read_unlabelled
+from assay.data.parquet import read_parquet, read_unlabelled
+from assay.data.shards import find_shards
 from assay.data.split import Source
 
 WriteParquet = Callable[..., Path]
@@ -22,7 +23,7 @@ Picture = Callable[..., np.ndarray]
 
 
 def read(path: Path, label: str | None = None) -> Source:
-    return read_parquet(find_parquet(path), label)
+    return read_parquet(find_shards(path, "parquet", ".parquet"), label)
 
 
 def refusal(path: Path, label: str | None = None) -> str:
@@ -225,7 +226,7 @@ def test_rows_without_a_label_are_refused_or_left_out(
     text = refusal(file)
     assert f"{file}: row 1: column label: label {labels[1].as_py()}: 2 of the 4 rows of train have no label" in text
     assert text.endswith("; leave them out with data.unlabelled skip")
-    source = read_parquet(find_parquet(file), unlabelled="skip")
+    source = read_parquet(find_shards(file, "parquet", ".parquet"), unlabelled="skip")
     train = source.splits["train"]
     assert (source.classes, train.labels.tolist()) == (classes, kept)
     assert list(train.images.names) == ["train/00000", "train/00002"]
@@ -238,7 +239,7 @@ def test_split_with_hidden_labels_is_left_out_whole(tmp_path: Path, write_parque
     write_parquet(tmp_path / "train.parquet", {"label": [0, 1]}, names=names)
     write_parquet(tmp_path / "test.parquet", {"label": [-1, -1, -1]}, names=names)
     assert "3 of the 3 rows of test have no label; leave them out with data.unlabelled skip" in refusal(tmp_path)
-    source = read_parquet(find_parquet(tmp_path), unlabelled="skip")
+    source = read_parquet(find_shards(tmp_path, "parquet", ".parquet"), unlabelled="skip")
     assert list(source.splits) == ["train"]
     assert list(source.unlabelled) == ["3 of the 3 rows of test have no label"]
 
@@ -248,7 +249,7 @@ def test_train_without_any_label_is_refused(tmp_path: Path, write_parquet: Write
     file = write_parquet(tmp_path / "a.parquet", {"label": labels})
     for unlabelled in ("error", "skip"):
         with pytest.raises(ValueError, match=r"2 of the 2 rows of train have no label; choose another column"):
-            read_parquet(find_parquet(file), unlabelled=unlabelled)
+            read_parquet(find_shards(file, "parquet", ".parquet"), unlabelled=unlabelled)
 
 
 def test_columns_that_hold_no_classes_are_refused(tmp_path: Path, write_parquet: WriteParquet) -> None:

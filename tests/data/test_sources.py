@@ -156,7 +156,7 @@ def test_unknown_name_is_refused_with_the_nearest(name: str, hint: str) -> None:
 
 
 def test_label_is_for_parquet_only(tmp_path: Path, write_parquet: WriteParquet) -> None:
-    with pytest.raises(ValueError, match=r"data\.label is for parquet:PATH sets"):
+    with pytest.raises(ValueError, match=r"data\.label is for parquet:PATH and webdataset:PATH sets"):
         load_source("digits", label="label")
     file = write_parquet(tmp_path / "a.parquet", {"label": [0, 0], "class": [1, 0]})
     assert load_source(f"parquet:{file}", label="class").splits["train"].labels.tolist() == [1, 0]

@@ -106,9 +106,9 @@ class FileImages:
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Images as encoded bytes that ``read`` fetches: rows of a Parquet file, members of an archive."""
+    """Images as encoded bytes, or files of such, that ``read`` fetches: rows of Parquet files, members of archives."""
 
-    read: Callable[[int], bytes | None]
+    read: Callable[[int], bytes | BinaryIO | None]
     names: Sequence[str]
     files: Sequence[Path]
     """the files that the bytes come from"""
@@ -121,12 +121,12 @@ class EncodedImages:
             raise BadImageError(self.names[index], f"cannot be read ({shorten(str(error), 200)})") from None
         if not content:
             raise BadImageError(self.names[index], "has no bytes")
-        return open_image(io.BytesIO(content), self.names[index])
+        return open_image(_as_file(content), self.names[index])
 
     def excerpt(self, index: int) -> bytes:
         """Of the encoded image; empty if it cannot be read."""
         try:
-            return _excerpt(io.BytesIO(self.read(index) or b""))
+            return _excerpt(_as_file(self.read(index) or b""))
         except Exception:  # as at opening it, which then says why
             return b""
 
@@ -161,13 +161,17 @@ class ChainedImages:
         return self.parts[part], index - self._starts[part]
 
 
+def _as_file(content: bytes | BinaryIO) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else content
+
+
 def _excerpt(file: BinaryIO) -> bytes:
     length = file.seek(0, io.SEEK_END)
     file.seek(max(0, length - _EXCERPT) // 2)  # the middle: files of one kind begin alike
     return length.to_bytes(8, "big") + file.read(_EXCERPT)
 
 
-def open_image(file: Path | io.BytesIO, name: str) -> Image.Image:
+def open_image(file: Path | BinaryIO, name: str) -> Image.Image:
     """Open an image without decoding its pixels.
 
     Raises:

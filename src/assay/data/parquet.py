@@ -6,9 +6,9 @@ labels (numbers, whose names are in the schema's metadata, or text).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from assay.data.choices import OnUnlabelled
-from assay.data.folder import SPLIT_FOLDERS
 from assay.data.images import EncodedImages
+from assay.data.labels import Column, class_numbers, known_labels, occurring, without_unlabelled
 from assay.data.parquet_columns import check_column, class_names, image_column, label_column
-from assay.data.parquet_labels import class_numbers, known_labels, occurring, place_of, without_unlabelled
 from assay.data.split import Source, Split
-from assay.data.walk import first_names, visible_files
 
 _ALWAYS_READ = 2**28  # bytes
 _MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
@@ -49,36 +47,6 @@ class RowReader:
         if image is None and content and content.get("path"):
             raise ValueError("the row holds a path but no bytes; save the set with its images embedded")
         return image
-
-
-def find_parquet(path: Path) -> dict[str, list[Path]]:
-    """The Parquet files of each split: ``train-*.parquet`` and so on, in the folder or below.
-
-    Raises:
-        ValueError: nothing there, or no file of a train split.
-    """
-    if path.is_file():
-        return {"train": [path]}
-    if not path.is_dir():
-        raise ValueError(f"parquet:{path}: no such file or folder")
-    files = _parquet_files(path)
-    found = {split: [file for file in files if _is_of(file, path, names)] for split, names in SPLIT_FOLDERS.items()}
-    if not files:
-        raise ValueError(f"parquet:{path}: no .parquet file in it")
-    if not found["train"]:
-        raise ValueError(f"parquet:{path}: none of its {len(files)} files is named train-*.parquet")
-    return {split: part for split, part in found.items() if part}
-
-
-def files_of_no_split(path: Path, found: Mapping[str, Sequence[Path]]) -> list[str]:
-    """A remark on the Parquet files below a folder that are in no split by their names, if there are any."""
-    used = set(chain.from_iterable(found.values()))
-    names = [file.relative_to(path).as_posix() for file in _parquet_files(path) if file not in used]
-    return [f"{first_names(names)}: in no split by name"] if names else []
-
-
-def _parquet_files(path: Path) -> list[Path]:
-    return [file for file in visible_files(path) if file.suffix == ".parquet"] if path.is_dir() else [path]
 
 
 def read_parquet(
@@ -115,7 +83,8 @@ def read_parquet(
     if not len(tables["train"]):
         raise ValueError(f"{first}: no row in train")
     stored = {split: table[labels] for split, table in tables.items()}
-    classes, numbers = _classes(files, stored, labels)
+    columns_of = {split: Column(labels, part[0], partial(_place_of, part)) for split, part in files.items()}
+    classes, numbers = _classes(files, stored, columns_of)
     names = _names({split: table[images] for split, table in tables.items()})
     group_of: dict[Any, int] = {}
     splits = {
@@ -126,7 +95,7 @@ def read_parquet(
         )
         for split, table in tables.items()
     }
-    return without_unlabelled(Source(splits, classes), stored, labels, files, unlabelled)
+    return without_unlabelled(Source(splits, classes), stored, columns_of, unlabelled)
 
 
 def read_unlabelled(file: Path) -> EncodedImages:
@@ -134,12 +103,6 @@ def read_unlabelled(file: Path) -> EncodedImages:
     column = image_column(_schema(file), file)
     images = _read([file], [column])[column]
     return EncodedImages(RowReader(images), _names({file.stem: images})[file.stem], (file,))
-
-
-def _is_of(file: Path, root: Path, names: Sequence[str]) -> bool:
-    """Whether the first word of the file's name, or of its folder's, is one of the names."""
-    first_words = [re.split(r"[-_.]", part)[0] for part in file.relative_to(root).parts[-2:]]
-    return any(word in names for word in first_words)
 
 
 def _schema(file: Path) -> pa.Schema:
@@ -172,15 +135,15 @@ def _read_file(file: Path, columns: list[str]) -> pa.Table:
 
 
 def _classes(
-    files: Mapping[str, Sequence[Path]], stored: Mapping[str, pa.ChunkedArray], column: str
+    files: Mapping[str, Sequence[Path]], stored: Mapping[str, pa.ChunkedArray], columns: Mapping[str, Column]
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
     """The names of the classes, and the number of the class of each row of each split."""
-    labels = {split: known_labels(part, column, files[split]) for split, part in stored.items()}
-    described = _described_classes(files, column)
-    classes = described or occurring(labels["train"], column, files["train"][0])
+    labels = {split: known_labels(part, columns[split]) for split, part in stored.items()}
+    described = _described_classes(files, columns["train"].name)
+    classes = described or occurring(labels["train"], columns["train"])
     numbers = {
         split: class_numbers(
-            part, column, files[split], classes, are_numbers=bool(described) and pa.types.is_integer(part.type)
+            part, columns[split], classes, are_numbers=bool(described) and pa.types.is_integer(part.type)
         )
         for split, part in labels.items()
     }
@@ -203,8 +166,8 @@ def _groups(files: Sequence[Path], column: pa.ChunkedArray, numbers: dict[Any, i
     if pa.types.is_nested(column.type):
         raise ValueError(f"{files[0]}: data.groups: the column holds {column.type}, not one value for each image")
     if column.null_count:
-        file, row = place_of(files, column.is_null().to_pylist().index(True))
-        raise ValueError(f"{file}: row {row}: data.groups: the column has no value")
+        place = _place_of(files, column.is_null().to_pylist().index(True))
+        raise ValueError(f"{place}: data.groups: the column has no value")
     return np.array([numbers.setdefault(value, len(numbers)) for value in column.to_pylist()], dtype=np.int64)
 
 
@@ -223,3 +186,13 @@ def _names(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, list[str]]:
         names[split] = paths if is_unique else [f"{split}/{row:05d}" for row in range(len(column))]
     is_shared = len(set(chain.from_iterable(names.values()))) < sum(map(len, names.values()))
     return {split: [f"{split}/{name}" for name in part] if is_shared else part for split, part in names.items()}
+
+
+def _place_of(files: Sequence[Path], row: int) -> str:
+    """The file that a split's row comes from, and its row there, from 0."""
+    for file in files:
+        count = pq.read_metadata(file).num_rows
+        if row < count:
+            break
+        row -= count
+    return f"{file}: row {row}"

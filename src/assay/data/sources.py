@@ -21,9 +21,11 @@ from assay.data.cache import FINGERPRINTS
 from assay.data.choices import NEAR_DUPLICATES, CacheUse, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
-from assay.data.parquet import files_of_no_split, find_parquet, read_parquet
+from assay.data.parquet import read_parquet
+from assay.data.shards import SHARDS, files_of_no_split, find_shards
 from assay.data.split import Source, Split
 from assay.data.walk import visible_files
+from assay.data.webdataset import read_webdataset
 
 
 def load_source(
@@ -39,13 +41,13 @@ def load_source(
 
     Args:
         name: ``digits``, ``cifar10``, ``cifar100``, ``cifar100-coarse``, ``fashion-mnist``,
-            ``folder:PATH`` or ``parquet:PATH``.
+            ``folder:PATH``, ``parquet:PATH`` or ``webdataset:PATH``.
         root: where the named sets lie, or are downloaded to; by default ``data_root()``.
-        label: the label column, for a Parquet set that has several.
+        label: the label column of a Parquet set that has several, or the field of the JSON files in tar shards.
         groups: which images of train no cut parts: ``near-duplicates``, or those with an equal value in this column
             of a Parquet set.
         unlabelled: ``"skip"`` leaves out the images of folders and Parquet files that have no label.
-        cache: how far what near-duplicates are found by is kept.
+        cache: how far what near-duplicates are found by, and the index of tar shards, are kept.
 
     Raises:
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
@@ -55,22 +57,28 @@ def load_source(
         from assay.data.groups import group_near_duplicates
 
         return group_near_duplicates(
-            load_source(name, root=root, label=label, unlabelled=unlabelled), default_workers(), FINGERPRINTS[cache]
+            load_source(name, root=root, label=label, unlabelled=unlabelled, cache=cache),
+            default_workers(),
+            FINGERPRINTS[cache],
         )
     kind, colon, path = name.partition(":")
     if groups is not None and kind != "parquet":
         raise ValueError(f"data.groups: columns are those of parquet:PATH sets; {name} takes {NEAR_DUPLICATES} alone")
-    if label is not None and kind != "parquet":
-        raise ValueError(f"data.label is for parquet:PATH sets; {name} has one kind of label")
+    if label is not None and kind not in SHARDS:
+        raise ValueError(f"data.label is for parquet:PATH and webdataset:PATH sets; {name} has one kind of label")
     if colon and kind == "folder":
         return read_folder(Path(path).expanduser(), unlabelled)
-    if colon and kind == "parquet":
-        place = Path(path).expanduser()
-        files = find_parquet(place)
-        source = read_parquet(files, label, groups, unlabelled)
-        return replace(source, odd=(*source.odd, *files_of_no_split(place, files)))
+    if colon and kind in SHARDS:
+        place, ending = Path(path).expanduser(), SHARDS[kind]
+        files = find_shards(place, kind, ending)
+        if kind == "parquet":
+            source = read_parquet(files, label, groups, unlabelled)
+        else:
+            source = read_webdataset(files, label, unlabelled, fingerprint=FINGERPRINTS[cache])
+        return replace(source, odd=(*source.odd, *files_of_no_split(place, files, ending)))
     if name not in NAMED:
-        raise ValueError(f"unknown data {quoted(name)}: {nearest(name, [*NAMED, 'folder:PATH', 'parquet:PATH'])}")
+        kinds = [f"{kind}:PATH" for kind in ("folder", *SHARDS)]
+        raise ValueError(f"unknown data {quoted(name)}: {nearest(name, [*NAMED, *kinds])}")
     return NAMED[name]((root or data_root()).expanduser())
 
 
@@ -84,16 +92,20 @@ def name_of_set(place: str | Path) -> str:
         ValueError: there is neither a set of that name nor a folder or Parquet file.
     """
     text, path = str(place), Path(place).expanduser()
-    if text in NAMED or text.partition(":")[0] in ("folder", "parquet"):
+    if text in NAMED or text.partition(":")[0] in ("folder", *SHARDS):
         return text
     if text and path.is_dir():
-        has_parquet = any(file.suffix == ".parquet" for file in visible_files(path))
-        return f"{'parquet' if has_parquet else 'folder'}:{Path(place)}"
-    if path.suffix.lower() == ".parquet" and path.is_file():
-        return f"parquet:{Path(place)}"
+        endings = {file.suffix for file in visible_files(path)}
+        kind = next((kind for kind, ending in SHARDS.items() if ending in endings), "folder")
+        return f"{kind}:{Path(place)}"
+    for kind, ending in SHARDS.items():
+        if path.suffix.lower() == ending and path.is_file():
+            return f"{kind}:{Path(place)}"
     if text and path.exists():
-        raise ValueError(f"{place}: expected a folder of images, with a folder for each class, or a .parquet file")
-    raise ValueError(f"{place}: no such folder or Parquet file, and no set of that name: {nearest(text, NAMED)}")
+        raise ValueError(
+            f"{place}: expected a folder of images, with a folder for each class, or a .parquet or .tar file"
+        )
+    raise ValueError(f"{place}: no such folder, Parquet or tar file, and no set of that name: {nearest(text, NAMED)}")
 
 
 def full_name(name: str) -> str:
@@ -182,7 +194,9 @@ def _coarse(root: Path) -> Source:
 def _cifar(root: Path, *, folder: str, label: str, archive: Callable[[Path], Source]) -> Source:
     """CIFAR-10 or CIFAR-100 (Krizhevsky 2009), 60,000 photos of 32x32: the folder's Parquet files, else the archive."""
     parquet = root / folder
-    return read_parquet(find_parquet(parquet), label) if parquet.is_dir() else archive(root)
+    if not parquet.is_dir():
+        return archive(root)
+    return read_parquet(find_shards(parquet, "parquet", SHARDS["parquet"]), label)
 
 
 _CIFAR10, _CIFAR100 = (partial(_torchvision, name=name) for name in ("CIFAR10", "CIFAR100"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from assay.data.split import Source
@@ -19,44 +18,50 @@ NO_LABEL = -1
 _ENOUGH = 100  # rows, to tell classes from identifiers
 _LARGEST_WHOLE = 2**53  # floating-point numbers from here on have gaps of more than 1
 
-Files = Mapping[str, Sequence[Path]]
-"""the files of each split"""
+
+@dataclass(frozen=True)
+class Column:
+    """Where labels stand, for messages: the column's name, its first file, and the file and place of each row."""
+
+    name: str
+    file: Path
+    place: Callable[[int], str]
 
 
-def known_labels(column: pa.ChunkedArray, name: str, files: Sequence[Path]) -> pa.ChunkedArray:
+def known_labels(labels: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     """The labels, floats as int64; null where a row has none: null, NaN, or -1, the hub's mark of hidden labels.
 
     Raises:
         ValueError: lists or structs, or numbers that are not whole.
     """
-    if pa.types.is_nested(column.type):
+    if pa.types.is_nested(labels.type):
         raise ValueError(
-            f"{files[0]}: column {name} holds {column.type}, not one label for each image; "
+            f"{column.file}: column {column.name} holds {labels.type}, not one label for each image; "
             "choose another with --data.label"
         )
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type):  # whole numbers become so where some are missing
-        column = _whole_numbers(column.cast(pa.float64()), name, files)
-    if pa.types.is_signed_integer(column.type):
-        column = pc.if_else(pc.equal(column, NO_LABEL), None, column)
-    return column
+    if pa.types.is_dictionary(labels.type):
+        labels = labels.cast(labels.type.value_type)
+    if pa.types.is_floating(labels.type):  # whole numbers become so where some are missing
+        labels = _whole_numbers(labels.cast(pa.float64()), column)
+    if pa.types.is_signed_integer(labels.type):
+        labels = pc.if_else(pc.equal(labels, NO_LABEL), None, labels)
+    return labels
 
 
-def _whole_numbers(column: pa.ChunkedArray, name: str, files: Sequence[Path]) -> pa.ChunkedArray:
+def _whole_numbers(labels: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     """Numbers as int64, null for NaN; raises ``ValueError`` if they are not whole."""
-    column = pc.if_else(pc.is_nan(column), None, column)
-    values = np.asarray(pc.fill_null(column, 0.0))
+    labels = pc.if_else(pc.is_nan(labels), None, labels)
+    values = np.asarray(pc.fill_null(labels, 0.0))
     broken = np.flatnonzero((values != np.rint(values)) | (np.abs(values) >= _LARGEST_WHOLE))
     if len(broken):
-        file, row = place_of(files, int(broken[0]))
         raise ValueError(
-            f"{file}: row {row}: column {name} holds {values[broken[0]]}, expected classes: whole numbers or text"
+            f"{column.place(int(broken[0]))}: column {column.name} holds {values[broken[0]]}, expected classes: whole "
+            "numbers or text"
         )
-    return column.cast(pa.int64())
+    return labels.cast(pa.int64())
 
 
-def occurring(labels: pa.ChunkedArray, column: str, file: Path) -> tuple[str, ...]:
+def occurring(labels: pa.ChunkedArray, column: Column) -> tuple[str, ...]:
     """The classes that occur, in order: numbers by their size, text by the alphabet.
 
     Raises:
@@ -65,21 +70,20 @@ def occurring(labels: pa.ChunkedArray, column: str, file: Path) -> tuple[str, ..
     classes = tuple(str(value) for value in sorted(labels.drop_null().unique().to_pylist()))
     if 2 * len(classes) > len(labels) >= _ENOUGH:
         raise ValueError(
-            f"{file}: column {column} holds {len(classes):,} different values in {len(labels):,} rows: those are no "
-            "classes; choose another with --data.label"
+            f"{column.file}: column {column.name} holds {len(classes):,} different values in {len(labels):,} rows: "
+            "those are no classes; choose another with --data.label"
         )
     return classes
 
 
 def class_numbers(
-    labels: pa.ChunkedArray, column: str, files: Sequence[Path], classes: Sequence[str], *, are_numbers: bool
+    labels: pa.ChunkedArray, column: Column, classes: Sequence[str], *, are_numbers: bool
 ) -> NDArray[np.int64]:
     """The number of each row's class, int64 ``[N]``; ``NO_LABEL`` where there is none.
 
     Args:
         labels: as ``known_labels`` returns them.
-        column: its name.
-        files: where the rows come from.
+        column: where they stand.
         classes: the names of the classes.
         are_numbers: the labels are numbers of classes already, not their names.
 
@@ -88,29 +92,27 @@ def class_numbers(
     """
     number: Mapping[Any, int] = {index if are_numbers else name: index for index, name in enumerate(classes)}
     if len(number) < len(classes):
-        raise ValueError(f"{files[0]}: column {column}: labels are text, but two classes have the same name")
+        raise ValueError(f"{column.file}: column {column.name}: labels are text, but two classes have the same name")
     encoded = labels.combine_chunks().dictionary_encode()
     values = [value if are_numbers else str(value) for value in encoded.dictionary.to_pylist()]
     of_value = np.array([*(number.get(value, len(classes)) for value in values), NO_LABEL], dtype=np.int64)
     found: NDArray[np.int64] = of_value[np.asarray(encoded.indices.fill_null(-1))]  # -1 is the last: no label
     unknown = np.flatnonzero(found == len(classes))
     if len(unknown):
-        file, row = place_of(files, int(unknown[0]))
-        value, count = labels[int(unknown[0])].as_py(), len(classes)
-        raise ValueError(f"{file}: row {row}: column {column}: label {value!r} is not one of the {count} classes")
+        place, value = column.place(int(unknown[0])), labels[int(unknown[0])].as_py()
+        raise ValueError(f"{place}: column {column.name}: label {value!r} is not one of the {len(classes)} classes")
     return found
 
 
 def without_unlabelled(
-    source: Source, stored: Mapping[str, pa.ChunkedArray], column: str, files: Files, unlabelled: str
+    source: Source, stored: Mapping[str, pa.ChunkedArray], columns: Mapping[str, Column], unlabelled: str
 ) -> Source:
     """The source without the rows that have no label, and without a split in which no row has one.
 
     Args:
         source: with ``NO_LABEL`` among its labels.
         stored: the column of labels of each split, for the message.
-        column: its name.
-        files: where the rows come from.
+        columns: where each split's labels stand.
         unlabelled: ``"skip"``, or ``"error"`` for a refusal.
 
     Raises:
@@ -124,23 +126,13 @@ def without_unlabelled(
         text = f"{len(missing)} of the {len(split)} rows of {name} have no label"
         is_hopeless = name == "train" and len(missing) == len(split)
         if unlabelled == "error" or is_hopeless:
-            file, row = place_of(files[name], int(missing[0]))
-            value = stored[name][int(missing[0])].as_py()
+            row, column = int(missing[0]), columns[name]
+            value = stored[name][row].as_py()
             cure = (
                 "choose another column with data.label" if is_hopeless else "leave them out with data.unlabelled skip"
             )
-            raise ValueError(f"{file}: row {row}: column {column}: label {value}: {text}; {cure}")
+            raise ValueError(f"{column.place(row)}: column {column.name}: label {value}: {text}; {cure}")
         left_out.append(text)
         splits[name] = split.take(np.flatnonzero(split.labels != NO_LABEL))
     kept = {name: split for name, split in splits.items() if len(split) or split is source.splits[name]}
     return replace(source, splits=kept, unlabelled=left_out)
-
-
-def place_of(files: Sequence[Path], row: int) -> tuple[Path, int]:
-    """The file that a split's row comes from, and its row there, from 0."""
-    for file in files:
-        count = pq.read_metadata(file).num_rows
-        if row < count:
-            return file, row
-        row -= count
-    raise IndexError(row)
