@@ -57,7 +57,8 @@ def build_world(folder: Path) -> Path:
     assay.train("digits", FEW, out=folder / "run", progress=False)
     few = Recipe.from_yaml((folder / "run" / "recipe.yaml").read_text())
     of_set = few.but({"data.name": "parquet:set.parquet", "data.train_images": None, "train.batch_size": 4})
-    for name, recipe in (("few.yaml", few), ("set.yaml", of_set)):
+    of_shards = of_set.but({"data.name": "webdataset:shards"})
+    for name, recipe in (("few.yaml", few), ("set.yaml", of_set), ("shards.yaml", of_shards)):
         (folder / name).write_text(recipe.to_yaml())
     for name, study in STUDIES.items():
         (folder / name).write_text(yaml.safe_dump(study))
@@ -72,6 +73,7 @@ def build_world(folder: Path) -> Path:
     table = pa.table({"image": images, "label": [place % 2 for place in range(len(images))]})
     about = {"huggingface": json.dumps({"info": {"features": names}})}
     pq.write_table(table.replace_schema_metadata(about), folder / "set.parquet")
+    assay.pack(folder / "set.parquet", folder / "shards")
     with zipfile.ZipFile(folder / "more.zip", "w") as archive:
         for place in range(3):
             archive.writestr(f"photos/{place}.png", _png(pixels[place]))

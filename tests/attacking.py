@@ -86,6 +86,7 @@ KINDS: Mapping[str, tuple[str, Mutate, Sequence[Read]]] = {
     "model": ("run/model.safetensors", mutate_safetensors, [PREDICT, lambda: find_errors([Path("run")]), serve]),
     "weights": ("weights.pth", mutate_checkpoint, [command("train few.yaml --model.pretrained weights.pth --out new")]),
     "parquet": ("set.parquet", mutate_parquet, [command("check set.parquet"), command("train set.yaml --out new")]),
+    "shard": ("shards/train-00000.tar", mutate_tar, [command("check shards"), command("train shards.yaml --out new")]),
     "zip": ("more.zip", mutate_zip, [command(ARCHIVED.format("zip"))]),
     "tar": ("more.tar.gz", mutate_tar, [command(ARCHIVED.format("tar.gz"))]),
     **{

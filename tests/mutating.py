@@ -194,10 +194,11 @@ def mutate_tar(content: bytes, chance: Random) -> bytes:
     """Mutate the header or content of a member of a tar archive, or the bytes before or after they are compressed."""
     if chance.random() < 0.3:
         return mutate_bytes(content, chance)
-    if chance.random() < 0.4:
+    is_compressed = content.startswith(b"\x1f\x8b")
+    if is_compressed and chance.random() < 0.4:
         return gzip.compress(mutate_bytes(gzip.decompress(content), chance), 1)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(content)) as old, tarfile.open(fileobj=buffer, mode="w:gz") as new:
+    buffer, mode = io.BytesIO(), "w:gz" if is_compressed else "w"
+    with tarfile.open(fileobj=io.BytesIO(content)) as old, tarfile.open(fileobj=buffer, mode=mode) as new:  # type: ignore[call-overload]
         for member in old.getmembers():
             data = chance.choice([old.extractfile(member).read(), bytes(20_000_000)])  # type: ignore[union-attr]
             member.name = chance.choice([member.name, f"../{member.name}", f"/{member.name}", "\x1b[31m\n.png"])

@@ -32,6 +32,7 @@ SMALLER = {
     "assay train runs/digits --resume": "--train.epochs 2",
     "assay new": f"{PHOTOS} --model.pretrained weights.pth",
     "assay train photos/": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
+    "assay train photos --data.name webdataset": f"{PHOTOS} --train.epochs 1 --train.tensorboard false",
     "assay train photos.yaml": "--train.epochs 1",
     "assay train photos-finetune --data.name folder:photos --model.name torchvision:mobilenet_v3_small": (
         f"{PHOTOS} --train.epochs 1 --model.pretrained mobilenet.pth --model.name torchvision:mobilenet_v3_small"

@@ -30,6 +30,8 @@ from assay.data.choices import OUT_OF_FOLD, CacheUse, OnBadImage, OnUnlabelled
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
 from assay.data.inputs import find_inputs
+from assay.data.pack import Packed as Packed
+from assay.data.pack import pack as pack
 from assay.data.sources import load_source, name_of_set
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe as Recipe

@@ -23,6 +23,7 @@ from assay.commands import (
     find_lr,
     inspect,
     new,
+    pack,
     predict,
     recipes,
     report,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, ModuleType] = {
     "study": study,
     "compare": compare,
     "check": check,
+    "pack": pack,
     "bench": bench,
 }
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="a folder of class folders, a Parquet file or folder, or a name (digits, cifar10...)",
+        help="a folder of class folders, Parquet or tar files, or a name (digits, cifar10...)",
     )
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a Parquet set")

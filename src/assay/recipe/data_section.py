@@ -18,11 +18,11 @@ class DataSection(StrictModel):
     """The images, their splits, and the size that the network sees."""
 
     name: str = "digits"
-    """digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH or parquet:PATH"""
+    """digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH, parquet:PATH or webdataset:PATH"""
     root: Path | None = None
     """folder that holds the named sets (default: $ASSAY_DATA, else the user's cache folder)"""
     label: str | None = None
-    """label column of a Parquet set that has several"""
+    """label column of a Parquet set that has several, or field of the .json files in tar shards"""
     size: Annotated[int, Field(ge=4, le=2048)] | None = None
     """side of the square image that the network sees, in pixels (default: the weights', else the images' own)"""
     crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
