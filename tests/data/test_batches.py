@@ -54,6 +54,15 @@ def same(first: list[tuple[Tensor, Tensor]], second: list[tuple[Tensor, Tensor]]
     return all(torch.equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
 
 
+def test_batches_that_are_made_ahead_are_the_same() -> None:
+    changes = build_augmentations(Strengths(crop=1, flip=0.5))
+    now, ahead = (
+        TrainBatches(noise(), 8, PLAIN, augmentations=changes, seed=3, ahead=is_on) for is_on in (False, True)
+    )
+    for number, start in ((0, 0), (1, 4), (0, 2)):
+        assert same(list(now.epoch(number, start)), list(ahead.epoch(number, start)))
+
+
 def order(seed: int, number: int, size: int = 8) -> list[int]:
     return torch.cat([labels for _, labels in batches(noise(), seed, size).epoch(number)]).tolist()
 

@@ -8,13 +8,20 @@ import sys
 from collections.abc import Mapping
 
 # From glibc's malloc.h: what mallopt sets, and to what.
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _SETTINGS = {
     _M_MMAP_MAX: 0,  # large buffers come from the heap too: a mapping of its own is given back whenever it is freed
     _M_TRIM_THRESHOLD: -1,  # the heap never shrinks
     _M_TOP_PAD: 2**28,  # bytes by which it grows; pages that are never touched take no memory
+    _M_ARENA_MAX: 1,  # one heap for all threads: those of their own have no room for 64 MiB at once
 }
-_VARIABLES = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_")
+_VARIABLES = (
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_TRIM_THRESHOLD_",
+)
 
 
 def keep_freed_memory(environment: Mapping[str, str] = os.environ) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from assay.data.ahead import made_ahead
 from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.mix import Mix, one_hot
 from assay.data.dataset import Dataset
@@ -35,6 +36,7 @@ class TrainBatches:
         resize: applied last, to what the network would see.
         seed: of the order, of the dataset's own transform, of the augmentations and of the mix.
         device: where the batches are made.
+        ahead: make each batch while the one before it is used.
 
     Raises:
         ValueError: there are fewer images than one batch needs.
@@ -52,13 +54,14 @@ class TrainBatches:
         resize: Resize = as_they_are,
         seed: int = 0,
         device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
+        ahead: bool = False,
     ) -> None:
         if len(dataset) < batch_size:
             raise ValueError(f"train.batch_size: {batch_size} is more than the {len(dataset)} training images")
         assert mix is None or classes is not None
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
-        self._resize, self._generator = resize, Generator(device)
+        self._resize, self._device, self._is_ahead = resize, device, ahead
 
     def __len__(self) -> int:
         return len(self.dataset) // self._batch_size
@@ -70,18 +73,22 @@ class TrainBatches:
             Images float32 ``[B, C, H, W]``, and labels int64 ``[B]``; with a mix, each image's shares
             of the classes instead, float32 ``[B, K]``.
         """
+        batches = self._made(number, start)
+        yield from made_ahead(batches) if self._is_ahead else batches
+
+    def _made(self, number: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.dataset.labels.device
         # Drawn on the CPU, so that the order is the same on every device.
         order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_derived_seed(self._seed, number)))
-        steps = range(start, len(self))
+        steps, generator = range(start, len(self)), Generator(self._device)
         rows = torch.split(order.to(device), self._batch_size)[start : len(self)]  # without the incomplete last one
         seeds = (_derived_seed(self._seed, number, step, _TRANSFORM) for step in steps)
         for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
-            self._generator.manual_seed(_derived_seed(self._seed, number, step))
-            pixels = _augmented(pixels, self._augmentations, Draw(self._generator, number, batch))
+            generator.manual_seed(_derived_seed(self._seed, number, step))
+            pixels = _augmented(pixels, self._augmentations, Draw(generator, number, batch))
             images, labels = self._normalize(pixels), self.dataset.labels[batch]
             if self._mix_images is not None and self._classes is not None:
-                images, labels = self._mix_images(images, one_hot(labels, self._classes), self._generator)
+                images, labels = self._mix_images(images, one_hot(labels, self._classes), generator)
             yield self._resize(images, number), labels
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from assay.data.ahead import cores
 from assay.data.images import ArrayImages, BadImageError, Images, quiet, to_plain
 from assay.data.preprocess import Preprocessing
 
@@ -157,4 +158,4 @@ def worth(workers: int, chunks: Sequence[range]) -> int:
 
 def default_workers() -> int:
     """One decoding process per core, at most 8."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
+    return min(cores(), 8)

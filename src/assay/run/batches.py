@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from assay.classifier.evaluation import batch_size
+from assay.data.ahead import has_free_cores
 from assay.data.augment.build import build_augmentations, build_transform
 from assay.data.augment.draw import Augmentation
 from assay.data.augment.mix import build_mixes
 from assay.data.batches import EvaluationBatches, TrainBatches
 from assay.data.cache import FINGERPRINTS
-from assay.data.dataset import Dataset, StreamedDataset
+from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
 from assay.data.small_first import Resize, as_they_are, small_first
@@ -84,6 +85,8 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         resize=_resize(recipe, data.preprocessing.size),
         seed=recipe.train.seed,
         device=device,
+        # Images that stream are decoded ahead in any case, by processes of their own.
+        ahead=isinstance(images, MemoryDataset) and has_free_cores(device),
     )
     splits = {
         name: _evaluated(name, recipe, data, device, layout)
