@@ -77,6 +77,16 @@ def test_shards_begin_anew_at_their_size(to: ShardKind, tmp_path: Path) -> None:
     assert values == [0, 2, 4, 1, 3, 5]
 
 
+def test_a_random_order_depends_on_its_seed(photos: Path, tmp_path: Path) -> None:
+    orders = []
+    for name, seed in (("none", None), ("a", 1), ("b", 1), ("c", 2)):
+        pack(photos, tmp_path / name, to="parquet", shuffle=seed)
+        orders.append(list(load_source(f"parquet:{tmp_path / name}").splits["train"].images.names))
+    assert orders[1] == orders[2]
+    assert len({tuple(order) for order in orders}) == 3
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+
+
 def test_equal_sets_give_equal_files(photos: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         pack(photos, tmp_path / name)

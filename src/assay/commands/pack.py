@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-bad-image", choices=("error", "skip"), default="error", help="what to do with no image (default: error)"
     )
+    parser.add_argument(
+        "--shuffle", type=int, metavar="SEED", help="put the images of each split in a random order (default: keep it)"
+    )
     parser.add_argument("--data.root", dest="root", metavar="DIR", type=Path, help="folder that holds the named sets")
     parser.add_argument("--data.label", dest="label", metavar="COLUMN", help="label column of a set in shards")
     parser.add_argument(
@@ -44,6 +47,7 @@ def execute(options: argparse.Namespace) -> int:
         root=options.root,
         label=options.label,
         unlabelled=options.unlabelled,
+        shuffle=options.shuffle,
         watch=lambda file, images: print_line(f"{file.name}  {images:,} images"),
     )
     sizes = {split: sum(file.stat().st_size for file in files) for split, files in packed.shards.items()}

@@ -79,7 +79,7 @@ class TrainBatches:
     def _made(self, number: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.dataset.labels.device
         # Drawn on the CPU, so that the order is the same on every device.
-        order = torch.randperm(len(self.dataset), generator=Generator().manual_seed(_derived_seed(self._seed, number)))
+        order = self.dataset.shuffled(Generator().manual_seed(_derived_seed(self._seed, number)))
         steps, generator = range(start, len(self)), Generator(self._device)
         rows = torch.split(order.to(device), self._batch_size)[start : len(self)]  # without the incomplete last one
         seeds = (_derived_seed(self._seed, number, step, _TRANSFORM) for step in steps)

@@ -15,6 +15,7 @@ from torch import Tensor
 from assay.data.decode import DECODE_CHUNK, Transform, decode
 from assay.data.images import Images
 from assay.data.preprocess import Preprocessing
+from assay.data.windows import shuffled
 
 _SAMPLE = 20_000  # a streamed set's mean and deviation come from this many images
 
@@ -31,6 +32,9 @@ class Dataset(Protocol):
         """The images' names."""
 
     def __len__(self) -> int: ...
+
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """The rows in a random order, int64 ``[N]``, drawn from a generator on the CPU and there itself."""
 
     def contents(self) -> tuple[str, str]:
         """Return what stands for the images' contents, in a word or two, and a SHA-256 digest of it."""
@@ -53,6 +57,10 @@ class MemoryDataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """Any order."""
+        return torch.randperm(len(self), generator=generator)
 
     def contents(self) -> tuple[str, str]:
         """Return a digest of the pixels."""
@@ -99,6 +107,10 @@ class StreamedDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """Any order, or one in windows where several images are read together."""
+        return shuffled(self.images, generator)
+
     def contents(self) -> tuple[str, str]:
         """Return a digest of excerpts of the encoded images: to read all bytes would take as long as an epoch."""
         digest = hashlib.sha256()
@@ -124,7 +136,7 @@ def measure(dataset: Dataset, seed: int) -> tuple[tuple[float, ...], tuple[float
     """
     rows = torch.arange(len(dataset))
     if not isinstance(dataset, MemoryDataset) and len(rows) > _SAMPLE:
-        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_SAMPLE]
+        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_SAMPLE].sort().values
     batches = torch.split(rows.to(dataset.labels.device), DECODE_CHUNK)
     counts = np.sum([_histogram(pixels) for pixels in dataset.read(batches)], axis=0)
     levels = np.arange(256) / 255

@@ -112,6 +112,10 @@ class EncodedImages:
     names: Sequence[str]
     files: Sequence[Path]
     """the files that the bytes come from"""
+    starts: NDArray[np.int64] | None = None
+    """the first images of the parts that are read as a whole, and the number of images; None where each is by itself"""
+    stored: Callable[[int], bytes] | None = None
+    """gives what stands for an image's bytes where these are dear to read; None for an excerpt of the bytes"""
 
     def open(self, index: int) -> Image.Image:
         """The image at ``index``; raises ``BadImageError``."""
@@ -125,6 +129,8 @@ class EncodedImages:
 
     def excerpt(self, index: int) -> bytes:
         """Of the encoded image; empty if it cannot be read."""
+        if self.stored is not None:
+            return self.stored(index)
         try:
             return _excerpt(_as_file(self.read(index) or b""))
         except Exception:  # as at opening it, which then says why

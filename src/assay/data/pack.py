@@ -73,11 +73,12 @@ def pack(
     root: str | Path | None = None,
     label: str | None = None,
     unlabelled: OnUnlabelled = "error",
+    shuffle: int | None = None,
     watch: Callable[[Path, int], object] = lambda _file, _images: None,
 ) -> Packed:
     """Copy a set's images, as they are stored, into shards: a few large files in place of many small ones.
 
-    The order and the splits stay; pixels that are stored as such, as the digits are, become PNG.
+    The splits stay; pixels that are stored as such, as the digits are, become PNG.
 
     Args:
         data: a set's name, as in a recipe, or its folder or file.
@@ -88,6 +89,7 @@ def pack(
         root: the folder that holds the named sets.
         label: the label column of a set in shards that has several.
         unlabelled: ``"skip"`` leaves out images without a label.
+        shuffle: the seed of a random order of the images of each split; None keeps their order.
         watch: called with each shard that is finished, and the number of its images.
 
     Raises:
@@ -104,6 +106,8 @@ def pack(
     bad: list[BadImageError] = []
     with _new_folder(out) as folder:
         for name, split in source.splits.items():
+            if shuffle is not None:
+                split = split.take(np.random.default_rng(shuffle).permutation(len(split)))
             shards[name], images[name] = [], 0
             for shard in _in_shards(_encoded(split, on_bad_image, bad), shard_size * 2**20):
                 stem = f"{_FILES.get(name, name)}-{len(shards[name]):05d}"

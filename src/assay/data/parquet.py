@@ -7,7 +7,6 @@ labels (numbers, whose names are in the schema's metadata, or text).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,30 +22,10 @@ from assay.data.choices import OnUnlabelled
 from assay.data.images import EncodedImages
 from assay.data.labels import Column, class_numbers, known_labels, occurring, without_unlabelled
 from assay.data.parquet_columns import check_column, class_names, image_column, label_column
+from assay.data.parquet_readers import GroupReader, RowReader, read_columns, read_paths
 from assay.data.split import Source, Split
 
-_ALWAYS_READ = 2**28  # bytes
-_MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
-_ROWS_AT_A_TIME = 64
-
-
-@dataclass(frozen=True)
-class RowReader:
-    """Fetches the encoded bytes of a row; a class so that it can be sent to worker processes."""
-
-    column: pa.ChunkedArray
-
-    def __call__(self, row: int) -> bytes | None:
-        """The bytes of the image in ``row``; None if the row is empty.
-
-        Raises:
-            ValueError: the row names a file in place of the bytes.
-        """
-        content: Any = self.column[row].as_py()
-        image: bytes | None = content["bytes"] if isinstance(content, dict) else content
-        if image is None and content and content.get("path"):
-            raise ValueError("the row holds a path but no bytes; save the set with its images embedded")
-        return image
+MEMORY = 4.0  # GiB
 
 
 def read_parquet(
@@ -54,6 +33,7 @@ def read_parquet(
     label: str | None = None,
     groups: str | None = None,
     unlabelled: OnUnlabelled = "error",
+    memory: float = MEMORY,
 ) -> Source:
     """Labelled splits from Parquet files.
 
@@ -64,6 +44,7 @@ def read_parquet(
         label: the label column; needed only where there are several.
         groups: a column whose equal values mark train and held-out images that no cut parts.
         unlabelled: ``"skip"`` leaves rows without a label out (null, NaN, or -1), and a split that has no other.
+        memory: GiB of files up to which the encoded images are held; of larger sets a group of rows is read at a time.
 
     Raises:
         ValueError: not Parquet, no or several image columns, no or several label columns, a row without a label,
@@ -75,21 +56,21 @@ def read_parquet(
     labels = label_column(schema, label, images, first)
     if groups is not None:
         check_column(schema, groups, images, first)
-    columns = list(dict.fromkeys([images, labels, *filter(None, [groups])]))
     # Groups keep images of train together, also those of the set's own held-out split where folds are cut from both.
     tables = {
-        split: _read(part, [c for c in columns if c != groups or split != "test"]) for split, part in files.items()
+        split: read_columns(part, [labels] if groups is None or split == "test" else list({labels: 0, groups: 0}))
+        for split, part in files.items()
     }
     if not len(tables["train"]):
         raise ValueError(f"{first}: no row in train")
     stored = {split: table[labels] for split, table in tables.items()}
     columns_of = {split: Column(labels, part[0], partial(_place_of, part)) for split, part in files.items()}
     classes, numbers = _classes(files, stored, columns_of)
-    names = _names({split: table[images] for split, table in tables.items()})
+    encoded = _images(files, images, schema, memory)
     group_of: dict[Any, int] = {}
     splits = {
         split: Split(
-            EncodedImages(RowReader(table[images]), names[split], tuple(files[split])),
+            encoded[split],
             numbers[split],
             None if groups is None or split == "test" else _groups(files[split], table[groups], group_of),
         )
@@ -100,9 +81,35 @@ def read_parquet(
 
 def read_unlabelled(file: Path) -> EncodedImages:
     """The images of one Parquet file, whatever other columns it has; raises ``ValueError`` if it has none."""
-    column = image_column(_schema(file), file)
-    images = _read([file], [column])[column]
-    return EncodedImages(RowReader(images), _names({file.stem: images})[file.stem], (file,))
+    schema = _schema(file)
+    return _images({file.stem: [file]}, image_column(schema, file), schema, MEMORY)[file.stem]
+
+
+def _images(
+    files: Mapping[str, Sequence[Path]], column: str, schema: pa.Schema, memory: float
+) -> dict[str, EncodedImages]:
+    """The images of each split: in memory if all the files are no larger than it, else read by groups of rows."""
+    size = sum(file.stat().st_size for file in chain.from_iterable(files.values()))
+    if size <= memory * 2**30:
+        columns = {split: read_columns(part, [column])[column] for split, part in files.items()}
+        paths = {split: pc.struct_field(part, "path") for split, part in columns.items() if _has_paths(part.type)}
+        names = _names({split: len(part) for split, part in columns.items()}, paths)
+        return {
+            split: EncodedImages(RowReader(part), names[split], tuple(files[split])) for split, part in columns.items()
+        }
+    readers = {split: GroupReader.of(part, column) for split, part in files.items()}
+    has_paths = _has_paths(schema.field(column).type)
+    paths = {split: read_paths(part, column) for split, part in files.items()} if has_paths else {}
+    names = _names({split: int(reader.starts[-1]) for split, reader in readers.items()}, paths)
+    return {
+        split: EncodedImages(reader, names[split], tuple(files[split]), reader.starts, reader.excerpt)
+        for split, reader in readers.items()
+    }
+
+
+def _has_paths(kind: pa.DataType) -> bool:
+    place = kind.get_field_index("path") if pa.types.is_struct(kind) else -1
+    return place >= 0 and bool(pa.types.is_string(kind.field(place).type))
 
 
 def _schema(file: Path) -> pa.Schema:
@@ -112,26 +119,6 @@ def _schema(file: Path) -> pa.Schema:
         raise ValueError(f"{file}: no such file") from None
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{file}: not a Parquet file ({' '.join(str(error).split())})") from None
-
-
-def _read(files: Sequence[Path], columns: list[str]) -> pa.Table:
-    try:
-        return pa.concat_tables([_read_file(file, columns) for file in files])
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
-
-
-def _read_file(file: Path, columns: list[str]) -> pa.Table:
-    """Read some rows at a time: a small file can unpack to more than the memory holds."""
-    most, size, batches = max(_ALWAYS_READ, _MOST_UNPACKED * file.stat().st_size), 0, []
-    with pq.ParquetFile(file) as opened:
-        schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
-        for batch in opened.iter_batches(_ROWS_AT_A_TIME, columns=columns):
-            size += batch.nbytes
-            if size > most:
-                raise ValueError(f"{file}: unpacks to more than {most:,} bytes; images do not")
-            batches.append(batch.select(columns))
-    return pa.Table.from_batches(batches, schema)
 
 
 def _classes(
@@ -171,19 +158,17 @@ def _groups(files: Sequence[Path], column: pa.ChunkedArray, numbers: dict[Any, i
     return np.array([numbers.setdefault(value, len(numbers)) for value in column.to_pylist()], dtype=np.int64)
 
 
-def _names(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, list[str]]:
+def _names(counts: Mapping[str, int], paths: Mapping[str, pa.ChunkedArray]) -> dict[str, list[str]]:
     """The names of each split's images: the paths beside them, or split and number if the paths are not unique.
 
     Where two splits have a path in common, the split stands before it: names tell images apart in reports, and bad
     images are left out by name.
     """
     names = {}
-    for split, column in columns.items():
-        place = column.type.get_field_index("path") if pa.types.is_struct(column.type) else -1
-        has_paths = place >= 0 and pa.types.is_string(column.type.field(place).type)
-        paths = pc.struct_field(column, "path").to_pylist() if has_paths else []
-        is_unique = len(set(paths)) == len(column) and all(paths)
-        names[split] = paths if is_unique else [f"{split}/{row:05d}" for row in range(len(column))]
+    for split, count in counts.items():
+        given = paths[split].to_pylist() if split in paths else []
+        is_unique = len(set(given)) == count and all(given)
+        names[split] = given if is_unique else [f"{split}/{row:05d}" for row in range(count)]
     is_shared = len(set(chain.from_iterable(names.values()))) < sum(map(len, names.values()))
     return {split: [f"{split}/{name}" for name in part] if is_shared else part for split, part in names.items()}
 

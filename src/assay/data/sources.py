@@ -21,7 +21,7 @@ from assay.data.cache import FINGERPRINTS
 from assay.data.choices import NEAR_DUPLICATES, CacheUse, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
-from assay.data.parquet import read_parquet
+from assay.data.parquet import MEMORY, read_parquet
 from assay.data.shards import SHARDS, files_of_no_split, find_shards
 from assay.data.split import Source, Split
 from assay.data.walk import visible_files
@@ -36,6 +36,7 @@ def load_source(
     groups: str | None = None,
     unlabelled: OnUnlabelled = "error",
     cache: CacheUse = "on",
+    memory: float = MEMORY,
 ) -> Source:
     """The splits of a set by its name.
 
@@ -48,6 +49,7 @@ def load_source(
             of a Parquet set.
         unlabelled: ``"skip"`` leaves out the images of folders and Parquet files that have no label.
         cache: how far what near-duplicates are found by, and the index of tar shards, are kept.
+        memory: GiB up to which the encoded images of a Parquet set are held in memory.
 
     Raises:
         ValueError: no such set, nothing at PATH, or an option that the set does not have.
@@ -57,7 +59,7 @@ def load_source(
         from assay.data.groups import group_near_duplicates
 
         return group_near_duplicates(
-            load_source(name, root=root, label=label, unlabelled=unlabelled, cache=cache),
+            load_source(name, root=root, label=label, unlabelled=unlabelled, cache=cache, memory=memory),
             default_workers(),
             FINGERPRINTS[cache],
         )
@@ -72,7 +74,7 @@ def load_source(
         place, ending = Path(path).expanduser(), SHARDS[kind]
         files = find_shards(place, kind, ending)
         if kind == "parquet":
-            source = read_parquet(files, label, groups, unlabelled)
+            source = read_parquet(files, label, groups, unlabelled, memory)
         else:
             source = read_webdataset(files, label, unlabelled, fingerprint=FINGERPRINTS[cache])
         return replace(source, odd=(*source.odd, *files_of_no_split(place, files, ending)))

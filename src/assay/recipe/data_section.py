@@ -48,7 +48,7 @@ class DataSection(StrictModel):
     groups: str | None = None
     """images that stay in one split: near-duplicates, or a Parquet column whose equal values mark them"""
     memory: Annotated[float, Field(ge=0)] = 4.0
-    """largest decoded split held in memory, in GiB; larger ones stream from disk"""
+    """largest set held in memory, in GiB: decoded, and of Parquet files encoded; larger ones are read as needed"""
     workers: Annotated[int, Field(ge=0, le=256)] | None = None
     """processes that decode a streamed set (default: one per core, at most 8)"""
     cache: CacheUse = "on"

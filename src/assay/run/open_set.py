@@ -16,4 +16,5 @@ def open_set(section: DataSection, *, grouped: bool = True) -> Source:
         groups=section.groups if grouped else None,
         unlabelled=section.unlabelled,
         cache=section.cache,
+        memory=section.memory,
     )
