@@ -71,7 +71,7 @@ def test_a_group_is_read_once_for_a_window_of_images(
 
     real = parquet_readers.read_columns
     monkeypatch.setattr(parquet_readers, "read_columns", count)
-    monkeypatch.setattr(windows, "WINDOW", 11)  # two groups: they have 5.7 images in the mean
+    monkeypatch.setattr(parquet_readers, "WINDOW", 11)  # two groups: they have 5.7 images in the mean
     for row in windows.shuffled(images, Generator().manual_seed(0)).tolist():
         images.open(row)
     assert len(asked) == 7  # 3 groups of the first file, 4 of the second
@@ -81,7 +81,7 @@ def test_a_group_is_read_once_for_a_window_of_images(
 def test_a_window_holds_few_groups_and_an_epoch_all_images(
     files: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "WINDOW", 11)
+    monkeypatch.setattr(parquet_readers, "WINDOW", 11)
     images = read(files).splits["train"].images
     assert isinstance(images, EncodedImages)
     orders = [windows.shuffled(images, Generator().manual_seed(seed)) for seed in range(50)]
@@ -108,7 +108,7 @@ def order_of(images: Any) -> Tensor:
 def test_selections_and_chains_keep_to_the_windows(
     files: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "WINDOW", 11)
+    monkeypatch.setattr(parquet_readers, "WINDOW", 11)
     source = read(files)
     train, test = source.splits["train"].images, source.splits["test"].images
     some = SomeImages(train, np.arange(39, -1, -2))

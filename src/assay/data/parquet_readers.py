@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from assay.data.windows import parts_of_window
-
 _ALWAYS_READ = 2**28  # bytes
 _MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
 _ROWS_AT_A_TIME = 64
 _EXCERPT = 4096  # bytes
+WINDOW = 2048
+"""images of a window of an epoch's order at least (windows.py), or two groups of rows where these are larger"""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,12 @@ class GroupReader:
     def group_of(self, row: int) -> int:
         """The number of the group that a row lies in."""
         return int(np.searchsorted(self.starts, row, "right")) - 1
+
+
+def parts_of_window(starts: NDArray[np.int64]) -> int:
+    """How many parts a window has, where ``starts`` are their first rows and the number of rows, ``[G + 1]``."""
+    mean = max(1.0, float(starts[-1]) / max(1, len(starts) - 1))
+    return max(2, int(np.ceil(WINDOW / mean)))
 
 
 def read_columns(files: Sequence[Path], columns: list[str], groups: Sequence[int] | None = None) -> pa.Table:

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from assay.data.images import ChainedImages, EncodedImages, Images
+from assay.data.parquet_readers import parts_of_window
 from assay.data.split import SomeImages
-
-WINDOW = 2048
-"""images at least, or two parts where these are larger"""
-
-
-def parts_of_window(starts: NDArray[np.int64]) -> int:
-    """How many parts a window has, where ``starts`` are their first rows and the number of rows, ``[G + 1]``."""
-    mean = max(1.0, float(starts[-1]) / max(1, len(starts) - 1))
-    return max(2, int(np.ceil(WINDOW / mean)))
 
 
 def shuffled(images: Images, generator: Generator) -> Tensor:
