@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +22,11 @@ from tabulate import tabulate
 
 from assay.base.moderated import PRIOR_FREEDOM, Contrast, Floats, contrast, moderate
 from assay.studies.prior import prior_deviation
-from assay.studies.verdict import LEVEL
+from assay.studies.verdict import LEVEL, SPENT
 
 USUAL, LOST = 62.0, 10.0  # accuracies in percent, of a run that learns and of one that diverges
 SEEDS = ((3, 3), (3, 10), (5, 5), (5, 10), (10, 10))  # of a row, of the control
+LOOKS = ((3, 5, 10), (3, 10), (5, 10))  # of sequential plans
 
 
 class Cell(NamedTuple):
@@ -94,6 +95,40 @@ def false_claims(cell: Cell, tables: int, generator: np.random.Generator, margin
     return float(np.mean(p.min(axis=-1) * p.shape[-1] < LEVEL))
 
 
+def sequential_claims(
+    cell: Cell, looks: Sequence[int], tables: int, generator: np.random.Generator, margin: float = 0.0
+) -> tuple[float, float]:
+    """As `false_claims`, with a sequential plan: rows that are decided at a look get no more seeds.
+
+    Returns:
+        The share of tables with a false claim at any look, and the mean number of seeds of a row.
+    """
+    drawn = draw(cell, margin, tables, generator)
+    mean, variance = (np.stack(about, axis=-1) for about in zip(*map(_moments, drawn), strict=True))
+    n = np.full(mean.shape, cell.control_seeds, dtype=np.float64)
+    decided, is_false = np.zeros((tables, len(drawn) - 1), bool), np.zeros(tables, bool)
+    for look, spent in zip(looks, SPENT[len(looks)], strict=True):
+        now = [_moments(values[:, :look]) for values in drawn[1:]]
+        for about, place in ((mean, 0), (variance, 1)):
+            fresh = np.stack([moments[place] for moments in now], axis=-1)
+            about[:, 1:] = np.where(decided, about[:, 1:], fresh)
+        n[:, 1:] = np.where(decided, n[:, 1:], look)
+        made = contrast(moderate(mean, variance, n, prior_deviation()), slice(1, None), 0)
+        differ, equal = (_holm(p) < spent for p in (made.p, made.p_equivalent(1.0)))
+        is_false |= ((equal if margin else differ) & ~decided).any(axis=-1)
+        decided |= differ | equal
+    return float(is_false.mean()), float(n[:, 1:].mean())
+
+
+def _holm(p: Floats) -> Floats:
+    """Holm's correction over the last axis."""
+    order = np.argsort(p, axis=-1)
+    steps = np.take_along_axis(p, order, axis=-1) * np.arange(p.shape[-1], 0, -1)
+    adjusted = np.empty_like(p)
+    np.put_along_axis(adjusted, order, np.minimum(1.0, np.maximum.accumulate(steps, axis=-1)), axis=-1)
+    return adjusted
+
+
 def coverage(cell: Cell, tables: int, generator: np.random.Generator) -> float:
     """The share of 95 % intervals that hold the true difference."""
     low, high = judged(draw(cell, 0.0, tables, generator)).interval()
@@ -142,6 +177,20 @@ def errors_table(tables: int, generator: np.random.Generator) -> str:
     return str(tabulate(lines, titles, tablefmt="pipe", disable_numparse=True))
 
 
+def looks_table(tables: int, generator: np.random.Generator) -> str:
+    """The largest share of tables with a false claim at any look, over 4 and 8 rows and the shares of lost runs."""
+    lines = []
+    for name in cases(4):
+        texts = []
+        for looks in LOOKS:
+            some = [Cell(cases(rows)[name], looks[-1], 10, lost) for rows in (4, 8) for lost in (0.0, 0.03, 0.1)]
+            texts.append(f"{max(sequential_claims(cell, looks, tables, generator)[0] for cell in some):.3f}")
+        equal = (sequential_claims(cell, LOOKS[0], tables, generator, margin=1.0)[0] for cell in some[::3])
+        lines.append([name, *texts, f"{max(equal):.3f}"])
+    titles = ["deviations (points)", *(", ".join(map(str, looks)) for looks in LOOKS), "no difference, 3, 5, 10"]
+    return str(tabulate(lines, titles, tablefmt="pipe", disable_numparse=True))
+
+
 def power_table(tables: int, generator: np.random.Generator) -> str:
     """Power for differences of 1, 2 and 5 points, and for the verdict that there is no difference of 1 point."""
     lines = []
@@ -161,7 +210,7 @@ def main() -> None:
     tables = parser.parse_args().tables
     generator = np.random.default_rng(0)
     print(f"Standard error of a share of 5 %: {math.sqrt(0.05 * 0.95 / tables):.4f}\n")
-    print(errors_table(tables, generator), power_table(tables, generator), sep="\n\n")
+    print(errors_table(tables, generator), power_table(tables, generator), looks_table(tables, generator), sep="\n\n")
 
 
 if __name__ == "__main__":

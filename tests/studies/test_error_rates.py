@@ -1,5 +1,6 @@
 """The verdicts' error rates on simulated tables whose truth is known: benchmarks/power.py, with fewer tables."""
 
+import itertools
 import math
 import runpy
 from pathlib import Path
@@ -33,6 +34,26 @@ def test_no_kind_of_table_has_more_false_equalities(name: str) -> None:
     generator = np.random.default_rng(1)
     cells = list(SIMULATION["null_cells"](name))
     assert max(SIMULATION["false_claims"](cell, TABLES, generator, margin=1.0) for cell in cells) <= BAR + NOISE
+
+
+@every_case
+def test_no_kind_of_table_has_more_false_claims_over_the_looks_of_a_plan(name: str) -> None:
+    generator = np.random.default_rng(2)
+    for margin, losses in ((0.0, (0.0, 0.1)), (1.0, (0.0,))):
+        for rows, lost in itertools.product((4, 8), losses):
+            cell = SIMULATION["Cell"](SIMULATION["cases"](rows)[name], 10, 10, lost)
+            share, _ = SIMULATION["sequential_claims"](cell, (3, 5, 10), TABLES, generator, margin)
+            assert share <= BAR + NOISE
+
+
+def test_the_simulation_sees_looks_that_spend_the_whole_level_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = SIMULATION["sequential_claims"]
+    cell = SIMULATION["Cell"](SIMULATION["cases"](8)["half of the rows 8"], 10, 10)
+    share, seeds = claims(cell, (3, 5, 10), 2000, np.random.default_rng(0))
+    assert share <= BAR + NOISE
+    assert 3 < seeds <= 10
+    monkeypatch.setitem(claims.__globals__, "SPENT", {3: (0.05, 0.05, 0.05)})
+    assert claims(cell, (3, 5, 10), 2000, np.random.default_rng(0))[0] > 0.08
 
 
 def test_the_simulation_sees_a_test_that_claims_too_much() -> None:

@@ -17,13 +17,14 @@ from assay.studies.conduct import Execute, StudyObserver, check_rows, conduct
 from assay.studies.execution.local import run_here
 from assay.studies.execution.store import Store
 from assay.studies.folder import PLAN_FILE, folder_of, publish, read_plan, source_of, store_of, write_plan
+from assay.studies.looks import check_looks, judge, stages
 from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
 from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told
 from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
-from assay.studies.table import Table, make_table
+from assay.studies.table import Table
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def run_study(
     *,
     budget: str | None = None,
     seeds: int | Sequence[int] = 3,
+    looks: Sequence[int] = (),
+    until_decided: bool = False,
     control_seeds: int | None = None,
     selection: str | None = None,
     out: str | Path = "studies",
@@ -80,6 +83,9 @@ def run_study(
         budget: ``full`` is the published setting, ``quick`` the study's stated proxy, ``medium`` that proxy with 30
             epochs; by default ``quick`` if the study has one.
         seeds: the number of runs of each row, with seeds from 0 on; or the seeds. Fewer than three give no verdict.
+        looks: in place of ``seeds`` a sequential plan: the number of runs of a row at each of two or three looks, as
+            (3, 5, 10). Each look spends a part of the level, so that adding seeds makes no more false claims.
+        until_decided: go on beyond the first look with the rows that are undecided, until none is or no look is left.
         control_seeds: the number of runs of each control, at least that of a row; by default 10, or as many as of a
             row where these are more than 10 or fewer than three.
         selection: how the epoch is chosen: ``held-out``, ``last``, or ``test`` as many reports did.
@@ -99,16 +105,26 @@ def run_study(
         InterruptedStudyError: a signal arrived; the same call continues the study.
     """
     _check_margin(margin)
+    if looks:
+        check_looks(looks)
+    elif until_decided:
+        raise ValueError("until decided: expected looks, as 3,5,10")
+    seeds = looks[-1] if looks else seeds
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     plan = plan_study(
         find_study(study),
         budget=budget,
         seeds=numbers,
+        looks=looks,
         control_seeds=control_seeds,
         selection=selection,
         changes=changes,
         command=command or f"assay.run_study({str(study)!r})",
     )
+    if looks and not plan.study.controls:
+        raise ValueError(
+            f"study {plan.study.name}: looks are for rows that are compared with a control, and it has none"
+        )
     folder = folder_of(plan, Path(out).expanduser())
     lines, remarks = runs_told(plan, folder, Path(runs).expanduser() if runs else None)
     store = Store(store_of(folder.parent).root, lines)
@@ -119,7 +135,8 @@ def run_study(
         console.print(note, markup=False)
     observer = LiveView(console) if progress else StudyObserver()
     try:
-        conduct(plan, store, observer, noting(execute, plan, folder))
+        for part in stages(plan, until_decided, lambda: judge(collect(plan, store), margin)):
+            conduct(part, store, observer, noting(execute, plan, folder))
     finally:  # a study that was interrupted or failed shows what it has
         report = _report(folder, plan, store, margin, remarks)
         publish(report.table, report.advice, folder)
@@ -184,7 +201,7 @@ def _report(folder: Path, plan: Plan, store: Store, margin: float, remarks: tupl
     results = collect(plan, store)
     advice = advise(results) if any(row.results for row in results.rows) else None
     surface = look_at_surface(plan, results, store)
-    return StudyReport(folder, make_table(results, margin), results, advice, surface, remarks)
+    return StudyReport(folder, judge(results, margin), results, advice, surface, remarks)
 
 
 def _check_margin(margin: float) -> None:

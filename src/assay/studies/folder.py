@@ -24,7 +24,7 @@ from assay.studies.study import Row, Study
 from assay.studies.table import Table
 
 PLAN_FILE = "study.json"
-_LISTS = ("seeds", "control_seeds", "repeats", "commits")
+_LISTS = ("seeds", "control_seeds", "repeats", "commits", "looks")
 _OF_RESULTS = {"next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 
@@ -47,11 +47,16 @@ def write_plan(plan: Plan, folder: Path, source: str) -> None:
     """Write the whole study, its source (a name or a YAML file), and the keys under which its runs are stored.
 
     Raises:
-        ValueError: the folder belongs to a study from another file of the same name.
+        ValueError: the folder belongs to a study from another file of the same name, or has a plan of other looks.
     """
-    before = read_json(folder / PLAN_FILE).get("source", source)
-    if before != source:
-        raise ValueError(f"{folder} holds another study, of {before}; choose another --out")
+    before = read_json(folder / PLAN_FILE)
+    if before.get("source", source) != source:
+        raise ValueError(f"{folder} holds another study, of {before['source']}; choose another --out")
+    setting = before.get("setting")
+    looks = setting.get("looks") if isinstance(setting, dict) else None
+    if looks and looks != list(plan.setting.looks):
+        text = ",".join(map(str, looks))
+        raise ValueError(f"{folder} has looks at {text} seeds, planned before its verdicts; go on with --seeds {text}")
     rows = [_row_to_dict(row, plan.jobs[row.name]) for row in plan.study.rows]
     base = plan.study.base.to_dict()
     written = {"source": source, "setting": asdict(plan.setting), "base": base, "rows": rows}

@@ -56,6 +56,7 @@ def plan_study(
     *,
     budget: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
+    looks: Sequence[int] = (),
     control_seeds: int | None = None,
     selection: str | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -68,6 +69,7 @@ def plan_study(
         budget: ``full`` (as published), ``quick`` (the study's own proxy) or ``medium`` (that proxy with 30 epochs, or
             as many as published where these are fewer); by default quick if there is one.
         seeds: of the runs of each row, at most 1000; two rows' runs of one seed are a pair.
+        looks: of a sequential plan, the number of seeds of a row at each look, the last of which is that of ``seeds``.
         control_seeds: the number of runs of each control, at least as many as of a row: it takes part in every
             comparison, and tables that share it share its runs. By default 10, or as many as of a row where these
             are more, or too few for a verdict.
@@ -106,6 +108,7 @@ def plan_study(
         command=command,
         control_seeds=further if study.controls and len(further) > len(seeds) else (),
         repeats=study.repeats,
+        looks=tuple(looks),
         code=code_version(),
     )
     return Plan(study, setting, jobs)

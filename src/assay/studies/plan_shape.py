@@ -57,6 +57,10 @@ def _are_seeds(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(map(is_count, value))
 
 
+def _are_looks(value: Any) -> bool:
+    return _are_seeds(value) and len(value) in (2, 3) and value == sorted(set(value))
+
+
 def _are_runs(value: Any) -> bool:
     return _is_mapping(value) and all(seed.isdecimal() and is_key(key) for seed, key in value.items())
 
@@ -66,6 +70,7 @@ _LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
     "control_seeds": [],
     "repeats": [],
     "commits": [],
+    "looks": [],
 }
 _SETTING: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(
@@ -75,6 +80,7 @@ _SETTING: Mapping[str, tuple[str, Check]] = {
     "control_seeds": ("a list of seeds", lambda value: value == [] or _are_seeds(value)),
     "repeats": ("a list of accuracies", lambda value: isinstance(value, list) and all(map(is_number, value))),
     "commits": ("an empty list", lambda value: value == []),
+    "looks": ("two or three growing numbers of seeds", lambda value: value == [] or _are_looks(value)),
     "control": ("text", _or_none(_is_text)),
     "seeds": ("a list of seeds", _are_seeds),
 }

@@ -108,6 +108,7 @@ class Setting:
         control_seeds: the planned seeds of a control; empty where they are those of a row.
         repeats: accuracies of the source's own repeated runs of one recipe, in percent.
         code: the version of the code and its libraries, which the runs' keys hold.
+        looks: of a sequential plan, the seeds of a row at each look; empty where the number is fixed.
         commits: the commits from which the runs were done, as far as they are known.
     """
 
@@ -127,6 +128,7 @@ class Setting:
     repeats: tuple[float, ...] = ()
     code: str = ""
     commits: tuple[str, ...] = ()
+    looks: tuple[int, ...] = ()
 
     def seeds_of(self, *, is_control: bool) -> tuple[int, ...]:
         """The planned seeds of a control or of another row."""

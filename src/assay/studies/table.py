@@ -96,11 +96,13 @@ class Table:
     Attributes:
         lines: in the order of the study's rows.
         margin: the largest difference that counts as none, in percentage points.
+        looks_done: of a sequential plan, the number of looks behind the verdicts.
     """
 
     setting: Setting
     lines: tuple[Line, ...]
     margin: float = 1.0
+    looks_done: int = 0
 
     @property
     def compared(self) -> int:
@@ -131,12 +133,11 @@ def make_table(results: StudyResults, margin: float = 1.0) -> Table:
     p = holm([line.p_uncorrected for line in lines])
     equivalent = holm([line.p_equivalent for line in lines])
     paired = holm([line.p_paired for line in lines])
-    noise = source_noise(setting.repeats)
-    judged = [
-        _judged(replace(line, p=own, p_equivalent=other, p_paired=third), margin, noise)
+    final = [
+        judged(replace(line, p=own, p_equivalent=other, p_paired=third), margin, setting.repeats)
         for line, own, other, third in zip(lines, p, equivalent, paired, strict=True)
     ]
-    return Table(setting, tuple(judged), margin)
+    return Table(setting, tuple(final), margin)
 
 
 def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:
@@ -210,14 +211,22 @@ def _standing(rows: RowResults, control: RowResults | None, planned: int) -> str
     return "" if control is None else "not compared"
 
 
-def _judged(line: Line, margin: float, noise: float) -> Line:
-    """Return the line with its verdict, and with that on the published claim, from its corrected p values."""
+def judged(line: Line, margin: float, repeats: Sequence[float]) -> Line:
+    """Return the line with its verdict, and with that on the published claim, from its corrected p values.
+
+    Args:
+        line: with corrected p values.
+        margin: the largest difference that counts as none, in percentage points.
+        repeats: accuracies of the source's own repeated runs of one recipe, in percent.
+    """
     about = line.difference
     if about is None:
         return line
     enough = min(about.n, about.control_n) >= FEWEST_RUNS
     said = verdict(about.mean, line.p, line.p_equivalent) if enough else CANNOT_TELL
-    return replace(line, verdict=said, claim=judge_claim(said, line.published_difference, margin, noise))
+    return replace(
+        line, verdict=said, claim=judge_claim(said, line.published_difference, margin, source_noise(repeats))
+    )
 
 
 def _published_difference(rows: RowResults, rival: RowResults | None) -> float | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 LEVEL = 0.05
 """family-wise error rate of a table: of any false helps or hurts, and likewise of any false makes no difference"""
+SPENT: Mapping[int, tuple[float, ...]] = {2: (0.02, 0.03), 3: (0.01, 0.015, 0.025)}
+"""the parts of the level that the looks of a sequential plan spend, by their number: less where the data say less"""
 FEWEST_RUNS = 3
 """runs of a row and of its control, below which there is no verdict"""
 HELPS, HURTS, NO_DIFFERENCE, CANNOT_TELL = "helps", "hurts", "makes no difference", "cannot be told"

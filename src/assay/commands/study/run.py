@@ -23,7 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["quick", "medium", "full"],
         help="quick: a stated proxy; medium: the proxy with 30 epochs; full: as published",
     )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each row (default: 3)")
+    parser.add_argument(
+        "--seeds",
+        type=_seeds,
+        metavar="N[,N,N]",
+        help="runs of each row (default: 3); several numbers, as 3,5,10, are looks of a sequential plan, of which the "
+        "first is done",
+    )
+    parser.add_argument(
+        "--until",
+        choices=["decided"],
+        help="go on with the plan's looks (default: 3,5,10), each with the rows that are undecided",
+    )
     parser.add_argument(
         "--control-seeds",
         type=int,
@@ -50,20 +61,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_fields(parser)
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    """Read ``--seeds``."""
+    numbers = text.split(",")
+    if not all(number.isascii() and number.isdecimal() and int(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, or several between commas, not {text!r}")
+    return tuple(map(int, numbers))
+
+
 def execute(options: argparse.Namespace) -> int:
     """Run and print; return 1 if a run failed, 130 if the study was interrupted."""
     from assay.studies.api import run_study
     from assay.studies.conduct import InterruptedStudyError
+    from assay.studies.looks import LOOKS
 
-    if options.seeds < 1:
-        raise ValueError(f"--seeds: {options.seeds} is not at least 1")
+    looks = options.seeds or (LOOKS if options.until else (3,))
+    if options.until and len(looks) == 1:
+        raise ValueError(f"--until decided: expected several numbers of --seeds, as 3,5,10, not {looks[0]}")
     command = shlex.join(["assay", *options.given])
     try:
         report = run_study(
             options.study,
             changes_of(options),
             budget=options.budget,
-            seeds=options.seeds,
+            seeds=looks[0],
+            looks=looks if len(looks) > 1 else (),
+            until_decided=options.until is not None,
             control_seeds=options.control_seeds,
             selection=options.protocol,
             out=options.out,

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.base.json_files import JsonObject, read_json
+from assay.base.json_files import JsonObject
 from assay.base.numbers import is_count, is_number, is_whole
 from assay.base.text import quoted
 from assay.run.folder import RunFolder
-from assay.run.record import RunRecord, read_epochs, read_scores
+from assay.run.record import read_environment, read_epochs, read_scores, read_summary
 
 STATUSES = ("finished", "diverged")
 
@@ -79,15 +79,15 @@ def read_ended(folder: Path) -> EndedRun | None:
     Raises:
         ValueError: the record is damaged.
     """
-    summary = read_json(RunFolder(folder).summary)
-    if summary.get("status") == "diverged":
-        return EndedRun(summary, read_epochs(folder / "metrics.jsonl"), read_json(RunFolder(folder).environment))
-    if summary.get("status") != "finished":
+    summary = read_summary(RunFolder(folder).summary)
+    if summary.get("status") not in STATUSES:
         return None
-    record = RunRecord.read(folder)
+    epochs, about = read_epochs(folder / "metrics.jsonl"), read_environment(RunFolder(folder).environment)
+    if summary["status"] == "diverged":
+        return EndedRun(summary, epochs, about)
     scores, labels = read_scores(folder, "test" if "test" in summary else "held-out")
     answers = Answers(scores.argmax(1) == labels, int(np.bincount(labels).max()))
-    return EndedRun(record.summary, record.metrics, record.environment, answers)
+    return EndedRun(summary, epochs, about, answers)
 
 
 def from_dict(values: Mapping[str, Any]) -> EndedRun:

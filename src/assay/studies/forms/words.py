@@ -8,7 +8,7 @@ from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.results import Setting
 from assay.studies.table import Table
-from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, source_noise
+from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, SPENT, source_noise
 
 
 def header(setting: Setting) -> dict[str, str]:
@@ -21,6 +21,7 @@ def header(setting: Setting) -> dict[str, str]:
         "budget": _budget(setting),
         "epoch chosen": SELECTION.get(setting.selection, setting.selection),
         "seeds": ", ".join(map(str, setting.seeds)),
+        "looks": f"at {', '.join(map(str, setting.looks))} seeds of a row" if setting.looks else "",
         "seeds of controls": ", ".join(map(str, setting.control_seeds)),
         "control": setting.control or "",
         "changed in all rows": setting.changes,
@@ -38,6 +39,8 @@ def in_short(setting: Setting) -> str:
         return SELECTION.get(setting.selection, setting.selection) or setting.source
     changes = f"; changed: {setting.changes}" if setting.changes else ""
     seeds = f"{len(setting.seeds)} seed{'s' * (len(setting.seeds) != 1)}"
+    if setting.looks:
+        seeds = f"{' or '.join(map(str, setting.looks))} seeds"
     more = f", {len(setting.control_seeds)} of a control" if setting.control_seeds else ""
     return f"{budget}{changes}; {seeds}{more}; {SELECTION.get(setting.selection, setting.selection)}"
 
@@ -106,6 +109,15 @@ def _on_verdicts(table: Table) -> Iterator[str]:
             f"Makes no difference: two one-sided tests with a margin of {points(table.margin)}, corrected likewise. "
             "The paired t-test stands beside it for comparison and decides nothing."
         )
+    if table.setting.looks:
+        looks, spent = (
+            ", ".join(f"{one:g}" for one in some) for some in (table.setting.looks, SPENT[len(table.setting.looks)])
+        )
+        yield (
+            f"A sequential plan: looks at {looks} seeds of a row spend {spent} of the level {LEVEL:g}, and p is "
+            f"corrected for them too. {table.looks_done} of {len(table.setting.looks)} looks are done; a row that is "
+            "decided gets no more seeds. The intervals are not corrected for the looks."
+        )
     if any(line.difference and min(line.difference.n, line.difference.control_n) < FEWEST_RUNS for line in lines):
         yield f"Fewer than {FEWEST_RUNS} runs of a row or of its control give no verdict."
     if any(line.test == "mcnemar" for line in lines):
@@ -139,11 +151,14 @@ def _on_rows(table: Table) -> Iterator[str]:
         if line.difference and line.difference.seeds_needed and line.verdict == CANNOT_TELL
     ]
     if needed:
+        honest = (
+            "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
+            f"more frequent than {100 * LEVEL:g} %. A plan with looks (--seeds 3,5,10 --until decided) may add them."
+        )
         yield (
             f"Seeds of row and control that would resolve {points(table.margin)} "
-            f"(power 80 %, at either end of the spread's 80 % interval): {'; '.join(needed)}. "
-            "Decide on the number of seeds before you look: adding them until a verdict appears makes false claims "
-            f"more frequent than {100 * LEVEL:g} %."
+            f"(power 80 %, at either end of the spread's 80 % interval): {'; '.join(needed)}."
+            f"{'' if table.setting.looks else f' {honest}'}"
         )
     other = [f"{line.name} ({line.row.split})" for line in table.lines if line.row.split != "test"]
     if other:
