@@ -210,7 +210,12 @@ def main() -> None:
     tables = parser.parse_args().tables
     generator = np.random.default_rng(0)
     print(f"Standard error of a share of 5 %: {math.sqrt(0.05 * 0.95 / tables):.4f}\n")
-    print(errors_table(tables, generator), power_table(tables, generator), looks_table(tables, generator), sep="\n\n")
+    print(
+        errors_table(tables, generator),
+        power_table(tables, generator),
+        looks_table(tables, np.random.default_rng(0)),
+        sep="\n\n",
+    )
 
 
 if __name__ == "__main__":

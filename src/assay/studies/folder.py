@@ -24,7 +24,7 @@ from assay.studies.study import Row, Study
 from assay.studies.table import Table
 
 PLAN_FILE = "study.json"
-_LISTS = ("seeds", "control_seeds", "repeats", "commits", "looks")
+_LISTS = ("seeds", "control_seeds", "repeats", "commits", "looks", "notes")
 _OF_RESULTS = {"next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 

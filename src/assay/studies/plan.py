@@ -109,6 +109,7 @@ def plan_study(
         control_seeds=further if study.controls and len(further) > len(seeds) else (),
         repeats=study.repeats,
         looks=tuple(looks),
+        notes=study.notes,
         code=code_version(),
     )
     return Plan(study, setting, jobs)

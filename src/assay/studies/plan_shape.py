@@ -71,6 +71,7 @@ _LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
     "repeats": [],
     "commits": [],
     "looks": [],
+    "notes": [],
 }
 _SETTING: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(
@@ -81,6 +82,7 @@ _SETTING: Mapping[str, tuple[str, Check]] = {
     "repeats": ("a list of accuracies", lambda value: isinstance(value, list) and all(map(is_number, value))),
     "commits": ("an empty list", lambda value: value == []),
     "looks": ("two or three growing numbers of seeds", lambda value: value == [] or _are_looks(value)),
+    "notes": ("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value))),
     "control": ("text", _or_none(_is_text)),
     "seeds": ("a list of seeds", _are_seeds),
 }

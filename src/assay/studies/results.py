@@ -109,6 +109,7 @@ class Setting:
         repeats: accuracies of the source's own repeated runs of one recipe, in percent.
         code: the version of the code and its libraries, which the runs' keys hold.
         looks: of a sequential plan, the seeds of a row at each look; empty where the number is fixed.
+        notes: what the source leaves open or contradicts, and how the recipes came about.
         commits: the commits from which the runs were done, as far as they are known.
     """
 
@@ -129,6 +130,7 @@ class Setting:
     code: str = ""
     commits: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def seeds_of(self, *, is_control: bool) -> tuple[int, ...]:
         """The planned seeds of a control or of another row."""

@@ -52,7 +52,7 @@ class Study:
         protocol: how the source chose its figures, such as the highest test accuracy over all epochs.
         quick: a proxy of the published setting for a small machine; None where that setting is quick itself.
         pairs: describes the controls of rows that have their own, in words.
-        notes: remarks on how the recipes came about, a line each.
+        notes: what the source leaves open or contradicts, and how the recipes came about, a line each.
         repeats: accuracies of the source's own repeated runs of one recipe, in percent: how far two of its single
             runs differ by chance.
 

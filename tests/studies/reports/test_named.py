@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,3 +303,25 @@ def test_a_study_is_found_by_name_or_the_nearest_is_named() -> None:
     assert find_study("stem") is STUDIES["stem"]
     with pytest.raises(ValueError, match=r"^unknown study 'stemm': did you mean stem\?$"):
         find_study("stemm")
+
+
+def test_the_document_states_what_the_reports_leave_open() -> None:
+    document = " ".join((Path(__file__).parents[3] / "docs" / "studies.md").read_text().split())
+    noted = [name for name, study in STUDIES.items() if study.notes]
+    assert noted == ["feature-map", "tasks", "stem", "depth", "bn-vgg19", "models", "resnet-cosine"]
+    for name in noted:
+        for note in STUDIES[name].notes:
+            said = document.index(note)
+            assert f"`{name}`" in document[said - 30 : said]
+
+
+def test_what_is_assumed_is_what_the_recipes_have() -> None:
+    plain, cosine, simple = (STUDIES[name].base for name in ("feature-map", "resnet-cosine", "models"))
+    assert learning_rate(plain)(1.0) == pytest.approx(0.85 * learning_rate(plain)(0.0))
+    assert (cosine.optim.lr, cosine.optim.weight_decay, cosine.train.epochs) == (0.1, 5e-4, 70)
+    assert (cosine.schedule.period, cosine.schedule.multiply) == (10, 2)
+    for row in STUDIES["models"].rows[:3]:
+        recipe = STUDIES["models"].recipe(row)
+        assert (recipe.optim.name, recipe.optim.lr, recipe.optim.momentum) == ("sgd", 0.02, 0.9)
+        assert (recipe.schedule.name, recipe.train.epochs, recipe.train.batch_size) == ("cosine", 24, 128)
+    assert simple.schedule.warmup in (None, 0)

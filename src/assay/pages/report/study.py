@@ -9,6 +9,7 @@ from assay.pages.report.pictures import svg
 from assay.studies.advice.words import sections
 from assay.studies.forms.columns import Listing, all_columns, marked_verdict
 from assay.studies.forms.plots import plot_cost, plot_forest
+from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
 from assay.studies.surface.report import SurfaceReport
@@ -16,7 +17,18 @@ from assay.studies.surface.words import COLUMNS, NOTES
 from assay.studies.table import Table
 
 # The template calls these, and what the study's own forms say in words.
-__all__ = ["NOTES", "figures", "footnotes", "from_listing", "header", "sections", "surface", "surface_figures", "table"]
+__all__ = [
+    "NOTES",
+    "figures",
+    "footnotes",
+    "from_listing",
+    "header",
+    "sections",
+    "summary",
+    "surface",
+    "surface_figures",
+    "table",
+]
 
 
 @dataclass(frozen=True)

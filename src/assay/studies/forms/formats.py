@@ -13,13 +13,15 @@ from tabulate import LATEX_ESCAPE_RULES, tabulate
 from assay.base.row_files import to_csv
 from assay.studies.forms.columns import Listing, all_columns
 from assay.studies.forms.markdown import markdown_document
+from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
 from assay.studies.table import Line, Table
 
 
 def as_markdown(table: Table) -> str:
-    """A list of the setting, the table, and its footnotes."""
-    return markdown_document(table.setting, Listing(all_columns(table), table.lines), footnotes(table))
+    """What the verdicts say, a list of the setting, the table, and its footnotes."""
+    listing = Listing(all_columns(table), table.lines)
+    return markdown_document(table.setting, listing, footnotes(table), summary(table))
 
 
 def as_latex(table: Table) -> str:
@@ -34,7 +36,8 @@ def as_latex(table: Table) -> str:
     )
     # After \\\\ LaTeX takes [ and * for options of the line break, so names that begin with them need an empty group.
     body = re.sub(r"\n (?=[\[*])", r"\n {}", body)
-    caption = " ".join(_sentence(label, words) for label, words in header(table.setting).items())
+    about = (_sentence(label, words) for label, words in header(table.setting).items())
+    caption = " ".join([summary(table), *about]).strip()
     notes = [rf"\par\footnotesize {_latex(note)}" for note in footnotes(table)]
     return "\n".join(
         [

@@ -16,12 +16,12 @@ from assay.studies.results import Setting
 _MARKUP = re.compile(r"[\\|*`<~$]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=#?\w+;)")
 
 
-def markdown_document(setting: Setting, listing: Listing[Any], notes: Sequence[str]) -> str:
-    """A list of the setting, the listing as a table, and a list of notes."""
+def markdown_document(setting: Setting, listing: Listing[Any], notes: Sequence[str], said: str = "") -> str:
+    """What is said in words, a list of the setting, the listing as a table, and a list of notes."""
     above = "\n".join(f"- {label}: {escaped(words)}" for label, words in header(setting).items())
     below = "\n".join(f"- {escaped(note)}" for note in notes)
-    # Without notes the text ends with the table.
-    return "\n\n".join([above, markdown_table(listing), below]).rstrip() + "\n"
+    # Without words or notes the text begins with the setting, or ends with the table.
+    return "\n\n".join([escaped(said), above, markdown_table(listing), below]).strip() + "\n"
 
 
 def escaped(text: str) -> str:

@@ -1,11 +1,15 @@
-"""What a paper would say of a row: its effect, interval, test and runs, and no more than the verdict carries."""
+"""What a paper would say of a row and of a table: effects, intervals, runs, and no more than the verdicts carry."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from assay.studies.comparison import Comparison
 from assay.studies.forms.words import points
 from assay.studies.table import Line, Table
-from assay.studies.verdict import FEWEST_RUNS, HELPS, HURTS, NO_DIFFERENCE
+from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, HELPS, HURTS, NO_DIFFERENCE
+
+_NAMED = 4  # rows of which nothing can be told: more than so many are only counted
 
 
 def sentence(line: Line, table: Table) -> str:
@@ -23,6 +27,69 @@ def sentence(line: Line, table: Table) -> str:
         count = len(line.diverged)
         parts.append(f"{count} of its {line.runs} runs diverged and count{'s' * (count == 1)} as guessing.")
     return " ".join(parts)
+
+
+def summary(table: Table) -> str:
+    """Return what a person would say of a study: what helps, hurts, makes no difference or cannot be told, and by what.
+
+    Empty where no row is compared with a control, and where no run has ended.
+    """
+    said = [
+        text
+        for verdict, words in (
+            (HELPS, "helps"),
+            (HURTS, "hurts"),
+            (NO_DIFFERENCE, f"{NO_DIFFERENCE} of {points(table.margin)}"),
+        )
+        if (text := _effects(table, verdict, words))
+    ]
+    doubtful = [_called(line.name) for line in table.lines if line.verdict == CANNOT_TELL]
+    if doubtful:
+        names = _listed(doubtful) if len(doubtful) <= _NAMED else f"{len(doubtful)} {'others' if said else 'rows'}"
+        said.append(f"whether {names} help{'s' * (len(doubtful) == 1)} cannot be told")
+    if not said:
+        return ""
+    control = table.setting.control
+    against = f"Against {control}: " if control and not any(line.row.control for line in table.lines) else ""
+    text = f"{against}{'; '.join(said)}"
+    return f"{text[0].upper()}{text[1:]}. {_basis(table)}"
+
+
+def _effects(table: Table, verdict: str, words: str) -> str:
+    """The rows of a verdict with their differences and intervals, the largest effect first; empty without any."""
+    found = [(line, line.difference) for line in table.lines if line.verdict == verdict and line.difference]
+    found.sort(key=lambda pair: -abs(pair[1].mean))
+    return ", ".join(
+        f"{_called(line.name)}{f' (against {line.row.control})' if line.row.control else ''} {words} "
+        f"({about.mean:+.2f} points, 95 % interval {about.low:+.2f} to {about.high:+.2f})"
+        for line, about in found
+    )
+
+
+def _basis(table: Table) -> str:
+    """On how many runs, and at which budget, that rests."""
+    compared = [line.difference for line in table.lines if line.difference]
+    ours, theirs = (_range([getattr(about, name) for about in compared]) for name in ("n", "control_n"))
+    few = min(min(about.n, about.control_n) for about in compared) < FEWEST_RUNS
+    short = f" Fewer than {FEWEST_RUNS} runs of a row or of its control tell nothing." if few else ""
+    setting = table.setting
+    budget = (
+        "the published setting" if setting.budget == "full" else f"budget {setting.budget}, not the published setting"
+    )
+    return f"{ours} run{'s' * (ours != '1')} of a row, {theirs} of its control; {budget}.{short}"
+
+
+def _range(counts: Sequence[int]) -> str:
+    return str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _called(name: str) -> str:
+    """The row's name, in quotes where it would fall apart in a list."""
+    return f'"{name}"' if "," in name or ";" in name else name
 
 
 def _evidence(line: Line, about: Comparison, table: Table) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
 from assay.studies.forms.columns import NARROW, NARROWEST, Column, conclusions, costs
+from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
 from assay.studies.table import Line, Table
 from assay.studies.verdict import CANNOT_TELL, HELPS, HURTS
@@ -30,7 +31,12 @@ def as_rich(table: Table, width: int) -> Group:
     about.add_column(overflow="fold")
     for label, words in header(table.setting).items():
         about.add_row(Text(label, style="bright_black"), Text(words))
-    parts = [about, _grid(table, conclusions(table, width))]
+    said = summary(table)
+    parts: list[RenderableType] = [
+        *([Text(f"{said}\n")] if said else []),
+        about,
+        _grid(table, conclusions(table, width)),
+    ]
     known = costs(table)[: 4 if width < NARROWEST else None]
     if len(known) > 1:  # beside the rows' names
         parts.append(_grid(table, known))

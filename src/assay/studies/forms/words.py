@@ -58,7 +58,7 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
 def footnotes(table: Table) -> list[str]:
     """Return how to read the table, and what is missing from it: only notes that apply to it."""
     notes = (f"The source on {line.name}: {line.row.note}." for line in table.lines if line.row.note)
-    return [*_on_statistics(table), *_on_rows(table), *_on_failures(table), *notes]
+    return [*table.setting.notes, *_on_statistics(table), *_on_rows(table), *_on_failures(table), *notes]
 
 
 def _budget(setting: Setting) -> str:

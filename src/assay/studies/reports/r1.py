@@ -6,6 +6,9 @@ from assay.recipe.named.r1 import COARSE, PLAIN
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
+NOTES = (
+    "The report multiplies the learning rate by 0.85 every k steps and does not give k: once an epoch is assumed.",
+)
 PROTOCOL = "validation accuracy after 40 epochs"
 # Few images, because an enlarged one costs about 50 times as much.
 QUICK = Proxy(epochs=8, images=10_000, width=0.25, images_of=50_000)
@@ -33,6 +36,7 @@ STUDIES = (
         source="report R1, ablation on 20 coarse classes of CIFAR-100",
         protocol=PROTOCOL,
         quick=QUICK,
+        notes=NOTES,
     ),
     Study(
         "tasks",
@@ -45,5 +49,6 @@ STUDIES = (
         source="report R1, final results of the two tasks",
         protocol=f"{PROTOCOL}, all three techniques on",
         quick=QUICK,
+        notes=NOTES,
     ),
 )

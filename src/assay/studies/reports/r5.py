@@ -6,6 +6,11 @@ from assay.recipe.named.r5 import COSINE
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
+NOTES = (
+    "The report gives no learning rate, weight decay, period of the restarts or number of epochs: 0.1, 5e-4, 10 epochs "
+    "that double after each restart, and 70 in all are assumed.",
+)
+
 STUDIES = (
     Study(
         "resnet-cosine",
@@ -18,5 +23,6 @@ STUDIES = (
         source="report R5",
         protocol="not stated; whole percents",
         quick=Proxy(epochs=7, images=25_000, width=0.25, images_of=50_000),
+        notes=NOTES,
     ),
 )
