@@ -101,7 +101,7 @@ def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFix
         (["run", "stm"], "assay: unknown study 'stm': did you mean stem?"),
         (["run", "rates.yml"], "assay: rates.yml: no such study file"),
         (["run", "stem", "--budget", "quik"], "unknown --budget 'quik': did you mean quick?"),
-        (["run", "stem", "--seeds", "0"], "--seeds: 0 is not at least 1"),
+        (["run", "stem", "--seeds", "0"], "--seeds: expected a number from 1 on, or several between commas, not '0'"),
         (["run", "stem", "--optim.rl", "1"], "unknown option --optim.rl: did you mean --optim.lr?"),
         (["run", "stem", "--optim.lr", "-1"], "optim.lr: -1 is not a number above 0"),
         (["run", "stem", "--margin", "0"], "margin: 0 is not a number of percentage points above 0"),
