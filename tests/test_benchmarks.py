@@ -27,6 +27,7 @@ SMALL = {
     "attack.py --minutes 0.01 --seed 5": " cases, 0 faults, at most ",
     "clients.py --clients 5 --seconds 0.1 --side 300": "beside 5 slow     memory 0.",
     "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "20 items done, 0 not: none",
+    "large_set.py --gib 0 --seconds 0 --width 80": "20 batches from step 20 on are the same",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {
@@ -53,7 +54,7 @@ def test_a_benchmark_runs(
 ) -> None:
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     script, *arguments = command.split()
-    if script in ("kills.py", "finetune.py", "gpu.py"):
+    if script in ("kills.py", "finetune.py", "gpu.py", "large_set.py"):
         arguments += ["--out", str(tmp_path / "out")]
     if script == "clients.py":
         arguments.append(str(finished_run))
