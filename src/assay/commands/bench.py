@@ -71,6 +71,9 @@ def print_bench(found: Bench) -> None:
     for kind, reason in limits.faults.items():
         print_line(f"{kind}: {reason}")
     _print_figures(f"steps of {found.steps[0].batch} images", _STEP_COLUMNS, _step_rows(found))
+    _print_figures(
+        "parts of a step of assay's, each by itself, ms", ("recipe", *found.steps[0].parts), _part_rows(found)
+    )
     speeds = [
         (speed.name, f"{speed.torchvision:,.0f}", f"{speed.ours:,.0f}", f"{speed.ours / speed.torchvision:.1f}")
         for speed in found.augmentations
@@ -86,6 +89,11 @@ def _step_rows(found: Bench) -> Iterator[tuple[str, ...]]:
             share = found.share(steps, cost.seconds, kind)
             time, speed = f"{1000 * cost.seconds:,.1f}", f"{steps.batch / cost.seconds:,.0f}"
             yield steps.recipe, loop, time, speed, f"{share:.0%}", _megabytes(cost)
+
+
+def _part_rows(found: Bench) -> Iterator[tuple[str, ...]]:
+    for steps in found.steps:
+        yield steps.recipe, *(f"{1000 * seconds:,.2f}" for seconds in steps.parts.values())
 
 
 def _label_rows(found: LabellingCosts) -> Iterator[tuple[str, ...]]:

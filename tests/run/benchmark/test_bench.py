@@ -40,6 +40,7 @@ def here(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
+PARTS = {"batch": 0.03, "forward": 0.1, "backward": 0.2, "update": 0.0004}
 HERE = Gauge(CPU, 1, here)
 fork = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of the loaders that are measured against
 
@@ -76,7 +77,9 @@ def test_the_shortest_time_counts_and_the_first_is_left_out() -> None:
 
 def test_shares_and_ratios_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     ours = {"fp32": Cost(0.5, 10**6), "bf16": Cost(0.25, 2 * 10**6)}
-    steps = StepCosts("fast-94", batch=100, operations=3e9, ours=ours, plain=Cost(2.0, None), held=Cost(1.0, 3))
+    steps = StepCosts(
+        "fast-94", batch=100, operations=3e9, ours=ours, plain=Cost(2.0, None), held=Cost(1.0, 3), parts=PARTS
+    )
     limits = Limits({"fp32": 24.0, "bf16": 48.0}, {"fp32": 1.0, "bf16": 1.0}, 1.0, {})
     machine = {"accelerator": None, "processor": "a processor", "threads": 1, "torch": "2"}
     labelling = LabellingCosts(100, Cost(10.0, 10**8), Cost(20.0, 1), None)
@@ -87,6 +90,7 @@ def test_shares_and_ratios_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["fast-94", "assay,", "bf16", "250.0", "400", "25%", "2"] in rows
     assert ["fast-94", "plain", "2,000.0", "50", "6%", "unknown"] in rows
+    assert ["fast-94", "30.00", "100.00", "200.00", "0.40"] in rows
     assert ["flip", "8", "100", "12.5"] in rows
     assert ["assay", "10.0", "2.00", "100"] in rows
     assert ["plain", "loop,", "ONNX", "Runtime", "not", "installed"] in rows
@@ -103,6 +107,8 @@ def test_operations_of_a_step_are_three_forward_passes() -> None:
     for cost in (steps.ours["fp32"], steps.plain, steps.held):
         assert cost.seconds > 0
         assert cost.peak is not None
+    assert list(steps.parts) == list(PARTS)
+    assert steps.parts["forward"] > 0
 
 
 def test_memory_is_counted_from_the_beginning_of_the_work() -> None:

@@ -18,7 +18,7 @@ from assay.base.device import reproducible
 
 Result = TypeVar("Result")
 Work = Callable[[], float]
-"""Does something, and returns the seconds that it took; to be sent to another process, so no lambda."""
+"""does something, and returns the seconds that it took; to be sent to another process, so no lambda"""
 
 _START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
@@ -76,22 +76,30 @@ class Gauge:
 
     def ours(self, work: Work) -> Cost:
         """The cost of assay's work, with the settings of its commands."""
-        return self.apart(_measured, work, self.device, self.threads, True)
+        return Cost(*self.apart(_measured, work, self.device, self.threads, True))
+
+    def found_by_ours(self, work: Callable[[], Result]) -> Result:
+        """What assay's work returns, with the settings of its commands."""
+        found: tuple[Result, int | None] = self.apart(_measured, work, self.device, self.threads, True)
+        return found[0]
 
     def others(self, work: Work) -> Cost:
         """The cost of other work, with torch's own settings."""
-        return self.apart(_measured, work, self.device, self.threads, False)
+        return Cost(*self.apart(_measured, work, self.device, self.threads, False))
 
 
-def _measured(work: Work, device: torch.device, threads: int, is_ours: bool) -> Cost:
+def _measured(
+    work: Callable[[], Result], device: torch.device, threads: int, is_ours: bool
+) -> tuple[Result, int | None]:
+    """What the work returns, and its peak memory."""
     if is_ours:
         keep_freed_memory()
     torch.set_num_threads(threads)
     before = _peak(device)
     with reproducible(0, device, threads) if is_ours else nullcontext():
-        seconds = work()
+        result = work()
     after = _peak(device)
-    return Cost(seconds, None if before is None or after is None else after - before)
+    return result, None if before is None or after is None else after - before
 
 
 def _peak(device: torch.device) -> int | None:

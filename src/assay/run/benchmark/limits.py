@@ -74,17 +74,18 @@ def _convolution(device: torch.device, name: str, channels: int, side: int, imag
 
 def _product(device: torch.device, name: str, patience: float) -> float:
     left, right = (torch.randn(_PRODUCT, _PRODUCT, device=device, dtype=DTYPES[name]) for _ in range(2))
-    seconds = best_seconds(lambda: _waited(device, left @ right), patience)
+    seconds = best_seconds(lambda: waited(device, left @ right), patience)
     return 2 * _PRODUCT**3 / seconds / 1e9
 
 
 def _copy(device: torch.device, patience: float) -> float:
     source = torch.ones(_COPY, device=device)
     target = torch.empty_like(source)
-    seconds = best_seconds(lambda: _waited(device, target.copy_(source)), patience)
+    seconds = best_seconds(lambda: waited(device, target.copy_(source)), patience)
     return 2 * 4 * _COPY / seconds / 1e9
 
 
-def _waited(device: torch.device, _result: object) -> None:
+def waited(device: torch.device, _result: object) -> None:
+    """Wait until the device has computed a result."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

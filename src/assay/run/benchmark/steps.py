@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,9 +19,9 @@ from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
 from assay.run.benchmark.gauge import Cost, Gauge
-from assay.run.benchmark.limits import best_seconds
+from assay.run.benchmark.limits import best_seconds, waited
 from assay.run.benchmark.plain import held_batches, loaded_batches, train_plainly
-from assay.run.build import architecture, build
+from assay.run.build import Components, architecture, build
 from assay.training.loop import train_epoch
 from assay.training.transfer import train_what_learns
 
@@ -44,6 +44,8 @@ class StepCosts:
         ours: of assay's steps, with the making of their batches, by ``train.precision``.
         plain: of the plain loop in float32.
         held: of the same loop on images that it holds in memory, not augmented.
+        parts: seconds of the parts of assay's step in float32, each measured by itself: ``batch``, ``forward`` (with
+            the loss), ``backward`` and ``update``.
     """
 
     recipe: str
@@ -52,6 +54,7 @@ class StepCosts:
     ours: dict[str, Cost]
     plain: Cost
     held: Cost
+    parts: dict[str, float]
 
     def rate(self, seconds: float) -> float:
         """GFLOP/s of steps that take so long."""
@@ -78,7 +81,8 @@ def measure_steps(name: str, recipe: Recipe, types: list[str], gauge: Gauge, bat
         kind: gauge.ours(partial(_our_seconds, wanted.but({"train.precision": kind}), batch, *where)) for kind in types
     }
     plain, held = (gauge.others(partial(_plain_seconds, *form, is_held, *where)) for is_held in (False, True))
-    return StepCosts(name, batch, 3.0 * batch * flops, ours, plain, held)
+    parts = gauge.found_by_ours(partial(_parts, wanted.but({"train.precision": "fp32"}), batch, *where))
+    return StepCosts(name, batch, 3.0 * batch * flops, ours, plain, held, parts)
 
 
 def noise(images: int, device: torch.device) -> Data:
@@ -102,11 +106,39 @@ def our_steps(recipe: Recipe, data: Data, device: torch.device) -> Iterator[Tens
     """Take a recipe's steps on these images without end; yield the loss of each, which waits for nothing."""
     components = build(recipe, device, open_images=lambda *_: data)
     components.freeze(0)
-    endless = (batch for epoch in itertools.count() for batch in components.batches.epoch(epoch))
-    for step in train_epoch(
-        components.network, endless, components.update, components.loss_fn, set_mode=train_what_learns
-    ):
+    network, batches = components.network, _endless(components)
+    for step in train_epoch(network, batches, components.update, components.loss_fn, set_mode=train_what_learns):
         yield step.loss
+
+
+def _endless(components: Components) -> Iterator[tuple[Tensor, Tensor]]:
+    return itertools.chain.from_iterable(map(components.batches.epoch, itertools.count()))
+
+
+def _parts(recipe: Recipe, batch: int, device: torch.device, patience: float) -> dict[str, float]:
+    data = noise(batch * _BATCHES, device)
+    components = build(recipe, device, open_images=lambda *_: data)
+    components.freeze(0)
+    train_what_learns(components.network)
+    batches, update = _endless(components), components.update
+    images, targets = next(batches)
+
+    def loss() -> Tensor:
+        update.optimizer.zero_grad()
+        with update.precision.autocast():
+            return components.loss_fn(components.network(images).float(), targets, images)
+
+    def seconds(do: Callable[[], object]) -> float:
+        return best_seconds(lambda: waited(device, do()), patience / 4)
+
+    forward = seconds(loss)
+    both = seconds(lambda: loss().backward())  # type: ignore[no-untyped-call]
+    return {
+        "batch": seconds(lambda: next(batches)),
+        "forward": forward,
+        "backward": max(0.0, both - forward),
+        "update": seconds(lambda: update(components.network)),
+    }
 
 
 def _plain_seconds(form: dict[str, Any], batch: int, is_held: bool, device: torch.device, patience: float) -> float:
