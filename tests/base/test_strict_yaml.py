@@ -11,7 +11,8 @@ from assay.base.strict_yaml import parse_yaml, read_yaml
 LAUGHS = "{a0: &a0 [x, x]" + "".join(f", a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)) + "}"
 REFUSED = [
     (LAUGHS, "more than 50,000 values, counting what aliases"),
-    ("[" * 20_000, "more than 20 levels"),
+    ("[" * 20_000, "more than 20 levels|not YAML: .* maximum nesting depth"),  # the parser in C has a limit of its own
+    ("[" * 30, "more than 20 levels"),
     ("- " * 20_000, "more than 20 levels"),
     ("&a [*a]", "more than 20 levels, one in another, counting what aliases"),
     ("&a {<<: *a}", "more than 20 levels"),
@@ -31,7 +32,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "says"), REFUSED, ids=[said for _, said in REFUSED])
 def test_it_is_refused_in_a_short_line(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=f"^{says}" if "twice" not in says else says) as caught:
+    with pytest.raises(ValueError, match=f"^({says})" if "twice" not in says else says) as caught:
         parse_yaml(text)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
