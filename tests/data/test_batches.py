@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from torch import Tensor
 from torch.testing import assert_close
 from torchvision.transforms import v2
 
+from assay.base.ranks import Ranks
 from assay.data.augment.build import build_augmentations
 from assay.data.augment.draw import Draw
 from assay.data.augment.strengths import Strengths
-from assay.data.batches import EvaluationBatches, TrainBatches, _derived_seed
+from assay.data.batches import EvaluationBatches, TrainBatches, derived_seed
 from assay.data.dataset import MemoryDataset, StreamedDataset
 from assay.data.folder import read_folder
 from assay.data.preprocess import Normalize, Preprocessing
 from assay.data.split import Split
+from ranks_in_threads import in_threads
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
@@ -178,8 +181,8 @@ def test_streamed_and_in_memory_train_on_the_same_bits(tmp_path: Path, make_fold
 def test_order_and_draws_are_those_of_the_formula() -> None:
     """The second step of the third epoch, made by hand."""
     images, labels = next(batches(noise(), 3, 8).epoch(2, 1))
-    rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(_derived_seed(3, 2)))[8:16]
-    draw = Draw(torch.Generator().manual_seed(_derived_seed(3, 2, 1)), 2, rows)
+    rows = torch.randperm(COUNT, generator=torch.Generator().manual_seed(derived_seed(3, 2)))[8:16]
+    draw = Draw(torch.Generator().manual_seed(derived_seed(3, 2, 1)), 2, rows)
     pixels = noise().images[rows]
     for augment in build_augmentations(Strengths(crop=1, flip=0.5)):
         pixels = augment(pixels, draw)
@@ -260,7 +263,7 @@ def test_mix_gets_normalised_images_and_soft_targets() -> None:
     mixed = TrainBatches(dataset, 8, PLAIN, seed=1, mix=swap, classes=10)
     shares = set()
     for step, ((images, labels), (blend, targets)) in enumerate(zip(plain.epoch(3), mixed.epoch(3), strict=True)):
-        share = torch.rand((), generator=torch.Generator().manual_seed(_derived_seed(1, 3, step)))
+        share = torch.rand((), generator=torch.Generator().manual_seed(derived_seed(1, 3, step)))
         assert_close(blend, images * (1 - share) + images.flip(0) * share)
         assert (targets.shape, targets.dtype) == ((8, 10), torch.float32)
         hard = torch.eye(10)[labels]
@@ -294,7 +297,7 @@ def test_augmented_evaluation_has_one_draw_for_each_image() -> None:
     assert not same(first, other)
     assert not same(first, plain)
     assert torch.cat([labels for _, labels in first]).tolist() == list(range(COUNT))
-    draw = Draw(torch.Generator().manual_seed(_derived_seed(4, 6)), 0, torch.tensor([48, 49]))
+    draw = Draw(torch.Generator().manual_seed(derived_seed(4, 6)), 0, torch.tensor([48, 49]))
     pixels = noise().images[48:]
     for augment in augmentations:
         pixels = augment(pixels, draw)
@@ -325,7 +328,54 @@ def test_evaluation_of_a_stream_is_transformed_only_with_a_seed(photos: Split) -
 def test_seeds_of_all_places_differ() -> None:
     seeds = (0, 1, 2, 7, 2**32, 2**32 + 1, 2**63 - 1)
     places = [(), *product(range(8)), *product(range(8), range(8))]
-    mixed = [_derived_seed(seed, *place) for seed, place in product(seeds, places)]
+    mixed = [derived_seed(seed, *place) for seed, place in product(seeds, places)]
     assert len(set(mixed)) == len(mixed)
     assert all(0 <= number < 2**63 for number in mixed)
-    assert all(_derived_seed(3, *place) == _derived_seed(3, *place) for place in places)
+    assert all(derived_seed(3, *place) == derived_seed(3, *place) for place in places)
+
+
+def shared_epoch(size: int, make: Callable[..., TrainBatches], parts: int = 1) -> list[tuple[Tensor, Tensor]]:
+    """An epoch's batches, put together again from the shares of so many ranks."""
+    shares = [list(make(ranks=Ranks(rank, size), parts=parts).epoch(1)) for rank in range(size)]
+    assert all(len(images) < 8 for images, _ in shares[0])
+    whole = []
+    for step in zip(*shares, strict=True):
+        pieces = [[values.chunk(parts) for values in share] for share in step]
+        images, labels = (
+            torch.cat([piece[kind][part] for part in range(parts) for piece in pieces]) for kind in (0, 1)
+        )
+        whole.append((images, labels))
+    return whole
+
+
+@pytest.mark.parametrize("kind", ["plain", "augmented", "mixed", "streamed"])
+@pytest.mark.parametrize(("size", "parts"), [(2, 1), (3, 1), (3, 2)])
+def test_shares_make_up_the_batches_of_one_process(photos: Split, kind: str, size: int, parts: int) -> None:
+    crops = build_augmentations(Strengths(crop=1, flip=0.5))
+    options = {
+        "plain": partial(TrainBatches, noise(), 8, PLAIN),
+        "augmented": partial(TrainBatches, noise(), 8, PLAIN, augmentations=crops),
+        "mixed": partial(TrainBatches, noise(), 8, PLAIN, mix=swap, classes=COUNT),
+        "streamed": partial(TrainBatches, transformed(photos), 8, DARK, seed=2),
+    }
+    make = options[kind]
+    assert same(shared_epoch(size, make, parts), list(make().epoch(1)))
+
+
+@pytest.mark.parametrize("kind", ["plain", "augmented", "streamed"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_shared_evaluation_counts_each_image_once(photos: Split, kind: str, size: int) -> None:
+    """The last batch has 2 images (of photos 3), which 3 ranks do not fill."""
+    crops = build_augmentations(Strengths(crop=1, flip=0.5))
+    make = {
+        "plain": partial(EvaluationBatches, noise(), 8, PLAIN),
+        "augmented": partial(EvaluationBatches, noise(), 8, PLAIN, augmentations=crops, seed=4),
+        "streamed": partial(EvaluationBatches, transformed(photos), 4, DARK, seed=4),
+    }[kind]
+    whole = torch.cat([images for images, _ in make()]).flatten(1)
+
+    shares = [list(make(ranks=Ranks(rank, size))) for rank in range(size)]
+    assert all(len(images) for own in shares for images, _ in own)
+    own = [torch.cat([images for images, _ in share]).flatten(1) for share in shares]
+    for found in in_threads(size, lambda ranks: make(ranks=ranks).gather(own[ranks.rank])):
+        assert torch.equal(found, whole)

@@ -140,7 +140,7 @@ def test_set_in_memory_is_measured_whole(split: Split, monkeypatch: pytest.Monke
 
 
 RANDOM = v2.Compose([v2.RandomResizedCrop(6), v2.RandomHorizontalFlip(), v2.ColorJitter(0.5), v2.PILToTensor()])
-SEEDS = [5, 2**40, 5]
+SEEDS = [torch.arange(len(rows)) + seed for rows, seed in zip(ROWS, (5, 2**40, 5), strict=True)]
 
 
 def transformed(split: Split, transform: Transform, workers: int, **options: int) -> list[Tensor]:
@@ -151,16 +151,19 @@ def transformed(split: Split, transform: Transform, workers: int, **options: int
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_transform_sees_the_whole_image_and_draws_from_the_seed(split: Split, workers: int) -> None:
     """Torchvision, called image by image with the seeded global generator, is the oracle."""
-    for made, rows, seed in zip(transformed(split, RANDOM, workers, stored=4), ROWS, SEEDS, strict=True):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            expected = [RANDOM(split.images.open(row).convert("RGB")) for row in rows.tolist()]
+    for made, rows, seeds in zip(transformed(split, RANDOM, workers, stored=4), ROWS, SEEDS, strict=True):
+        expected = []
+        for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                expected.append(RANDOM(split.images.open(row).convert("RGB")))
         assert torch.equal(made, torch.stack(expected))
 
 
 def test_one_seed_gives_one_draw(split: Split) -> None:
     first, second, other = (
-        next(iter(streamed(split).with_transform(RANDOM).read(ROWS[:1], [seed]))) for seed in (3, 3, 4)
+        next(iter(streamed(split).with_transform(RANDOM).read(ROWS[:1], [torch.full_like(ROWS[0], seed)])))
+        for seed in (3, 3, 4)
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
@@ -223,6 +226,6 @@ def test_transform_gets_upright_images_without_transparency(tmp_path: Path, chan
 
     split = Split(FileImages([tmp_path / "a.png"], ["a"]), np.zeros(1, dtype=np.int64))
     dataset = streamed(split, channels=channels, stored=2).with_transform(transform)
-    (batch,) = dataset.read([torch.tensor([0])], [0])
+    (batch,) = dataset.read([torch.tensor([0])], [torch.tensor([0])])
     assert seen == [({1: "L", 3: "RGB"}[channels], (2, 4))]
     assert batch[0, :, :, 0].tolist() == [[40, 40, 255, 255]] * channels

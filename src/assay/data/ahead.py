@@ -34,5 +34,7 @@ def has_free_cores(device: torch.device) -> bool:
 
 
 def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The processor cores that this process may use; where several train together, its part of them, at least 1."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "")  # of this host, as torchrun says
+    return max(1, count // int(processes)) if processes.isdecimal() and int(processes) else count

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from assay.base.ranks import ALONE, Ranks
 from assay.data.ahead import made_ahead
 from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.mix import Mix, one_hot
@@ -25,6 +27,9 @@ class TrainBatches:
     whether or not the steps before it were taken in this process. The images that do not fill
     a last batch are left out of the epoch; each epoch leaves out others.
 
+    Processes that train together have a share of each batch. Augmentations and mixes, whose draws are those of the
+    whole batch, are done to all of it in each process; without them, each reads its own share alone.
+
     Args:
         dataset: the training images.
         batch_size: images per step.
@@ -37,6 +42,8 @@ class TrainBatches:
         seed: of the order, of the dataset's own transform, of the augmentations and of the mix.
         device: where the batches are made.
         ahead: make each batch while the one before it is used.
+        ranks: the processes that share each batch.
+        parts: how many equal parts a batch is computed in, of each of which every process has its share.
 
     Raises:
         ValueError: there are fewer images than one batch needs.
@@ -55,6 +62,8 @@ class TrainBatches:
         seed: int = 0,
         device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
         ahead: bool = False,
+        ranks: Ranks = ALONE,
+        parts: int = 1,
     ) -> None:
         if len(dataset) < batch_size:
             raise ValueError(f"train.batch_size: {batch_size} is more than the {len(dataset)} training images")
@@ -62,6 +71,7 @@ class TrainBatches:
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
         self._resize, self._device, self._is_ahead = resize, device, ahead
+        self._share = partial(ranks.share, parts=parts)
 
     def __len__(self) -> int:
         return len(self.dataset) // self._batch_size
@@ -71,25 +81,27 @@ class TrainBatches:
 
         Yields:
             Images float32 ``[B, C, H, W]``, and labels int64 ``[B]``; with a mix, each image's shares
-            of the classes instead, float32 ``[B, K]``.
+            of the classes instead, float32 ``[B, K]``. They are this process's share of the batch.
         """
         batches = self._made(number, start)
         yield from made_ahead(batches) if self._is_ahead else batches
 
     def _made(self, number: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        device = self.dataset.labels.device
+        is_whole = bool(self._augmentations) or self._mix_images is not None
+        before, after = (_all_of, self._share) if is_whole else (self._share, _all_of)
         # Drawn on the CPU, so that the order is the same on every device.
-        order = self.dataset.shuffled(Generator().manual_seed(_derived_seed(self._seed, number)))
+        order = self.dataset.shuffled(Generator().manual_seed(derived_seed(self._seed, number)))
         steps, generator = range(start, len(self)), Generator(self._device)
-        rows = torch.split(order.to(device), self._batch_size)[start : len(self)]  # without the incomplete last one
-        seeds = (_derived_seed(self._seed, number, step, _TRANSFORM) for step in steps)
+        whole = torch.split(order.to(self.dataset.labels.device), self._batch_size)
+        rows = [before(batch) for batch in whole[start : len(self)]]  # without the incomplete last one
+        seeds = (before(_image_seeds(self._batch_size, self._seed, number, step)) for step in steps)
         for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
-            generator.manual_seed(_derived_seed(self._seed, number, step))
+            generator.manual_seed(derived_seed(self._seed, number, step))
             pixels = _augmented(pixels, self._augmentations, Draw(generator, number, batch))
             images, labels = self._normalize(pixels), self.dataset.labels[batch]
             if self._mix_images is not None and self._classes is not None:
                 images, labels = self._mix_images(images, one_hot(labels, self._classes), generator)
-            yield self._resize(images, number), labels
+            yield self._resize(after(images), number), after(labels)
 
 
 class EvaluationBatches:
@@ -102,6 +114,7 @@ class EvaluationBatches:
         augmentations: as in training; the draws of an image are the same each time, and those of epoch 0.
         seed: of these draws, and of the dataset's own transform; None leaves the images as they are.
         rows: of the images to go through, int64 on the device; None is all of them.
+        ranks: the processes that share each batch, as in training.
     """
 
     def __init__(
@@ -113,26 +126,48 @@ class EvaluationBatches:
         augmentations: Sequence[Augmentation] = (),
         seed: int | None = None,
         rows: Tensor | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         assert seed is not None or not augmentations
         self.dataset = dataset
         self._rows = torch.arange(len(dataset), device=dataset.labels.device) if rows is None else rows
         self._batch_size, self._normalize = batch_size, normalize
-        self._augmentations, self._seed = augmentations, seed
+        self._augmentations, self._seed, self._ranks = augmentations, seed, ranks
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images float32 ``[B, C, H, W]`` and labels int64 ``[B]``."""
-        rows = torch.split(self._rows, self._batch_size)
-        seed = self._seed
-        seeds = None if seed is None else [_derived_seed(seed, number, _TRANSFORM) for number in range(len(self))]
-        for number, (batch, pixels) in enumerate(zip(rows, self.dataset.read(rows, seeds), strict=True)):
+        """This process's share of each batch, if it has one: images float32 ``[B, C, H, W]``, labels int64 ``[B]``."""
+        before, after = (_all_of, self._ranks.share) if self._augmentations else (self._ranks.share, _all_of)
+        seed, whole = self._seed, torch.split(self._rows, self._batch_size)
+        own = {number: rows for number, batch in enumerate(whole) if len(rows := before(batch))}
+        seeds = None if seed is None else [before(_image_seeds(len(whole[number]), seed, number)) for number in own]
+        for (number, batch), pixels in zip(own.items(), self.dataset.read([*own.values()], seeds), strict=True):
             if seed is not None:
-                generator = Generator(pixels.device).manual_seed(_derived_seed(seed, number))
+                generator = Generator(pixels.device).manual_seed(derived_seed(seed, number))
                 pixels = _augmented(pixels, self._augmentations, Draw(generator, 0, batch))
-            yield self._normalize(pixels), self.dataset.labels[batch]
+            if len(rows := after(batch)):
+                yield self._normalize(after(pixels)), self.dataset.labels[rows]
+
+    @property
+    def has_share(self) -> bool:
+        """Whether this process has any of the images."""
+        return any(len(self._ranks.share(batch)) for batch in torch.split(self._rows, self._batch_size))
+
+    def gather(self, scores: Tensor) -> Tensor:
+        """The scores of all images, ``[N, K]``, from those of this process's share."""
+        if self._ranks.size == 1:
+            return scores
+        places = torch.split(torch.arange(len(self._rows)), self._batch_size)
+        whole = scores.new_zeros(len(self._rows), scores.shape[1])
+        whole[torch.cat([self._ranks.share(batch) for batch in places])] = scores
+        self._ranks.add_up([whole])
+        return whole
+
+
+def _all_of(values: Tensor) -> Tensor:
+    return values
 
 
 def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw) -> Tensor:
@@ -141,7 +176,13 @@ def _augmented(pixels: Tensor, augmentations: Sequence[Augmentation], draw: Draw
     return pixels
 
 
-def _derived_seed(seed: int, *place: int) -> int:
+def derived_seed(seed: int, *place: int) -> int:
     """One seed from several numbers, such that close numbers, or fewer of them, give unrelated seeds."""
     high, low = np.random.SeedSequence(seed, spawn_key=place).generate_state(2, np.uint32)
     return (int(high) << 31) ^ int(low)  # 63 bits, so that it is no negative number as int64
+
+
+def _image_seeds(count: int, seed: int, *place: int) -> Tensor:
+    """The seeds of a batch's images for their dataset's own transform, int64 ``[count]``."""
+    seeds = np.random.SeedSequence(seed, spawn_key=(*place, _TRANSFORM)).generate_state(count, np.uint64)
+    return torch.from_numpy((seeds >> np.uint64(1)).astype(np.int64))

@@ -39,11 +39,11 @@ class Dataset(Protocol):
     def contents(self) -> tuple[str, str]:
         """Return what stands for the images' contents, in a word or two, and a SHA-256 digest of it."""
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:
         """For each tensor of row numbers, the pixels of those rows, uint8 ``[B, C, H, W]``.
 
-        ``seeds``, one for each batch, ask for the images as a training sees them: a set that has a
-        random transform of its own applies it then, with draws that depend on the seed alone.
+        ``seeds``, for each batch those of its images, int64 ``[B]``, ask for the images as a training sees them: a
+        set that has a random transform of its own applies it then, with draws that depend on the image's seed alone.
         """
 
 
@@ -69,7 +69,7 @@ class MemoryDataset:
             digest.update(pixels.cpu().numpy().tobytes())
         return "pixels", digest.hexdigest()
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:  # noqa: ARG002
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:  # noqa: ARG002
         """Gather each batch; there is no transform, so that ``seeds`` change nothing."""
         for rows in batches:
             yield self.images.index_select(0, rows)
@@ -118,11 +118,12 @@ class StreamedDataset:
             digest.update(self.images.excerpt(row))
         return "bytes", digest.hexdigest()
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[int] | None = None) -> Iterator[Tensor]:
+    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:
         """Decode each batch; raises ``BadImageError`` at an image that cannot be decoded."""
         transform = None if seeds is None else self.transform
         rows = (batch.tolist() for batch in batches)
-        for pixels, bad in decode(self.images, self.how, rows, self.workers, transform=transform, seeds=seeds):
+        of_images = None if seeds is None else (batch.numpy() for batch in seeds)
+        for pixels, bad in decode(self.images, self.how, rows, self.workers, transform=transform, seeds=of_images):
             if bad:
                 raise next(iter(bad.values()))
             yield torch.from_numpy(pixels).to(self.device, non_blocking=True)

@@ -42,7 +42,7 @@ def decode(
     workers: int,
     *,
     transform: Transform | None = None,
-    seeds: Iterable[int] | None = None,
+    seeds: Iterable[NDArray[np.int64]] | None = None,
 ) -> Iterator[DecodedBatch]:
     """Decode batches of rows, in order, ahead of their use.
 
@@ -51,14 +51,14 @@ def decode(
         how: decodes them.
         batches: row numbers.
         workers: processes; the result does not depend on their number.
-        transform: takes each image in place of ``how``.
-        seeds: for each batch, that of the transform's draws.
+        transform: takes each image in place of ``how``; it needs ``seeds``.
+        seeds: for each batch, those of the transform's draws for each of its images, ``[B]``.
 
     Yields:
         uint8 ``[B, C, stored, stored]``, or of the transform's size; zeros where an image is bad; and
         the errors of the bad ones.
     """
-    requests = zip(batches, repeat(0) if seeds is None else seeds, strict=False)
+    requests = zip(batches, repeat(np.zeros(0, np.int64)) if seeds is None else seeds, strict=False)
     in_arrays = isinstance(images, ArrayImages)  # nothing to decode, so that sending would cost more than it saves
     yield from map_in_workers(partial(_decode_rows, images, how, transform), requests, 0 if in_arrays else workers)
 
@@ -122,13 +122,12 @@ def _unchanged(value: Any) -> Any:  # a lambda cannot be sent to a worker that i
 
 
 def _decode_rows(
-    images: Images, how: Preprocessing, transform: Transform | None, request: tuple[Sequence[int], int]
+    images: Images, how: Preprocessing, transform: Transform | None, request: tuple[Sequence[int], NDArray[np.int64]]
 ) -> DecodedBatch:
-    """Runs in a worker: the pixels of the requested rows, drawn with the requested seed, and the bad ones' errors."""
-    rows, seed = request
+    """Runs in a worker: the pixels of the requested rows, drawn with the requested seeds, and the bad ones' errors."""
+    rows, seeds = request
     good, bad = {}, {}
     with quiet(), torch.random.fork_rng(devices=[]):  # the caller's draws stay; devices draw nothing here
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the devices too
         for place, row in enumerate(rows):
             name = images.names[row]
             try:
@@ -136,6 +135,8 @@ def _decode_rows(
                     if transform is None:
                         good[place] = how.decode(image, name)
                     else:
+                        # torch.manual_seed would seed the devices too.
+                        torch.default_generator.manual_seed(int(seeds[place]))
                         good[place] = transform(to_plain(image, name, channels=how.channels)).numpy()
             except BadImageError as error:
                 bad[place] = error
@@ -157,5 +158,5 @@ def worth(workers: int, chunks: Sequence[range]) -> int:
 
 
 def default_workers() -> int:
-    """One decoding process per core, at most 8."""
+    """One decoding process per core, at most 8; of several processes that train together, each takes its part."""
     return min(cores(), 8)

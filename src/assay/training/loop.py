@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from assay.training.average import Average
 from assay.training.losses import LossFunction
 from assay.training.precision import Precision
+from assay.training.sharing import Sharing
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Step:
     correct: Tensor
     """number of images whose highest score was their label's (under soft targets, their main label's)"""
     images: int
-    """size of the batch"""
+    """size of the batch, the shares of all processes together"""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def train_epoch(
     *,
     microbatches: int = 1,
     set_mode: Callable[[nn.Module], object] = nn.Module.train,
+    sharing: Sharing = Sharing(),  # noqa: B008 - a constant
 ) -> Iterator[Step]:
     """Train on each batch in turn.
 
@@ -79,18 +81,23 @@ def train_epoch(
         microbatches: how many parts a batch is computed in, to save memory. Their gradients add up to that of
             the batch's mean loss; batch norm sees each microbatch on its own.
         set_mode: puts the model into training mode.
+        sharing: how processes share each step; ``batches`` are then this process's shares, with as many of each part's
+            images.
     """
     set_mode(model)
     for images, targets in batches:
+        whole = sharing.batch_size or len(images)
         update.optimizer.zero_grad()
         losses, correct = [], []
         for part, wanted in zip(images.chunk(microbatches), targets.chunk(microbatches), strict=True):
-            with update.precision.autocast():
+            with update.precision.autocast(), sharing.norms():
                 scores = model(part).float()
-                loss = loss_fn(scores, wanted, part) * (len(part) / len(images))
+                loss = loss_fn(scores, wanted, part) * (len(part) / whole)
             update.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
             labels = wanted if wanted.ndim == 1 else wanted.argmax(1)
             correct.append((scores.detach().argmax(1) == labels).sum())
+        step = Step(torch.stack(losses).sum(), torch.stack(correct).sum(), whole)
+        sharing.add_up(model, step.loss, step.correct, len(images) / whole)
         update(model)
-        yield Step(torch.stack(losses).sum(), torch.stack(correct).sum(), len(images))
+        yield step

@@ -65,7 +65,7 @@ def build_transform(
     """From a decoded image to augmented pixels, for sets that are decoded image by image in worker processes.
 
     Assembled from ``torchvision.transforms.v2``; it can be pickled, and all draws come from torch's
-    global generator, which a worker seeds before each batch.
+    global generator, which a worker seeds before each image.
 
     A resized crop takes its part of the image as stored in the file, so that it is sharper than one
     of the small square; all else works on the square.
