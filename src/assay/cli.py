@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -32,6 +33,7 @@ from assay.commands import (
     train,
 )
 from assay.commands.subcommands import add_subcommands
+from assay.run.launch import on_ranks, process_count
 from assay.version import VERSION
 
 DESCRIPTION = "Train CNN image classifiers fast, find out honestly which training choices help, and see why."
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.given = given  # for commands that state how they were called
     if options.command != "serve":  # which waits most of its life, and should give memory back meanwhile
         keep_freed_memory()
-    return _guarded(COMMANDS[options.command].execute, options)
+    return _guarded(_in_processes, options)
 
 
 def build_parser(given: Sequence[str]) -> Parser:
@@ -117,6 +119,21 @@ def _describe_unknown(argument: str, command: argparse.ArgumentParser) -> str:
     if not flag.startswith("-"):
         return f"unexpected argument {argument!r}"
     return f"unknown option {flag}: {nearest(flag, list(command._option_string_actions))}"
+
+
+def _in_processes(options: argparse.Namespace) -> int:
+    """Run the command in as many processes as are asked for, each of which says what went wrong in it."""
+    execute: Callable[[argparse.Namespace], int] = COMMANDS[options.command].execute
+    devices, started = getattr(options, "devices", None), process_count()
+    if options.command != "train" and started > 1:
+        if os.environ["RANK"] != "0":
+            return 2  # the first says why
+        raise ValueError(f"assay {options.command} works in one process: of all commands train alone shares its work")
+    if devices is None:
+        return execute(options)
+    if started > 1:
+        raise ValueError("--devices: torchrun has started the processes already; leave it out")
+    return on_ranks(devices.count, partial(_guarded, execute, options))
 
 
 def _guarded(execute: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:

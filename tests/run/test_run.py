@@ -11,7 +11,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import assay
-import assay.run.run as module
+import assay.run.epochs as module
 from assay.classifier.classifier import load
 from assay.classifier.evaluation import evaluate_batches
 from assay.recipe.recipe import Recipe

@@ -66,8 +66,12 @@ def evaluate_batches(
     left_out: Sequence[BadImageError] = (),
     views: Views = PLAIN,
 ) -> Evaluation:
-    """Evaluate a network on every image of the batches; ``views`` as in ``predict_scores``."""
-    scores = predict_scores(model, (images for images, _ in batches), views)
+    """Evaluate a network on every image of the batches; ``views`` as in ``predict_scores``.
+
+    Processes that share the batches each compute their share of the scores, and all have all of them.
+    """
+    own = predict_scores(model, (images for images, _ in batches), views) if batches.has_share else None
+    scores = batches.gather(torch.zeros(0, len(classes)) if own is None else own)
     return Evaluation.of_dataset(scores, batches.dataset, classes, left_out)
 
 

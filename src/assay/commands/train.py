@@ -7,17 +7,21 @@ A set of images in place of the recipe is looked at first, as by assay new: assa
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.commands.fields import add_recipe, given_fields
 from assay.commands.new import print_proposal
 from assay.commands.printing import print_line
+from assay.run.launch import Devices
 
 if TYPE_CHECKING:
     from assay.base.json_files import JsonObject
+    from assay.base.ranks import Ranks
     from assay.run.record import RunRecord
 
 
@@ -30,11 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="end after about this time, 90s, 20m or 1.5h: measure the speed, then choose data.size and train.epochs",
     )
+    parser.add_argument(
+        "--devices",
+        type=Devices.parse,
+        metavar="N",
+        help="processes of this host that train the model together, a device each: 2, cpu:2 or cuda:2",
+    )
     add_recipe(parser, or_else="; or a set of images, as for assay new")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Train and print a summary; return 130 if the run was interrupted, 1 if it diverged."""
+    """Train and print a summary; return 130 if the run was interrupted, 1 if it diverged or another process failed."""
+    from assay.base.ranks import EndedElsewhereError
+    from assay.run.group import joined
+
+    with Path(os.devnull).open("w") as nowhere:
+        try:
+            with joined() as ranks, nullcontext() if ranks.is_first else redirect_stdout(nowhere):
+                return _train(options, ranks)
+        except EndedElsewhereError:
+            return 1
+
+
+def _train(options: argparse.Namespace, ranks: Ranks) -> int:
     from assay.api import propose, train
     from assay.recipe.named import RECIPES
     from assay.run.propose import is_set
@@ -43,10 +65,14 @@ def execute(options: argparse.Namespace) -> int:
     if options.recipe in RECIPES and Path(options.recipe).is_dir() and not options.resume:
         print_line(f"{options.recipe} is the named recipe; assay train {options.recipe}/ takes the folder of that name")
     try:
-        recipe, given = options.recipe, given_fields(options)
-        if not options.resume and is_set(recipe):
-            recipe = propose(recipe, given, timed=False)
-            print_proposal(recipe)
+        with ranks.together():
+            recipe, given = options.recipe, given_fields(options)
+            device = options.devices and options.devices.device
+            if device and given.setdefault("train.device", device) != device:
+                raise ValueError(f"--devices {device}:{options.devices.count} and --train.device: give one of them")
+            if not options.resume and is_set(recipe):
+                recipe = propose(recipe, given, timed=False)
+                print_proposal(recipe)
         record = train(recipe, given, out=options.out, resume=options.resume, time=options.time)
     except InterruptedRunError as stopped:
         print_line(str(stopped), error=True)

@@ -211,6 +211,8 @@ class TrainSection(StrictModel):
     """parts in which a batch is computed to save memory; their gradients add up"""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
     """arithmetic of the layers (auto: the fastest, as measured here); weights stay fp32; fp16 has its loss scaled"""
+    sync_norm: bool = True
+    """several processes: batch norms see the whole batch (True) or each process's own images (False)"""
     small_size: Annotated[int, Field(ge=4, le=2048)] | None = None
     """side of the training images in the first epochs, in pixels: they are learned faster (default: all)"""
     small_share: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from assay.base.ranks import ALONE, Ranks
 from assay.classifier.evaluation import batch_size
 from assay.data.ahead import has_free_cores
 from assay.data.augment.build import build_augmentations, build_transform
@@ -70,7 +71,9 @@ def open_source(source: Source, cut: Cut, section: DataSection, device: torch.de
     )
 
 
-def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format) -> Feed:
+def build_feed(
+    recipe: Recipe, data: Data, device: torch.device, layout: torch.memory_format, ranks: Ranks = ALONE
+) -> Feed:
     """Batches of the splits, augmented as the recipe says; raises ``ValueError`` if the recipe's split is missing."""
     if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
         raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
@@ -87,9 +90,11 @@ def build_feed(recipe: Recipe, data: Data, device: torch.device, layout: torch.m
         device=device,
         # Images that stream are decoded ahead in any case, by processes of their own.
         ahead=isinstance(images, MemoryDataset) and has_free_cores(device),
+        ranks=ranks,
+        parts=recipe.train.accumulate,
     )
     splits = {
-        name: _evaluated(name, recipe, data, device, layout)
+        name: _evaluated(name, recipe, data, device, layout, ranks=ranks)
         for name, split in data.splits.items()
         if len(split) and (name != "train" or recipe.test.train)
     }
@@ -138,6 +143,7 @@ def _evaluated(
     layout: torch.memory_format,
     rows: Tensor | None = None,
     size: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> EvaluationBatches:
     section = AugmentSection() if name == "train" else recipe.augment  # training images are evaluated as they are
     normalize = Normalize(_cropped_once(section, data.preprocessing, name), device, layout)
@@ -146,7 +152,7 @@ def _evaluated(
     is_changed = images is not data.splits[name] or changes
     seed = recipe.train.seed if is_changed else None
     size = size or batch_size(data.preprocessing.size, device)
-    return EvaluationBatches(images, size, normalize, augmentations=changes, seed=seed, rows=rows)
+    return EvaluationBatches(images, size, normalize, augmentations=changes, seed=seed, rows=rows, ranks=ranks)
 
 
 def _augmented(

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from assay.base.ranks import ALONE, Ranks
 from assay.base.text import quoted, shorten
 from assay.classifier.classifier import build_network
 from assay.data.batches import EvaluationBatches, TrainBatches
@@ -27,6 +28,7 @@ from assay.run.fixed import WHITENED, check_small_size, fix, whiten
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.selection import last_epoch
+from assay.run.shared import check_processes
 from assay.run.teacher import find_teacher
 from assay.training.average import average_of, lag_remark
 from assay.training.checkpoint import State, random_states, restore_random_states
@@ -112,8 +114,7 @@ class Components:
                 f"the data have changed: they were {shorten(state['data'], 300)}, now {self._data_in_words()}"
             )
         before = state.get("identity")
-        difference = before and first_difference(before, self.data.identity)
-        if difference:
+        if before and (difference := first_difference(before, self.data.identity)):
             raise ValueError(f"the data have changed: {quoted(difference)} are not those of the checkpoint")
         try:
             self._load(state)
@@ -145,7 +146,11 @@ class Components:
 
 
 def build(
-    recipe: Recipe, device: torch.device, previous: State | None = None, open_images: OpenImages = open_data
+    recipe: Recipe,
+    device: torch.device,
+    previous: State | None = None,
+    open_images: OpenImages = open_data,
+    ranks: Ranks = ALONE,
 ) -> Components:
     """Build everything that the recipe names.
 
@@ -154,6 +159,7 @@ def build(
         device: will hold them.
         previous: the state that will be restored; pretrained weights are then not loaded again.
         open_images: opens the images of the recipe's data section.
+        ranks: the processes that share the batches.
 
     Raises:
         ValueError: something does not exist or fit.
@@ -180,7 +186,7 @@ def build(
             if probe
             else "the head begins at zero: it is no single linear layer that could be fitted to features"
         )
-    components = _assemble(recipe, data, network, notes, device)
+    components = _assemble(recipe, data, network, notes, device, ranks)
     doubts = _doubts(recipe, len(components.batches))
     components = replace(components, pretrained_input=form, is_probe=probe is not None, doubts=doubts)
     if recipe.train.compile:
@@ -189,11 +195,9 @@ def build(
 
 
 def _doubts(recipe: Recipe, steps_per_epoch: int) -> list[str]:
-    """Say whether the average will hold the random weights of the beginning; pretrained ones are worth holding."""
-    if recipe.train.ema is None or recipe.model.pretrained:
+    if recipe.train.ema is None or recipe.model.pretrained:  # pretrained weights are worth holding
         return []
-    remark = lag_remark(recipe.train.ema, last_epoch(recipe.train) * steps_per_epoch)
-    return [] if remark is None else [remark]
+    return [remark] if (remark := lag_remark(recipe.train.ema, last_epoch(recipe.train) * steps_per_epoch)) else []
 
 
 def check_recipe(recipe: Recipe, data: Data) -> None:
@@ -215,17 +219,16 @@ def check_recipe(recipe: Recipe, data: Data) -> None:
     _assemble(recipe, data, network, [], torch.device("cpu"))
 
 
-def _assemble(recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[str], device: torch.device) -> Components:
+def _assemble(
+    recipe: Recipe, data: Data, network: nn.Module, notes: Sequence[str], device: torch.device, ranks: Ranks = ALONE
+) -> Components:
     """Build all that the data and the network, which are on the device, still need to train."""
-    has_norms = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules())
-    if has_norms and recipe.train.batch_size == recipe.train.accumulate:
-        raise ValueError("train.batch_size: batch norm needs at least 2 images in each part of a batch")
+    check_processes(recipe, network, ranks)
     fix(recipe, network)
     check_small_size(recipe, network, partial(_network_at, recipe, data))
-    feed = build_feed(recipe, data, device, _layout(recipe))
-    groups = layer_groups(network)
+    feed = build_feed(recipe, data, device, _layout(recipe), ranks)
+    groups, loss_fn = layer_groups(network), _loss(recipe, data, device)
     update = _update(recipe, network, groups, len(feed.train), device)
-    loss_fn = _loss(recipe, data, device)
     freeze, parameters = _freezing(recipe, network, groups), count_parameters(network)
     return Components(
         data, network, feed.train, feed.splits, feed.sample, loss_fn, update, freeze, parameters, notes, device

@@ -9,7 +9,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from assay.base.atomic import replace_file
-from assay.base.json_files import JsonObject, write_json
+from assay.base.json_files import JsonObject
+from assay.base.ranks import Ranks
 from assay.classifier.classifier import MODEL_FILE, Classifier, load, ready
 from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.classifier.split_request import digest
@@ -50,13 +51,19 @@ def as_classifier(recipe: Recipe, components: Components, metrics: JsonObject) -
 
 
 def finish(
-    recipe: Recipe, folder: RunFolder, components: Components, position: Position, observers: Sequence[Observer]
+    recipe: Recipe,
+    folder: RunFolder,
+    components: Components,
+    position: Position,
+    observers: Sequence[Observer],
+    ranks: Ranks,
 ) -> None:
-    """Measure the selected weights, and write scores, model file and summary.
+    """Measure the selected weights, together, and write scores, model file and summary, as the first process.
 
     Unless epochs are selected by it, the test split is evaluated here for the first and only time.
     """
     path = folder.path / MODEL_FILE
+    ranks.wait()  # until the file is written
     # From the file: the network in memory is that of the last epoch, which need not be the selected one.
     classifier = ready(load(path), components.device)
     views = views_of(recipe.test.views, recipe.test.sure)
@@ -64,6 +71,21 @@ def finish(
         name.replace("-", "_"): evaluate_batches(classifier.network, batches, classifier.classes, views=views)
         for name, batches in components.splits.items()
     }
+    if ranks.is_first:
+        _record(recipe, folder, components, position, observers, classifier, evaluations)
+    ranks.wait()
+
+
+def _record(
+    recipe: Recipe,
+    folder: RunFolder,
+    components: Components,
+    position: Position,
+    observers: Sequence[Observer],
+    classifier: Classifier,
+    evaluations: Mapping[str, Evaluation],
+) -> None:
+    """Write what was measured of the selected weights."""
     replace_file(folder.scores, as_scores(evaluations))
     metrics = {
         "epoch": position.best_epoch,
@@ -73,7 +95,7 @@ def finish(
         "selection": SELECTION[recipe.train.select] if position.best_epoch else PROBE,
         **{name: evaluation.figures() for name, evaluation in evaluations.items()},
     }
-    replace(classifier, metrics=metrics).save(path)
+    folder.write_model(replace(classifier, metrics=metrics))
     if remark := norm_remark(classifier.network, components.sample):
         for observer in observers:
             observer.say(remark)
@@ -96,7 +118,7 @@ def finish(
     }
     for observer in observers:
         observer.end(recipe, evaluations, position.epoch * len(components.batches))
-    write_json(folder.summary, summary)  # last: a run with a finished summary is finished
+    folder.write_summary(summary)  # last: a run with a finished summary is finished
 
 
 def as_scores(evaluations: Mapping[str, Evaluation]) -> bytes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from assay.base.atomic import made, replace_file
-from assay.base.json_files import LineLog, write_json
+from assay.base.json_files import JsonObject, LineLog, write_json
 from assay.base.row_files import check_folder
 from assay.data.sources import full_name
 from assay.recipe.recipe import Recipe, read_recipe
@@ -18,6 +18,7 @@ from assay.run.environment import environment
 from assay.run.record import OUT_OF_FOLD_FILE, SCORES_FILE, read_environment
 
 if TYPE_CHECKING:
+    from assay.classifier.classifier import Classifier
     from assay.training.checkpoint import State
 
 FOLDS = "folds"
@@ -129,6 +130,61 @@ class RunFolder:
             noted = {name: lines for name, lines in notes.items() if lines}
             built = {"parameters": parameters, "precision": recipe.train.precision}
             write_json(self.environment, {**environment(device), **built, **noted})
+
+    def write_checkpoint(self, state: State) -> None:
+        """Write what a resumed run needs."""
+        from assay.training.checkpoint import save_checkpoint
+
+        save_checkpoint(self.checkpoint, state)
+
+    def write_model(self, classifier: Classifier) -> None:
+        """Write the network that the run has selected so far."""
+        from assay.classifier.classifier import MODEL_FILE
+
+        classifier.save(self.path / MODEL_FILE)
+
+    def write_summary(self, summary: JsonObject) -> None:
+        """Write how the run ended."""
+        write_json(self.summary, summary)
+
+
+class Bystander(RunFolder):
+    """A run's folder as the processes see it that train along with the one that writes: they only read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.metrics, self.timings = _Unwritten(path / "metrics.jsonl"), _Unwritten(path / "timings.jsonl")
+
+    def check_new(self) -> None:
+        """Leave this to the process that makes the folder."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Leave the lock to the process that writes."""
+        yield
+
+    def announce(self, recipe: Recipe) -> None:
+        """Write nothing."""
+
+    def begin(self, recipe: Recipe, device: str, parameters: int, notes: Mapping[str, Sequence[str]]) -> None:
+        """Write nothing."""
+
+    def write_checkpoint(self, state: State) -> None:
+        """Write nothing."""
+
+    def write_model(self, classifier: Classifier) -> None:
+        """Write nothing."""
+
+    def write_summary(self, summary: JsonObject) -> None:
+        """Write nothing."""
+
+
+class _Unwritten(LineLog):
+    def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write nothing."""
+
+    def cut(self, size: int) -> None:
+        """Cut nothing."""
 
 
 def check_same(before: Recipe, now: Recipe, *, epochs_done: int) -> None:

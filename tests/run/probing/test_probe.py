@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import assay.run.run as module
+import assay.run.epochs as module
 from assay.base.device import reproducible
 from assay.recipe.recipe import Recipe
 from assay.run.build import build

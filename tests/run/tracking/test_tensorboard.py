@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 import assay
-import assay.run.run as module
 from assay.classifier.classifier import load
 from assay.recipe.recipe import Recipe
-from assay.run import finish as outcome
+from assay.run.folder import RunFolder
 from assay.run.record import RunRecord
 from assay.run.run import InterruptedRunError, run
 from assay.run.tracking import TensorBoard
@@ -185,16 +184,16 @@ def test_an_interrupted_run_shows_all_and_nothing_twice(
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "call"),
-    [(module, "save_checkpoint", 1), (module, "save_checkpoint", 13), (outcome, "write_json", 1)],
+    ("name", "call"),
+    [("write_checkpoint", 1), ("write_checkpoint", 13), ("write_summary", 1)],
     ids=["before the first checkpoint", "after an epoch's figures", "at the very end"],
 )
 def test_a_crashed_run_shows_all_and_nothing_twice(
-    place: Any, name: str, call: int, shown: dict[str, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, call: int, shown: dict[str, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A checkpoint is written after each step, the 13th after the epoch; the log is ahead of it each time."""
     with monkeypatch.context() as patch:
-        patch.setattr(place, name, crash_at(call, getattr(place, name)))
+        patch.setattr(RunFolder, name, crash_at(call, getattr(RunFolder, name)))
         with pytest.raises(CrashError):
             run(TINY, tmp_path / "run")
     assert events(tmp_path / "run").Scalars("step/loss")  # what is there can be read

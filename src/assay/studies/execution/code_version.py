@@ -30,6 +30,8 @@ EXEMPT = {
     "run.cross_validation": "several runs one after another",
     "run.environment": "on what a run ran",
     "run.folder": "the names of files, and whether a run may begin or continue",
+    "run.group": "which processes there are, and how they meet",
+    "run.launch": "how processes are started",
     "run.lengths": "a run's key holds the whole recipe, however it was changed",
     "run.out_of_fold": "the answers of several finished runs",
     "run.precision": "a run's key holds the type that was chosen",

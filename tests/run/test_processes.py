@@ -1,0 +1,216 @@
+"""One model on several processes: forked ones of the command line, and torchrun's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+import assay
+from assay.cli import main
+from assay.run import epochs
+from assay.run.record import RunRecord, read_scores
+
+pytestmark = [
+    pytest.mark.xdist_group("processes"),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone"),
+]
+STEPS = 6
+RECIPE = {
+    "data.size": 16,
+    "data.train_images": 200,
+    "augment.crop": 1,
+    "augment.cutmix": 1.0,
+    "model.name": "resnet18",
+    "model.width": 0.125,
+    "model.stem_kernel": 3,
+    "model.stem_stride": 1,
+    "model.stem_pool": False,
+    "optim.name": "sgd",  # Adam divides gradients near 0 by their own size: there their rounding counts as much as they
+    "optim.momentum": 0.9,
+    "optim.lr": 0.001,
+    "optim.clip": 1.0,
+    "train.ema": 0.8,
+    "train.accumulate": 2,
+    "train.batch_size": 32,
+    "train.channels_last": False,  # in which torch's own batch norm rounds a hundred times as coarsely on a CPU
+    "train.epochs": 2,
+    "train.threads": 1,
+    "train.tensorboard": False,
+    "train.checkpoint_minutes": 0.0,
+}
+FLAGS = [word for name, value in RECIPE.items() for word in (f"--{name}", str(value).lower())]
+
+
+def at_step(monkeypatch: pytest.MonkeyPatch, rank: int, step: int, do: Callable[[], object]) -> None:
+    """Let a rank do something after that step; processes that are forked later inherit it."""
+    save_when_due = epochs.Run.save_when_due
+
+    def then(run: epochs.Run) -> None:
+        if (run.ranks.rank, run.position.epoch * STEPS + run.position.step) == (rank, step):
+            do()
+        save_when_due(run)
+
+    monkeypatch.setattr(epochs.Run, "save_when_due", then)
+
+
+def send(kind: signal.Signals) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), kind)
+
+
+def check_equal(folder: Path, wanted: Path) -> None:
+    """The same record, as far as rounding lets it."""
+    lines, expected = RunRecord.read(folder).metrics, RunRecord.read(wanted).metrics
+    for line, row in zip(lines, expected, strict=True):
+        assert line == pytest.approx(row, rel=1e-4, abs=0.01)  # an accuracy by no more than an image
+        assert line["held_out_loss"] == pytest.approx(row["held_out_loss"], rel=1e-4)
+        assert line["train_loss"] == pytest.approx(row["train_loss"], rel=1e-4)
+    for split, images in (("held-out", 145), ("test", 355)):
+        (scores, labels), (of_one, labels_of_one) = (read_scores(path, split) for path in (folder, wanted))
+        assert len(scores) == images
+        assert_allclose(scores, of_one, atol=1e-3)  # of about 1; float32's rounding grows with each step
+        assert (labels == labels_of_one).all()
+
+
+@pytest.mark.slow
+def test_a_run_of_two_killed_and_three_stopped_equals_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assay.train("digits", RECIPE, out=tmp_path / "one", progress=False)
+    command = ["train", "digits", *FLAGS, "--out", str(tmp_path / "run"), "--devices", "cpu:2"]
+    with monkeypatch.context() as patch:
+        at_step(patch, 1, 4, send(signal.SIGKILL))
+        assert main(command) == 1
+    printed = capfd.readouterr()
+    assert printed.out.splitlines() == ["2 processes share each batch; batch norms see the whole batch"]
+    assert sorted(printed.err.splitlines()) == [
+        "another process of the run has ended, or hangs; the last checkpoint is kept",
+        "assay: process 1 of 2 was killed by SIGKILL",
+        f"go on with: assay train {tmp_path / 'run'} --resume",
+    ]
+    resume = ["train", str(tmp_path / "run"), "--resume", "--devices", "cpu:3"]
+    with monkeypatch.context() as patch:
+        at_step(patch, 2, STEPS + 3, send(signal.SIGTERM))
+        assert main(resume) == 130
+    assert "stopped in epoch 2, after step 3; all of it is saved" in capfd.readouterr().err
+    assert main([*resume[:-1], "cpu:3"]) == 0
+    check_equal(tmp_path / "run", tmp_path / "one")
+    timings = RunRecord.read(tmp_path / "run").timings
+    assert [row["processes"] for row in timings] == [3, 3]
+
+
+@pytest.mark.slow
+def test_an_error_of_one_process_ends_all_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError("b.png: cannot be decoded")
+
+    at_step(monkeypatch, 1, 2, fail)
+    options = ["--train.sync_norm", "false", "--out", str(tmp_path / "run"), "--devices", "cpu:2"]
+    assert main(["train", "digits", *FLAGS, *options]) == 2
+    printed = capfd.readouterr()
+    own = "batch norms see each process's own images; the running statistics are the mean of all processes'"
+    assert printed.out.splitlines() == [f"2 processes share each batch; {own}"]
+    assert printed.err.count("assay: b.png: cannot be decoded\n") == 1
+    assert RunRecord.read(tmp_path / "run").environment["processes"] == [f"2 processes share each batch; {own}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--train.batch_size", "4"], "train.batch_size: 4 in 2 parts is too few for 3 processes, which need 3 images"),
+        (["--data.folds", "2"], "data.folds: not with 3 processes; train in one"),
+        (
+            ["--probe.every", "2", "--train.accumulate", "1", "--optim.clip", "null"],
+            "probe.every: not with 3 processes",
+        ),
+        (["--model.name", "nosuch"], "unknown model 'nosuch'"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused_in_one_line(
+    options: list[str], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "digits", *FLAGS, *options, "--out", str(tmp_path / "run"), "--devices", "cpu:3"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"assay: {message}")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_torchrun_goes_on_by_itself(tmp_path: Path) -> None:
+    """The first attempt kills a process at a step; the second one finds the run folder there."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from assay.cli import main\n"
+        "from assay.run import epochs\n"
+        "save = epochs.Run.save_when_due\n"
+        "def then(run):\n"
+        "    if (run.ranks.rank, run.position.step, os.environ['TORCHELASTIC_RESTART_COUNT']) == (1, 5, '0'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    save(run)\n"
+        "epochs.Run.save_when_due = then\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    flags = [*FLAGS, "--train.epochs", "1", "--out", str(tmp_path / "run")]
+    result = subprocess.run(
+        [*torchrun, "--max-restarts", "1", str(script), "train", "digits", *flags],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    record = RunRecord.read(tmp_path / "run")
+    assert record.summary["status"] == "finished"
+    assert len(record.metrics) == len(record.timings) == 1
+    assert result.stdout.count("next: assay evaluate") == 1
+
+
+def test_restarts_need_a_named_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "2")
+    with pytest.raises(ValueError, match=r"--max-restarts: name the run folder with --out"):
+        assay.train("digits", {"train.epochs": 1}, progress=False)
+
+
+def test_a_restart_resumes_the_run_that_is_there(
+    tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    with pytest.raises(ValueError, match="unknown recipe"):  # there is none: it begins
+        assay.train("nosuch", out=tmp_path / "run", progress=False)
+    assert assay.train("nosuch", out=finished_run, progress=False).folder == finished_run
+
+
+@pytest.mark.parametrize("count", ["x", "0", "gpu:2", "cpu:", "2:cpu", "-1"])
+def test_a_wrong_number_of_devices_is_named(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "digits", f"--devices={count}"])
+    assert ended.value.code == 2
+    assert f"--devices: expected a number of processes, such as 2 or cpu:2, not {count!r}" in capsys.readouterr().err
+
+
+def test_other_commands_work_in_one_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["find-lr", "digits"]) == 2
+    assert "assay find-lr works in one process" in capsys.readouterr().err
+    monkeypatch.setenv("RANK", "1")
+    assert main(["find-lr", "digits"]) == 2
+    assert capsys.readouterr().err == ""  # the first has said it
+    assert main(["train", "digits", "--devices", "2"]) == 2
+    assert "torchrun has started the processes already" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    assert main(["train", "digits"]) == 2
+    assert "WORLD_SIZE: expected a number, not 'two'" in capsys.readouterr().err
