@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 from collections.abc import Callable
 from functools import partial
@@ -129,6 +130,7 @@ def _hold(size: int) -> float:
 def test_each_measurement_has_a_process_of_its_own() -> None:
     processes = {in_own_process(os.getpid) for _ in range(2)}
     assert len(processes | {os.getpid()}) == 3
+    assert in_own_process(multiprocessing.get_start_method) == multiprocessing.get_start_method()  # of its workers
     with pytest.raises(ValueError, match="bench: the process of a measurement was killed"):
         in_own_process(os._exit, 9)
     with pytest.raises(ZeroDivisionError):

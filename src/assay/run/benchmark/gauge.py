@@ -55,9 +55,15 @@ def in_own_process(function: Callable[..., Result], *arguments: Any) -> Result:
     context.set_forkserver_preload(["assay.run.benchmark.bench"])
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.submit(function, *arguments).result()
+            return pool.submit(_call, multiprocessing.get_start_method(), function, *arguments).result()
         except BrokenProcessPool:
             raise ValueError("bench: the process of a measurement was killed; it may need more memory") from None
+
+
+def _call(method: str, function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function in a process whose own processes start as those of any program do, and not as itself did."""
+    multiprocessing.set_start_method(method, force=True)
+    return function(*arguments)
 
 
 @dataclass(frozen=True)
