@@ -132,7 +132,16 @@ def test_runs_are_chosen_and_compared(open_page: Open, site: str) -> None:
             page.get_by_label(f"compare {name}").check()
         page.get_by_role("button", name="Compare").click()
         expect(page.locator("h1")).to_have_text("first, second")
-        expect(page.locator("#legend button")).to_have_count(2)
+        # They differ in the seed alone: their mean is shown, and either run when it is asked for.
+        buttons = page.locator("#legend button")
+        expect(buttons).to_have_count(3)
+        assert [button.get_attribute("aria-pressed") for button in buttons.all()] == ["true", "false", "false"]
+        chart = page.locator("figure.curves[data-spec=loss] .plot")
+        chart.scroll_into_view_if_needed()
+        expect(chart.locator("svg .mark-area path").first).to_be_attached()
+        lines = chart.locator("svg .mark-line path").count()
+        buttons.nth(1).click()
+        expect(chart.locator("svg .mark-line path")).to_have_count(2 * lines)
 
 
 def give(page: Any, photo: dict[str, Any], how: str, onto: str = "#drop") -> None:

@@ -13,6 +13,7 @@ from assay.base.json_files import JsonObject
 from assay.pages.report.charts import Spec, palette, plain, rounded
 from assay.pages.report.content import RunPart
 from assay.pages.report.run_grids import warning_of
+from assay.pages.report.seeds import SeedGroup, seed_groups
 
 _POINTS = 250  # of a run; of more epochs, evenly spaced ones are drawn, besides the last and each curve's best
 _DASHES = {"train": [3, 3], "held-out": [1, 0], "test": [9, 4], "": [1, 0]}  # "": belongs to no split
@@ -58,17 +59,22 @@ CHARTS = {
 def curves(runs: Sequence[RunPart]) -> list[dict[str, Any]]:
     """Return what the charts of curves draw: for each run its key, name, colour, epochs, and a list for each field.
 
-    Of a long run there is one epoch in ``every``, besides the last and those of the curves' best values. Numbers are
-    rounded to five figures; those that are not finite are None.
+    Before them stand the means of runs that differ in the seed alone, with the ends of the 95 % interval of each field;
+    ``is_one_of`` marks the runs behind a mean, which the page shows when they are asked for. Of a long run there is one
+    epoch in ``every``, besides the last and those of the curves' best values. Numbers are rounded to five figures;
+    those that are not finite are None.
     """
-    colours = palette(len(runs))
-    return [_curves_of(run, colour) for run, colour in zip(runs, colours, strict=True)]
+    colours, groups = _colours(runs), seed_groups(runs)
+    members = {run.key for group in groups for run in group.runs}
+    means = [_mean_curves(group, colours[group.runs[0].key]) for group in groups]
+    return [*means, *({**_curves_of(run, colours[run.key]), "is_one_of": run.key in members} for run in runs)]
 
 
 def curve_specs(runs: Sequence[RunPart]) -> dict[str, Spec]:
     """Return each chart's specification for these runs; the page gives it its data under the name ``rows``."""
-    colours = dict(zip([run.key for run in runs], palette(len(runs)), strict=True))
-    return {name: _specification(chart, colours) for name, chart in CHARTS.items()}
+    colours, groups = _colours(runs), seed_groups(runs)
+    colours |= {group.key: colours[group.runs[0].key] for group in groups}
+    return {name: _specification(chart, colours, has_bands=bool(groups)) for name, chart in CHARTS.items()}
 
 
 def in_words(chart: CurveChart, data: Sequence[Mapping[str, Any]], most: int = 8) -> str:
@@ -91,6 +97,27 @@ def sampled(data: Sequence[Mapping[str, Any]]) -> str:
     every = max((run["every"] for run in data), default=1)
     of_which = " of the longest run" if len({run["every"] for run in data}) > 1 else ""
     return f"one epoch in {every}{of_which}, the last, and each curve's best" if every > 1 else ""
+
+
+def _colours(runs: Sequence[RunPart]) -> dict[str, str]:
+    return dict(zip([run.key for run in runs], palette(len(runs)), strict=True))
+
+
+def _mean_curves(group: SeedGroup, colour: str) -> dict[str, Any]:
+    """The means of a group's curves, and the ends of their intervals under ``FIELD_low`` and ``FIELD_high``."""
+    metrics = group.rows("epoch")[0]
+    step = math.ceil(len(metrics) / _POINTS) or 1
+    kept = sorted({*range(0, len(metrics), step), *range(len(metrics))[-1:]})
+    fields: dict[str, list[Any]] = {}
+    for chart in CHARTS.values():
+        for name in chart.fields.values():
+            points = group.over_seeds(name, kept)
+            for end, field in (("mean", name), ("low", f"{name}_low"), ("high", f"{name}_high")):
+                values = [point and rounded(getattr(point, end), chart.scale) for point in points]
+                fields |= {field: values} if any(points) else {}
+    notes = {warning_of(record) for record in group.records} - {""}
+    about = {"key": group.key, "name": group.name, "colour": colour, "note": "; ".join(sorted(notes))}
+    return {**about, "is_one_of": False, "epochs": [metrics[place]["epoch"] for place in kept], "every": step, **fields}
 
 
 def _curves_of(run: RunPart, colour: str) -> dict[str, Any]:
@@ -122,29 +149,41 @@ def _best_places(metrics: Sequence[JsonObject]) -> Iterator[int]:
                 yield values.index(chart.best(finite))
 
 
-def _specification(drawn: CurveChart, colours: Mapping[str, str]) -> Spec:
+def _specification(drawn: CurveChart, colours: Mapping[str, str], *, has_bands: bool) -> Spec:
+    """The chart of a quantity: lines, and below them bands from ``low`` to ``high``, which of a single run are one."""
     zoom = alt.selection_interval(name="zoom", bind="scales", zoom=_ZOOM_ON)
     pointed = alt.param(name="pointed", value="")
     faded = alt.condition("pointed === '' || pointed === datum.run", alt.value(1.0), alt.value(0.15))
     dashes = alt.Scale(domain=list(_DASHES), range=list(_DASHES.values()))
     epochs = alt.Axis(tickMinStep=1, grid=False, format="d")
-    chart = (
-        alt.Chart(alt.NamedData("rows"))
+    colour = alt.Color("run:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None)
+    value = alt.Axis(format=drawn.form or alt.Undefined)
+    band = (
+        alt.Chart()
+        .mark_area(clip=True)
+        .encode(
+            x=alt.X("epoch:Q"),
+            y=alt.Y("low:Q", title=None),
+            y2="high:Q",
+            color=colour,
+            detail=["run:N", "split:N"],
+            opacity=alt.condition("pointed === '' || pointed === datum.run", alt.value(0.2), alt.value(0.05)),
+        )
+    )
+    lines = (
+        alt.Chart()
         .mark_line(clip=True, strokeCap="round")  # a round cap makes a dot of a curve with a single epoch
         .encode(
             x=alt.X("epoch:Q", title="epoch", axis=epochs, scale=alt.Scale(nice=False, zero=False)),
-            y=alt.Y(
-                "value:Q",
-                title=None,
-                axis=alt.Axis(format=drawn.form or alt.Undefined),
-                scale=alt.Scale(zero=drawn.zero),
-            ),
-            color=alt.Color("run:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None),
+            y=alt.Y("value:Q", title=None, axis=value, scale=alt.Scale(zero=drawn.zero)),
+            color=colour,
             strokeDash=alt.StrokeDash("split:N", scale=dashes, legend=None),
             strokeWidth=alt.condition("datum.alone", alt.value(8), alt.value(1.8)),
             detail=["run:N", "split:N"],
             opacity=faded,
         )
-        .add_params(zoom, pointed)
+        .add_params(zoom)
     )
+    layers = [band, lines] if has_bands else [lines]
+    chart = alt.layer(*layers, data=alt.NamedData("rows")).add_params(pointed)
     return plain(chart.properties(width="container", height=250))

@@ -21,7 +21,8 @@ const assayCharts = (() => {
         const values = run[field] ?? [];
         const alone = values.filter((value) => value !== null).length === 1;
         values.forEach((value, place) => {
-          if (value !== null) rows.push({ run: run.key, name: run.name, note: run.note, split, epoch: run.epochs[place], value, alone });
+          const [low, high] = ["low", "high"].map((end) => run[`${field}_${end}`]?.[place] ?? value);
+          if (value !== null) rows.push({ run: run.key, name: run.name, note: run.note, split, epoch: run.epochs[place], value, alone, low, high });
         });
       }
     }
@@ -112,7 +113,8 @@ const assayCharts = (() => {
     const name = document.createElement("b");
     name.textContent = row.name;
     const unit = data.charts[figure.dataset.spec].unit;
-    const words = `${row.split}${row.split && ", "}epoch ${row.epoch}: ${figures(row.value)} ${unit.length < 6 ? unit : ""}`;
+    const interval = row.low < row.high ? ` [${figures(row.low)}, ${figures(row.high)}]` : "";
+    const words = `${row.split}${row.split && ", "}epoch ${row.epoch}: ${figures(row.value)}${interval} ${unit.length < 6 ? unit : ""}`;
     tip.replaceChildren(name, document.createElement("br"), words);
     if (row.note) tip.append(document.createElement("br"), row.note);
     const box = place.getBoundingClientRect();
@@ -216,6 +218,7 @@ const assayCharts = (() => {
   };
 
   const buttons = [...document.querySelectorAll("#legend button")];
+  buttons.forEach((button) => toggle(button, button.getAttribute("aria-pressed") === "true"));
   for (const button of buttons) {
     button.addEventListener("click", () => {
       toggle(button, button.getAttribute("aria-pressed") !== "true");
