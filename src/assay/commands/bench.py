@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assay.run.benchmark.gauge import Cost
     from assay.run.benchmark.labelling import LabellingCosts
 
-_STEP_COLUMNS = ("recipe", "loop", "ms a step", "images/s", "share of the limit", "peak MB")
+_STEP_COLUMNS = ("recipe", "loop", "ms", "images/s", "of limit", "peak MB")
 _LABEL_COLUMNS = ("ResNet-18 at 224", "images/s", "times the plain loop", "peak MB")
 
 
