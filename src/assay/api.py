@@ -6,10 +6,10 @@ Those that need matplotlib, statsmodels or Optuna live in their own packages, an
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
@@ -18,19 +18,19 @@ from assay.analysis.errors.runs import evaluate_out_of_fold
 from assay.base.device import pick_device
 from assay.base.duration import parse_duration
 from assay.base.ranks import Ranks
-from assay.base.registry import choose
 from assay.classifier.classifier import Classifier as Classifier
 from assay.classifier.classifier import load as load
 from assay.classifier.classifier import ready
 from assay.classifier.evaluation import Evaluation as Evaluation
+from assay.classifier.journal import Written as Written
+from assay.classifier.predict import predict as predict
+from assay.classifier.predict import predict_to_file as predict_to_file
 from assay.classifier.prediction import Prediction as Prediction
-from assay.classifier.prediction import Predictions, predict_images
 from assay.classifier.split_request import SplitRequest as SplitRequest
 from assay.data.check import Check, check_source
-from assay.data.choices import OUT_OF_FOLD, CacheUse, OnBadImage, OnUnlabelled
+from assay.data.choices import OUT_OF_FOLD, CacheUse, OnUnlabelled
 from assay.data.decode import default_workers
 from assay.data.duplicates import NEAR
-from assay.data.inputs import find_inputs
 from assay.data.pack import Packed as Packed
 from assay.data.pack import pack as pack
 from assay.data.sources import load_source, name_of_set
@@ -195,46 +195,6 @@ def evaluate(
         return evaluate_out_of_fold(model, request)
     classifier, where = _ready(model, device)
     return request.evaluate(classifier, where, views)
-
-
-def predict(
-    model: str | Path | Classifier,
-    inputs: str | Path | Sequence[str | Path],
-    *,
-    top: int = 5,
-    views: str | None = None,
-    on_bad_image: str = "error",
-    device: str = "auto",
-) -> Predictions:
-    """Label images.
-
-    Args:
-        model: a run folder, a ``model.safetensors`` file, or a loaded classifier.
-        inputs: image files, folders, glob patterns, zip or tar archives, Parquet files.
-        top: how many classes to name for each image, at least 1.
-        views: test-time augmentation, as in ``evaluate``.
-        on_bad_image: ``"error"`` or ``"skip"``.
-        device: ``auto``, ``cpu``, ``cuda``...
-
-    Returns:
-        One prediction for each readable image, in the order of the inputs.
-
-    Raises:
-        ValueError: there is no such model or input, or an image cannot be decoded.
-    """
-    choose("on_bad_image", on_bad_image, dict.fromkeys(get_args(OnBadImage)))
-    if top < 1:
-        raise ValueError(f"top: {top} is not at least 1")
-    classifier, where = _ready(model, device)
-    return predict_images(
-        classifier,
-        find_inputs([inputs] if isinstance(inputs, str | Path) else inputs),
-        top=top,
-        device=where,
-        workers=default_workers(),
-        skip_bad=on_bad_image == "skip",
-        views=classifier.views(views),
-    )
 
 
 def check(data: str | Path, *, root: str | Path | None = None, label: str | None = None, near: float = NEAR) -> Check:

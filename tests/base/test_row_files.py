@@ -60,6 +60,16 @@ def test_a_written_file_is_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_rows_may_come_one_by_one_and_in_any_number(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.base.row_files._AT_A_TIME", 2)
+    rows = [{"name": f"a\n{place}", "label": "x", "probability": 0.5} for place in range(5)]
+    write_rows(tmp_path / f"rows{ending}", iter(rows))
+    assert read(tmp_path / f"rows{ending}") == rows
+
+
 @pytest.mark.parametrize("name", ["rows.xlsx", "rows", "csv", "rows.csv.gz"])
 def test_other_endings_are_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
     for action in (lambda: check_format(tmp_path / name), lambda: write_rows(tmp_path / name, ROWS)):

@@ -5,7 +5,8 @@ import io
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from PIL import Image
 
 import assay
 from assay.classifier.classifier import load, ready
-from assay.classifier.prediction import predict_images
+from assay.classifier.journal import Journal
+from assay.classifier.prediction import Part, predict_images
 from assay.classifier.split_request import SplitRequest
 from assay.cli import main
 from assay.data.images import BadImageError
@@ -237,6 +239,71 @@ def test_every_format_holds_the_same_rows(data: Path, trained: Path, tmp_path: P
     text = [{name: f"{value:.6g}" if "prob" in name else value for name, value in row.items()} for row in rows]
     assert text == read_csv(files["csv"].read_text())
     assert rows == [one.to_row() for one in assay.predict(trained, inputs, top=2)]
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+@contextmanager
+def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The journal loses its process after so many parts."""
+    add, added = Journal.add, []
+
+    def add_or_die(self: Journal, part: Part) -> None:
+        if len(added) == parts:
+            self._log.extend([{"name": "half a part"}])  # rows without the state that tells of them
+            raise Killed
+        added.append(part)
+        add(self, part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "add", add_or_die)
+        with pytest.raises(Killed):
+            yield
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_prediction_that_was_killed_ends_as_one_that_was_not(
+    ending: str, data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = shutil.copytree(data / "test", tmp_path / "photos")
+    for name in ("bee/007.png", "cat/050.png"):
+        (photos / name).write_text("no image")
+    monkeypatch.setattr("assay.classifier.predict.AT_LEAST", 100)
+    monkeypatch.setattr("assay.classifier.prediction.batch_size", lambda *_: 40)
+    once, twice = tmp_path / f"once.{ending}", tmp_path / f"twice.{ending}"
+    options = {"on_bad_image": "skip", "device": "cpu", "top": 2}
+    whole = assay.predict_to_file(trained, photos, once, **options)
+    with killed_after(2, monkeypatch):
+        assay.predict_to_file(trained, photos, twice, **options)
+    assert not twice.exists()
+    with pytest.raises(ValueError, match=r"are there already; go on with --resume, or delete .*\.state"):
+        assay.predict_to_file(trained, photos, twice, **options)
+    with pytest.raises(ValueError, match="another model, of other images or with other options"):
+        assay.predict_to_file(trained, photos, twice, **{**options, "top": 1}, resume=True)
+    resumed = assay.predict_to_file(trained, photos, twice, **options, resume=True)
+    assert twice.read_bytes() == once.read_bytes()
+    assert resumed.rows == whole.rows == 307
+    assert [str(error) for error in resumed.left_out] == [str(error) for error in whole.left_out]
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", once.name, twice.name}
+
+
+def test_a_damaged_state_is_refused(data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.classifier.predict.AT_LEAST", 100)
+    out = tmp_path / "x.csv"
+    with killed_after(1, monkeypatch):
+        assay.predict_to_file(trained, data / "test", out)
+    state = json.loads((tmp_path / ".x.csv.state").read_text())
+    for change in ({"end": None}, {"size": 10**9}, {"left_out": [1]}):
+        (tmp_path / ".x.csv.state").write_text(json.dumps(state | change))
+        with pytest.raises(ValueError, match=r"\.x\.csv\.state: damaged; delete it"):
+            assay.predict_to_file(trained, data / "test", out, resume=True)
+
+
+def test_going_on_needs_a_file(data: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(trained), str(data / "test"), "--resume"]) == 2
+    assert capsys.readouterr().err == "assay: --resume: which file to go on with? give it as --out\n"
 
 
 @pytest.mark.parametrize("top", [1, 3, 10, 99])

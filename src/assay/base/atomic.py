@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
@@ -48,22 +49,48 @@ def made(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write to, a part at a time, that takes the place of ``path`` when the block ends without error.
+
+    Raises:
+        OSError: the folder is missing or the disk is full; the old file is then untouched.
+    """
+    with _temporary(path) as (file, temporary), _naming(path):
+        yield file
+        _make_safe(file, temporary)
+        temporary.replace(path)
+
+
+@contextmanager
 def _written(path: Path, content: bytes | str) -> Iterator[Path]:
     """Write a temporary file beside ``path``, safe on the disk; it is removed unless the block has moved it."""
+    with _temporary(path) as (file, temporary):
+        with _naming(path):
+            file.write(content.encode() if isinstance(content, str) else content)
+            _make_safe(file, temporary)
+        yield temporary
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Make a file beside ``path``; it is removed unless the block has moved it."""
     with _naming(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
-        with _naming(path):
-            with os.fdopen(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())  # before the rename, which might otherwise reach the disk first
-            temporary.chmod(0o666 & ~_umask())
-        yield temporary
+        with os.fdopen(handle, "wb") as file:
+            yield file, temporary
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _make_safe(file: BinaryIO, temporary: Path) -> None:
+    """Write all of a temporary file to the disk, before the rename, which might otherwise reach it first."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    temporary.chmod(0o666 & ~_umask())
 
 
 @contextmanager

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from assay.base.atomic import replace_file
+from assay.base.atomic import replacing
 from assay.base.registry import choose
 
 Rows = Sequence[Mapping[str, Any]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_AT_A_TIME = 10_000  # rows
 _CSV_DIGITS = 6  # CSV is for people too, and further digits of a probability change with the machine
 
 
@@ -40,27 +42,39 @@ def with_texts(rows: Rows, change: Callable[[str], str]) -> list[dict[str, Any]]
     return [{name: change(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
 
 
-def to_json_lines(rows: Rows) -> bytes:
+def _write_csv(file: BinaryIO, parts: Iterable[Rows]) -> None:
+    for place, rows in enumerate(parts):
+        text = to_csv(rows)
+        file.write(text if place == 0 else text.partition(b"\n")[2])  # one header
+
+
+def _write_json_lines(file: BinaryIO, parts: Iterable[Rows]) -> None:
     """One JSON object per line."""
-    return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows).encode(errors="backslashreplace")
+    for rows in parts:
+        lines = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+        file.write(lines.encode(errors="backslashreplace"))
 
 
-def to_parquet(rows: Rows) -> bytes:
-    """One Parquet file."""
+def _write_parquet(file: BinaryIO, parts: Iterable[Rows]) -> None:
+    """A group of rows for each part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    buffer = io.BytesIO()
-    # Parquet's text is UTF-8, which names of files need not be.
-    stored = with_texts(rows, lambda text: text.encode(errors="backslashreplace").decode())
-    pq.write_table(pa.Table.from_pylist(stored), buffer)
-    return buffer.getvalue()
+    writer = None
+    for rows in parts:
+        # Parquet's text is UTF-8, which names of files need not be.
+        stored = with_texts(rows, lambda text: text.encode(errors="backslashreplace").decode())
+        table = pa.Table.from_pylist(stored, None if writer is None else writer.schema)
+        writer = writer or pq.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+    assert writer is not None  # there is a first part
+    writer.close()
 
 
-FORMATS: dict[str, Callable[[Rows], bytes]] = {
-    ".csv": to_csv,
-    ".jsonl": to_json_lines,
-    ".parquet": to_parquet,
+FORMATS: dict[str, Callable[[BinaryIO, Iterable[Rows]], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_json_lines,
+    ".parquet": _write_parquet,
 }
 
 
@@ -85,6 +99,15 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"{there}: a file, not a folder to write to")
 
 
-def write_rows(path: Path, rows: Rows) -> None:
-    """Write rows with equal keys, atomically. Raises ``ValueError`` for an unknown format."""
-    replace_file(path, choose("output format", path.suffix.lower(), FORMATS)(rows))
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows with equal keys, atomically, some thousands at a time. Raises ``ValueError`` for an unknown format."""
+    write = choose("output format", path.suffix.lower(), FORMATS)
+    with replacing(path) as file:
+        write(file, _parts(iter(rows)))
+
+
+def _parts(rows: Iterator[Mapping[str, Any]]) -> Iterator[Rows]:
+    """The rows in lists; the first one may be empty."""
+    yield list(islice(rows, _AT_A_TIME))
+    while part := list(islice(rows, _AT_A_TIME)):
+        yield part

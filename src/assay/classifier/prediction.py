@@ -59,6 +59,21 @@ class Predictions(Sequence[Prediction]):
         return self.rows[index]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Predictions of some images that follow one another.
+
+    Attributes:
+        rows: of the readable ones.
+        left_out: the errors of the others.
+        end: the place after the last image, among all.
+    """
+
+    rows: tuple[Prediction, ...]
+    left_out: tuple[BadImageError, ...]
+    end: int
+
+
 def predict_images(
     classifier: Classifier,
     images: Images,
@@ -69,7 +84,26 @@ def predict_images(
     skip_bad: bool,
     views: Views = PLAIN,
 ) -> Predictions:
-    """Predict the classes of all readable images.
+    """Predict the classes of all readable images, all at once; as ``predict_parts``, which raises too."""
+    (part,) = predict_parts(
+        classifier, images, top=top, device=device, workers=workers, skip_bad=skip_bad, views=views, at_least=None
+    )
+    return Predictions(part.rows, part.left_out)
+
+
+def predict_parts(
+    classifier: Classifier,
+    images: Images,
+    *,
+    top: int,
+    device: torch.device,
+    workers: int,
+    skip_bad: bool,
+    views: Views = PLAIN,
+    at_least: int | None,
+    start: int = 0,
+) -> Iterator[Part]:
+    """Predict the classes of all readable images, a part at a time.
 
     Args:
         classifier: on ``device`` already.
@@ -79,53 +113,73 @@ def predict_images(
         workers: number of decoding processes.
         skip_bad: leave out images that cannot be decoded, instead of raising the first error.
         views: test-time augmentation, as in ``predict_scores``.
+        at_least: predictions of a part, of which the last one has fewer; None for one part.
+        start: the place of the first image, where a part has ended: what follows is what would have followed it.
+
+    Yields:
+        The parts, in the order of the images.
 
     Raises:
         BadImageError: an image cannot be decoded, and ``skip_bad`` is false.
-        ValueError: the network gives an image scores that are not finite.
+        ValueError: the network gives an image scores that are not finite, or no image is readable.
     """
-    count, size = len(images.names), batch_size(classifier.preprocessing.size, device)
-    chunks = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    count = len(images.names)
+    size = batch_size(classifier.preprocessing.size, device)
+    chunks = [range(first, min(first + size, count)) for first in range(start, count, size)]
     # Starting processes takes longer than decoding so few images.
     busy = workers if count > MOST_IMAGES else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
+    rows: list[Prediction] = []
+    bad: dict[int, BadImageError] = {}
+    is_empty = start == 0
     with closing(decoded):  # now, for the garbage collector would wait 5 seconds for each worker
-        good = _GoodImages(decoded, size, skip_bad=skip_bad)
-        scores = predict_scores(classifier.network, (normalize(pixels.to(device)) for pixels in good), views)
-    names = [name for row, name in enumerate(images.names) if row not in good.bad]
+        for pixels, places in _good_batches(decoded, start, size, bad, skip_bad=skip_bad):
+            scores = predict_scores(classifier.network, [normalize(pixels.to(device))], views)
+            rows += _named(scores, [images.names[place] for place in places], classifier.classes, top)
+            is_empty = False
+            if at_least is not None and len(rows) >= at_least:
+                end = places[-1] + 1
+                yield Part(tuple(rows), _taken(bad, end), end)
+                rows = []
+    if is_empty:
+        raise ValueError("there is no readable image")
+    yield Part(tuple(rows), _taken(bad, count), count)
+
+
+def _named(scores: Tensor, names: Sequence[str], classes: Sequence[str], top: int) -> Iterator[Prediction]:
+    """The predictions of a batch from its scores."""
     if not (finite := scores.isfinite().all(dim=1)).all():
         raise ValueError(f"{names[int(finite.int().argmin())]}: the network's scores for it are not finite numbers")
-    best = scores.softmax(dim=1).topk(min(top, len(classifier.classes)), dim=1)
-    rows = (
-        Prediction(name, tuple(classifier.classes[index] for index in indices), tuple(probabilities))
-        for name, indices, probabilities in zip(names, best.indices.tolist(), best.values.tolist(), strict=True)
-    )
-    return Predictions(tuple(rows), tuple(good.bad.values()))
+    best = scores.softmax(dim=1).topk(min(top, len(classes)), dim=1)
+    for name, indices, probabilities in zip(names, best.indices.tolist(), best.values.tolist(), strict=True):
+        yield Prediction(name, tuple(classes[index] for index in indices), tuple(probabilities))
 
 
-class _GoodImages:
-    """Batches of a constant size without the bad images, whose errors are kept in ``bad`` by row.
+def _taken(bad: dict[int, BadImageError], end: int) -> tuple[BadImageError, ...]:
+    """Take out the errors of the images before ``end``."""
+    return tuple(bad.pop(place) for place in sorted(bad) if place < end)
+
+
+def _good_batches(
+    decoded: Iterable[DecodedBatch], start: int, size: int, bad: dict[int, BadImageError], *, skip_bad: bool
+) -> Iterator[tuple[Tensor, list[int]]]:
+    """Batches of a constant size without the bad images, and the images' places; errors go to ``bad`` by place.
 
     The size matters: ``evaluate`` leaves bad images out before it makes batches, and only equal batches give scores
     that are equal to the last digit.
     """
-
-    def __init__(self, decoded: Iterable[DecodedBatch], size: int, *, skip_bad: bool) -> None:
-        self._decoded, self._size, self._skip_bad = decoded, size, skip_bad
-        self.bad: dict[int, BadImageError] = {}
-
-    def __iter__(self) -> Iterator[Tensor]:
-        waiting, row = None, 0
-        for pixels, bad in self._decoded:
-            if bad and not self._skip_bad:
-                raise next(iter(bad.values()))
-            self.bad |= {row + place: error for place, error in bad.items()}
-            row += len(pixels)
-            good = np.delete(pixels, list(bad), axis=0)
-            waiting = good if waiting is None else np.concatenate([waiting, good])
-            while len(waiting) >= self._size:
-                yield torch.from_numpy(waiting[: self._size])
-                waiting = waiting[self._size :]
-        if waiting is not None and len(waiting):
-            yield torch.from_numpy(waiting)
+    waiting, places = None, list[int]()
+    for pixels, errors in decoded:
+        if errors and not skip_bad:
+            raise next(iter(errors.values()))
+        bad |= {start + place: error for place, error in errors.items()}
+        places += [start + place for place in range(len(pixels)) if place not in errors]
+        start += len(pixels)
+        good = np.delete(pixels, list(errors), axis=0)
+        waiting = good if waiting is None else np.concatenate([waiting, good])
+        while len(waiting) >= size:
+            yield torch.from_numpy(waiting[:size]), places[:size]
+            waiting, places = waiting[size:], places[size:]
+    if waiting is not None and len(waiting):
+        yield torch.from_numpy(waiting), places

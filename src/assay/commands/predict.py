@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet (default: CSV to the screen)"
     )
+    parser.add_argument("--resume", action="store_true", help="go on with a --out that was stopped")
     parser.add_argument(
         "--spreadsheet-safe", action="store_true", help="CSV: put ' before names that a spreadsheet takes for formulas"
     )
@@ -31,29 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Predict and write; return 1 if images were left out."""
-    from assay.api import predict
-    from assay.base.row_files import check_format, check_place, spreadsheet_safe, to_csv, with_texts, write_rows
+    from assay.api import predict, predict_to_file
+    from assay.base.row_files import spreadsheet_safe, to_csv, with_texts
 
-    if options.out is not None:
-        check_format(options.out)  # before the model is loaded and the images are decoded
-        check_place(options.out)
     if options.spreadsheet_safe and options.out is not None and options.out.suffix.lower() != ".csv":
         raise ValueError(f"--spreadsheet-safe is for CSV: {options.out} is another format")
-    predictions = predict(
-        options.model,
-        options.inputs,
-        top=options.top,
-        views=options.views,
-        on_bad_image=options.on_bad_image,
-        device=options.device,
-    )
+    how = {name: getattr(options, name) for name in ("top", "views", "on_bad_image", "device")}
+    if options.out is not None:
+        more = {"for_spreadsheets": options.spreadsheet_safe, "resume": options.resume}
+        written = predict_to_file(options.model, options.inputs, options.out, **how, **more)
+        print_line(f"{written.rows:,} predictions: {options.out}")
+        return report_left_out(written.left_out)
+    if options.resume:
+        raise ValueError("--resume: which file to go on with? give it as --out")
+    predictions = predict(options.model, options.inputs, **how)
     rows = [prediction.to_row() for prediction in predictions]
     if options.spreadsheet_safe:
         rows = spreadsheet_safe(rows)
-    if options.out is None:
-        # A terminal gets printable names; a file or another program gets them as they are.
-        sys.stdout.write(to_csv(with_texts(rows, one_line) if sys.stdout.isatty() else rows).decode())
-    else:
-        write_rows(options.out, rows)
-        print_line(f"{len(rows):,} predictions: {options.out}")
+    # A terminal gets printable names; another program gets them as they are.
+    sys.stdout.write(to_csv(with_texts(rows, one_line) if sys.stdout.isatty() else rows).decode())
     return report_left_out(predictions.left_out)
