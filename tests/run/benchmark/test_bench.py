@@ -86,7 +86,9 @@ def test_shares_and_ratios_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     labelling = LabellingCosts(100, Cost(10.0, 10**8), Cost(20.0, 1), None)
     found = Bench(machine, limits, (steps,), (AugmentationSpeed("flip", 100.0, 8.0),), labelling)
     assert steps.rate(0.5) == 6.0
-    assert found.to_dict()["steps"][0]["shares_of_limit"] == {"fp32": 0.25, "bf16": 0.25}
+    (row,) = found.to_dict()["steps"]
+    assert row["share_of_limit"] == {"fp32": 0.25, "bf16": 0.25}
+    assert row["times_plain"] == {"fp32": 4.0, "bf16": 8.0}
     print_bench(found)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["fast-94", "assay,", "bf16", "250.0", "400", "25%", "2"] in rows

@@ -74,13 +74,18 @@ class Bench:
         return {
             "machine": self.machine,
             "limits": asdict(self.limits),
-            "steps": [{**asdict(steps), "shares_of_limit": self._shares(steps)} for steps in self.steps],
+            "steps": [{**asdict(steps), **self._compared(steps)} for steps in self.steps],
             "augmentations": [asdict(speed) for speed in self.augmentations],
             "labelling": asdict(self.labelling),
         }
 
-    def _shares(self, steps: StepCosts) -> dict[str, float]:
-        return {kind: self.share(steps, cost.seconds, kind) for kind, cost in steps.ours.items()}
+    def _compared(self, steps: StepCosts) -> JsonObject:
+        """By type: the share of the limit, and how many times as fast as the plain loop."""
+        seconds = {kind: cost.seconds for kind, cost in steps.ours.items()}
+        return {
+            "share_of_limit": {kind: self.share(steps, each, kind) for kind, each in seconds.items()},
+            "times_plain": {kind: steps.plain.seconds / each for kind, each in seconds.items()},
+        }
 
 
 def bench(device: str, threads: int | None, effort: Effort, say: Callable[[str], None], apart: Apart) -> Bench:
