@@ -28,6 +28,8 @@ SMALL = {
     "clients.py --clients 5 --seconds 0.1 --side 300": "beside 5 slow     memory 0.",
     "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "20 items done, 0 not: none",
     "large_set.py --gib 0 --seconds 0 --width 80": "20 batches from step 20 on are the same",
+    "ranks.py --epochs 1 --batch-size 640 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
+    "ranks.py --kills 1 --epochs 1": "1 kills in 1 runs, all of which went on to their end",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {
@@ -54,7 +56,7 @@ def test_a_benchmark_runs(
 ) -> None:
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     script, *arguments = command.split()
-    if script in ("kills.py", "finetune.py", "gpu.py", "large_set.py"):
+    if script in ("kills.py", "finetune.py", "gpu.py", "large_set.py") or "--kills" in arguments:
         arguments += ["--out", str(tmp_path / "out")]
     if script == "clients.py":
         arguments.append(str(finished_run))
