@@ -1,12 +1,16 @@
 """A study's table: what its rows keep of their runs, and what is said around it."""
 
+import csv
+import io
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tables import CONTROL, SETTING, answers, row, runs, table_of, verdicts
 
 from assay.recipe.recipe import Recipe
+from assay.studies.forms.formats import as_csv
 from assay.studies.forms.words import footnotes, header, in_short
 from assay.studies.results import Result
 from assay.studies.study import Row, Study
@@ -147,3 +151,15 @@ def test_a_study_without_any_run() -> None:
     assert verdicts(table) == ["control", "to come"]
     assert isinstance(table.lines[0], Line)
     assert table.lines[1].published_difference == -8
+
+
+def test_parts_of_the_variance_stand_under_the_table() -> None:
+    correct = [answers(right) for right in (700, 710, 720)]
+    own = tuple(replace(run, correct=one) for run, one in zip(runs(70.0, 71.0, 72.0), correct, strict=True))
+    table = table_of(row("a", None, own), row("b", None, runs(70.0, 71.0, 72.0)))
+    (said,) = (note for note in footnotes(table) if note.startswith("Standard deviations"))
+    share = np.mean(correct, axis=0)
+    own_part = share.var(ddof=1) - np.mean(share * (1 - share)) / 2
+    assert f"images: a: 1.00 and {100 * math.sqrt(own_part / 1000):.2f}. What the split" in said
+    lines = list(csv.DictReader(io.StringIO(as_csv(table))))
+    assert [bool(line["images_std_points"]) for line in lines] == [True, False]

@@ -173,6 +173,25 @@ def paired_difference(
     return Difference(**vars(about), p=p)
 
 
+def images_deviation(correct: NDArray[np.bool_]) -> float:
+    """Estimate how much an accuracy varies with the choice of the test images, beside what it varies with the seed.
+
+    By the law of total variance that of a new seed on new images is the variance over seeds on given images plus that
+    over images of the mean over seeds. The second is estimated here from how much the images differ in the share p of
+    seeds that get them right, less what that share varies because seeds are few: the mean of p (1 - p) / (seeds - 1).
+
+    Args:
+        correct: whether each seed's network classified each image correctly, ``[seeds, images]``, of two or more.
+
+    Returns:
+        The standard deviation of the accuracy over test sets of as many images, from 0 to 1.
+    """
+    seeds, images = correct.shape
+    share = correct.mean(axis=0)
+    variance = share.var(ddof=1) - float(np.mean(share * (1 - share))) / (seeds - 1)
+    return math.sqrt(max(0.0, float(variance)) / images)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p values for many comparisons (Holm 1979), in the given order.
 

@@ -47,12 +47,13 @@ def commit() -> str | None:
     root = Path(__file__).parents[1]
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *words, "--", "."], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        # Without optional locks, or a look would hold up somebody who commits.
+        command = ["git", "--no-optional-locks", "-C", str(root), *words, "--", "."]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:
         last, changed = git("log", "-1", "--format=%H"), git("status", "--porcelain")
-    except (OSError, subprocess.CalledProcessError):  # there is no git, or no repository
+    except (OSError, subprocess.SubprocessError):  # there is no git, no repository, or no answer
         return None
     return (f"{last} + changes" if changed else last) or None
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assay.base.statistics import Estimate, estimate, holm
+import numpy as np
+
+from assay.base.statistics import Estimate, estimate, holm, images_deviation
 from assay.studies.comparison import Comparison, compare, step
 from assay.studies.prior import prior_deviation
 from assay.studies.results import Result, RowResults, Setting, StudyResults
@@ -40,6 +42,8 @@ class Line:
         planned: the number of runs that were planned.
         accuracies: of the finished runs, by seed.
         images: test images, the fewest of its runs; 0 where unknown.
+        images_deviation: how much the accuracy varies with the choice of the test images, in percentage points; nan
+            where fewer than two runs have answered equally many images.
         guessing: the seeds whose networks are no better than guessing.
         diverged: the seeds whose runs diverged.
         failures: the reasons of the failed and diverged runs, each with its seed.
@@ -66,6 +70,7 @@ class Line:
     planned: int
     accuracies: Mapping[int, float]
     images: int
+    images_deviation: float
     guessing: tuple[int, ...]
     diverged: tuple[int, ...]
     failures: tuple[str, ...]
@@ -186,6 +191,7 @@ def _line(
         planned=planned,
         accuracies=finished,
         images=rows.images,
+        images_deviation=_images_deviation(results),
         guessing=tuple(result.seed for result in results if not result.has_learned),
         diverged=rows.diverged,
         failures=tuple(f"seed {seed}: {reason}" for seed, reason in rows.failures.items()),
@@ -239,6 +245,13 @@ def _held_out(results: Sequence[Result]) -> float | None:
     values = [result.by_selection.get("held-out") for result in results]
     known = [value for value in values if value is not None]
     return _mean(known) if known and len(known) == len(values) else None
+
+
+def _images_deviation(results: Sequence[Result]) -> float:
+    answers = [result.correct for result in results if result.correct is not None]
+    if len(answers) < 2 or len({len(one) for one in answers}) > 1:
+        return math.nan
+    return 100 * images_deviation(np.stack(answers))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -80,6 +80,7 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "published_difference_points": line.published_difference,
         "accuracy_percent": line.estimate.mean,
         "accuracy_std_points": line.estimate.std,
+        "images_std_points": line.images_deviation,
         "interval_low_percent": line.estimate.low,
         "interval_high_percent": line.estimate.high,
         "accuracy_without_diverged_percent": survivors and survivors.mean,

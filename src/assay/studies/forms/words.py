@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from assay.classifier.accuracy import few_images
@@ -86,6 +87,16 @@ def _on_statistics(table: Table) -> Iterator[str]:
         yield (
             f"Accuracies come in steps of one test image ({step:.2g} points), so a few may be equal by chance: "
             "a standard deviation over seeds counts as at least one step."
+        )
+    parts = [
+        f"{line.name}: {line.estimate.std:.2f} and {line.images_deviation:.2f}"
+        for line in lines
+        if not math.isnan(line.images_deviation)
+    ]
+    if parts:
+        yield (
+            "Standard deviations of the accuracy in points, over seeds on these test images, and over other test sets "
+            f"of as many images: {'; '.join(parts)}. What the split of the images adds is not known from these runs."
         )
     images = min((line.images for line in lines if line.images), default=0)
     if images and (remark := few_images(images, "single runs")):
