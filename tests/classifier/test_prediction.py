@@ -250,12 +250,12 @@ def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The journal loses its process after so many parts."""
     add, added = Journal.add, []
 
-    def add_or_die(self: Journal, part: Part) -> None:
+    def add_or_die(self: Journal, part: Part, *, is_last: bool) -> None:
         if len(added) == parts:
             self._log.extend([{"name": "half a part"}])  # rows without the state that tells of them
             raise Killed
         added.append(part)
-        add(self, part)
+        add(self, part, is_last=is_last)
 
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "add", add_or_die)

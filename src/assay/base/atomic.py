@@ -17,7 +17,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: the folder is missing or the disk is full; the old file is then untouched.
     """
-    with _written(path, content) as temporary, _naming(path):
+    with _written(path, content) as temporary, naming(path):
         temporary.replace(path)
 
 
@@ -30,7 +30,7 @@ def replace_files(folder: Path, contents: Mapping[str, bytes | str]) -> None:
     with made(folder), contextlib.ExitStack() as all_written:
         ready = [(all_written.enter_context(_written(folder / name, text)), name) for name, text in contents.items()]
         for temporary, name in ready:
-            with _naming(folder / name):
+            with naming(folder / name):
                 temporary.replace(folder / name)
 
 
@@ -55,7 +55,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder is missing or the disk is full; the old file is then untouched.
     """
-    with _temporary(path) as (file, temporary), _naming(path):
+    with _temporary(path) as (file, temporary), naming(path):
         yield file
         _make_safe(file, temporary)
         temporary.replace(path)
@@ -65,7 +65,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def _written(path: Path, content: bytes | str) -> Iterator[Path]:
     """Write a temporary file beside ``path``, safe on the disk; it is removed unless the block has moved it."""
     with _temporary(path) as (file, temporary):
-        with _naming(path):
+        with naming(path):
             file.write(content.encode() if isinstance(content, str) else content)
             _make_safe(file, temporary)
         yield temporary
@@ -74,7 +74,7 @@ def _written(path: Path, content: bytes | str) -> Iterator[Path]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Make a file beside ``path``; it is removed unless the block has moved it."""
-    with _naming(path):
+    with naming(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
@@ -94,7 +94,7 @@ def _make_safe(file: BinaryIO, temporary: Path) -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Let an error name the file: a full disk names none, or the temporary one."""
     try:
         yield

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from assay.base.atomic import naming
 from assay.base.json_files import JsonObject, LineLog, parse_json, read_json, write_json
 from assay.base.numbers import is_whole
 from assay.base.row_files import write_rows
@@ -69,11 +70,14 @@ class Journal:
         self.end, self._count, self._left_out = end, rows, [(name, reason) for name, reason in left_out]
         self._log.cut(size)  # what a kill has left behind the last whole part
 
-    def add(self, part: Part) -> None:
-        """Keep a part; it is safe on the disk when this returns."""
-        self._log.extend(prediction.to_row() for prediction in part.rows)
+    def add(self, part: Part, *, is_last: bool) -> None:
+        """Keep a part, safely on the disk. Of the last one the state does not tell: it is soon done again."""
+        with naming(self._out):
+            self._log.extend(prediction.to_row() for prediction in part.rows)
         self.end, self._count = part.end, self._count + len(part.rows)
         self._left_out += [(error.name, error.reason) for error in part.left_out]
+        if is_last:
+            return
         write_json(
             self._state,
             {
@@ -85,11 +89,16 @@ class Journal:
             },
         )
 
+    def abandon(self) -> None:
+        """Leave only what can be gone on with: rows without a state are nothing."""
+        if not self._state.exists():
+            self._rows.unlink(missing_ok=True)
+
     def finish(self, change: Callable[[JsonObject], JsonObject]) -> Written:
         """Write the file that is wanted, each row changed so, and remove the journal."""
         write_rows(self._out, map(change, self._read()))
-        for file in (self._state, self._rows):  # in this order: rows without a state are nothing
-            file.unlink(missing_ok=True)
+        self._state.unlink(missing_ok=True)
+        self.abandon()
         return Written(self._count, tuple(BadImageError(name, reason) for name, reason in self._left_out))
 
     def _read(self) -> Iterator[JsonObject]:

@@ -89,9 +89,13 @@ def predict_to_file(
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     journal = Journal(out, "\n".join([weights, str(top), str(views), on_bad_image, *images.names]))
     journal.begin(resume=resume)
-    for part in parts(at_least=AT_LEAST, start=journal.end):
-        journal.add(part)
-    return journal.finish(lambda row: spreadsheet_safe([row])[0] if for_spreadsheets else row)
+    try:
+        for part in parts(at_least=AT_LEAST, start=journal.end):
+            journal.add(part, is_last=part.end == len(images.names))
+        return journal.finish(lambda row: spreadsheet_safe([row])[0] if for_spreadsheets else row)
+    except BaseException:
+        journal.abandon()
+        raise
 
 
 def _predictor(

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from assay.pages.server.folder import ServedFolder, look_up
-from assay.pages.server.overview import Overviews
+from assay.pages.server.overview_reader import Overviews
 
 
 def test_runs_are_found_at_any_depth_and_sorted(runs: Path) -> None:

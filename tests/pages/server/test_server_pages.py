@@ -13,7 +13,9 @@ from visits import age, visit
 
 from assay.base.json_files import LineLog
 from assay.pages.server import pages
-from assay.pages.server.overview import Overview, Overviews
+from assay.pages.server.kept import Kept
+from assay.pages.server.overview import Overview
+from assay.pages.server.overview_reader import Overviews
 from assay.run.folder import RunFolder
 from assay.run.record import RunRecord
 from assay.studies.api import run_study
@@ -295,6 +297,22 @@ def test_of_each_run_one_state_is_kept_and_none_of_those_that_are_gone(runs: Pat
     assert set(overviews._known) == set(folders.values())
     overviews.read_all({"second": folders["second"]})
     assert set(overviews._known) == {folders["second"]}
+
+
+def test_overviews_are_kept_for_the_next_server(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.pages.server.kept._WORTH", 2)
+    for name in ("a", "b", "c"):
+        shutil.copytree(trained, tmp_path / name)
+    folders, kept = {name: tmp_path / name for name in "abc"}, tmp_path / "kept.json"
+    before = Overviews(str, Kept(kept)).read_all(folders)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecord, "read", lambda _: pytest.fail("a record is read again"))
+        assert Overviews(str, Kept(kept)).read_all(folders) == before
+    (tmp_path / "b" / "summary.json").unlink()
+    after = Overviews(str, Kept(kept)).read_all(folders)
+    assert [one.status for one in after] == ["finished", "running", "finished"]
+    kept.write_text('{"runs": {"a": [1]}}')  # damaged: it is as if nothing were kept
+    assert Overviews(str, Kept(kept)).read_all(folders) == after
 
 
 def test_a_page_is_made_again_only_after_a_change(

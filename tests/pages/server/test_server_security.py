@@ -73,7 +73,7 @@ def test_an_unforeseen_error_is_one_line_with_the_headers(runs: Path, monkeypatc
     def fail(*_: object) -> None:
         raise RuntimeError(f"a bug at {runs}\nwith details")
 
-    monkeypatch.setattr("assay.pages.server.overview.RunRecord.read", fail)
+    monkeypatch.setattr("assay.pages.server.overview_reader.RunRecord.read", fail)
     answer = visit(runs).get("/api/runs")
     assert (answer.status_code, list(answer.json())) == (500, ["error"])
     assert "bug" not in answer.text

@@ -22,8 +22,9 @@ from assay.base.user_errors import explain
 from assay.classifier.classifier import MODEL_FILE
 from assay.pages.server import pages
 from assay.pages.server.folder import ServedFolder, look_up
+from assay.pages.server.kept import Kept
 from assay.pages.server.models import Models
-from assay.pages.server.overview import Overviews, stamps_of
+from assay.pages.server.overview_reader import Overviews, stamps_of
 from assay.pages.server.patience import Queue, Uploads
 from assay.pages.server.security import LARGEST_UPLOAD, Guard, limited
 
@@ -44,7 +45,7 @@ def build_app(folder: str | Path, *, host: str = "127.0.0.1", device: str = "aut
         ValueError: there is no such folder or device.
     """
     served = ServedFolder.open(Path(folder))
-    site = Site(served, Models(device), Overviews(served.hide))
+    site = Site(served, Models(device), Overviews(served.hide, Kept.of(served.root)))
     routes = [
         Route("/", site.list_page),
         Route("/runs/{name:path}", site.run_page),

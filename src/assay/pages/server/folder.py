@@ -72,10 +72,17 @@ class ServedFolder:
                 if self._holds_all(folder) and self._holds_runs_of(folder):
                     yield "study", folder
 
-    def _holds_all(self, folder: Path) -> bool:
+    def _holds_all(self, folder: str | Path) -> bool:
         """Return whether all links below lead to places inside the served folder."""
-        paths = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
-        return all(self._leads_inside(path) for path in paths if path.is_symlink())
+        try:
+            with os.scandir(folder) as entries:  # which know the links without a question for each
+                return all(
+                    self._leads_inside(Path(entry.path)) if entry.is_symlink() else self._holds_all(entry.path)
+                    for entry in entries
+                    if entry.is_symlink() or entry.is_dir()
+                )
+        except OSError:  # a run that has not begun, or that nobody can read
+            return True
 
     def _holds_runs_of(self, study: Path) -> bool:
         """Return whether the runs that a study names lie inside too; the study's file could name any path."""
