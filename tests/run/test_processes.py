@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 import assay
 from assay.cli import main
-from assay.run import epochs
+from assay.run import epochs, launch
 from assay.run.record import RunRecord, read_scores
 
 pytestmark = [
@@ -142,6 +142,16 @@ def test_what_cannot_be_shared_is_refused_in_one_line(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"assay: {message}")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 130])
+def test_a_process_that_hangs_is_ended_after_the_others(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "GRACE", 0.1)
+
+    def work() -> int:
+        return status if os.environ["RANK"] == "0" else signal.pause()  # type: ignore[func-returns-value]
+
+    assert launch.on_ranks(2, work) == status
 
 
 @pytest.mark.slow

@@ -85,6 +85,7 @@ class Run:
         if is_stopping or time.monotonic() - self.saved >= 60 * self.recipe.train.checkpoint_minutes:
             self.save()
         if is_stopping:
+            self.ranks.wait()  # until the first has written it: all end together
             place = f"epoch {self.position.epoch + 1}, after step {self.position.step}"
             raise InterruptedRunError(f"stopped in {place}; all of it is saved", self.folder.path)
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 MEETING = "ASSAY_MEETING"
 """the environment's variable that says where the processes meet: an address as torch.distributed takes it"""
 GRACE = 20.0
-"""seconds that the other processes have to end by themselves after one has failed"""
+"""seconds that the other processes have to end by themselves after the first one has"""
 _INTERRUPTED = 130
 
 
@@ -156,7 +156,7 @@ def _follow(processes: Mapping[int, int], requests: _Requests) -> int:
         time.sleep(0.02)
         for rank, status in _ended(left):
             statuses[rank] = status
-            if status in (0, _INTERRUPTED) or deadline < float("inf"):
+            if deadline < float("inf"):
                 continue
             deadline = time.monotonic() + GRACE
             if status < 0:
