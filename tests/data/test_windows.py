@@ -62,6 +62,7 @@ def test_groups_of_rows_give_the_same_set_as_memory(files: dict[str, list[Path]]
 def test_a_group_is_read_once_for_a_window_of_images(
     files: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parquet_readers, "WINDOW", 11)  # two groups: they have 5.7 images in the mean
     images = read(files).splits["train"].images
     asked: list[tuple[str, list[int]]] = []
 
@@ -71,7 +72,6 @@ def test_a_group_is_read_once_for_a_window_of_images(
 
     real = parquet_readers.read_columns
     monkeypatch.setattr(parquet_readers, "read_columns", count)
-    monkeypatch.setattr(parquet_readers, "WINDOW", 11)  # two groups: they have 5.7 images in the mean
     for row in windows.shuffled(images, Generator().manual_seed(0)).tolist():
         images.open(row)
     assert len(asked) == 7  # 3 groups of the first file, 4 of the second
@@ -85,7 +85,7 @@ def test_a_window_holds_few_groups_and_an_epoch_all_images(
     images = read(files).splits["train"].images
     assert isinstance(images, EncodedImages)
     orders = [windows.shuffled(images, Generator().manual_seed(seed)) for seed in range(50)]
-    groups = np.repeat(np.arange(7), np.diff(images.starts))
+    groups = np.repeat(np.arange(7), np.diff(images.parts.starts))
     for order in orders:
         assert sorted(order.tolist()) == list(range(40))
         met = [group for group, _ in zip(groups[order], order, strict=True)]
@@ -93,6 +93,14 @@ def test_a_window_holds_few_groups_and_an_epoch_all_images(
         assert max(sum(first[g] <= place < last[g] for g in first) for place in range(40)) <= 2
     begins = {int(order[0]) for order in orders}
     assert len(begins) > 20  # any image may be the first
+
+
+def test_a_window_of_large_images_has_fewer(files: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(files).splits["train"].images.parts.window > 7  # all of them
+    monkeypatch.setattr(parquet_readers, "WINDOW_BYTES", 2_000)  # a group has about 500
+    assert 3 <= read(files).splits["train"].images.parts.window <= 5
+    monkeypatch.setattr(parquet_readers, "WINDOW_BYTES", 1)
+    assert read(files).splits["train"].images.parts.window == 2
 
 
 def test_a_set_of_one_window_is_shuffled_as_any_other(files: dict[str, list[Path]]) -> None:

@@ -105,6 +105,17 @@ class FileImages:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Images that are read together: the first of each part, and the number of images, int64 ``[G + 1]``.
+
+    An epoch's order is drawn in windows of ``window`` parts, which memory is to hold.
+    """
+
+    starts: NDArray[np.int64]
+    window: int
+
+
+@dataclass(frozen=True)
 class EncodedImages:
     """Images as encoded bytes, or files of such, that ``read`` fetches: rows of Parquet files, members of archives."""
 
@@ -112,8 +123,8 @@ class EncodedImages:
     names: Sequence[str]
     files: Sequence[Path]
     """the files that the bytes come from"""
-    starts: NDArray[np.int64] | None = None
-    """the first images of the parts that are read as a whole, and the number of images; None where each is by itself"""
+    parts: Parts | None = None
+    """those that are read as a whole; None where each image is by itself"""
     stored: Callable[[int], bytes] | None = None
     """gives what stands for an image's bytes where these are dear to read; None for an excerpt of the bytes"""
 

@@ -102,7 +102,7 @@ def _images(
     paths = {split: read_paths(part, column) for split, part in files.items()} if has_paths else {}
     names = _names({split: int(reader.starts[-1]) for split, reader in readers.items()}, paths)
     return {
-        split: EncodedImages(reader, names[split], tuple(files[split]), reader.starts, reader.excerpt)
+        split: EncodedImages(reader, names[split], tuple(files[split]), reader.parts, reader.excerpt)
         for split, reader in readers.items()
     }
 

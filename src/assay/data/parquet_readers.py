@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from assay.data.images import Parts
+
 _ALWAYS_READ = 2**28  # bytes
 _MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
 _ROWS_AT_A_TIME = 64
 _EXCERPT = 4096  # bytes
-WINDOW = 2048
-"""images of a window of an epoch's order at least (windows.py), or two groups of rows where these are larger"""
+WINDOW, WINDOW_BYTES = 2048, 2**28
+"""of a window of an epoch's order (windows.py): groups of rows with so many images or, if they are fewer, bytes"""
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,16 @@ class GroupReader:
             number, place = self.places[group].tolist()
             self._kept[group] = read_columns([self.files[number]], [self.column], [place])[self.column]
         self._kept.move_to_end(group)
-        while len(self._kept) > self._most:
+        while len(self._kept) > self.parts.window:
             self._kept.popitem(last=False)
         return _image_in(self._kept[group][row - int(self.starts[group])])
 
     @cached_property
-    def _most(self) -> int:
-        return parts_of_window(self.starts)
+    def parts(self) -> Parts:
+        """The groups, at least two of them in a window."""
+        groups = max(1, len(self.chunks))
+        images, size = max(1, self.starts[-1] / groups), max(1, self.chunks[:, 1].sum() / groups)
+        return Parts(self.starts, max(2, int(np.ceil(min(WINDOW / images, WINDOW_BYTES / size)))))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": OrderedDict()}
@@ -108,12 +113,6 @@ class GroupReader:
     def group_of(self, row: int) -> int:
         """The number of the group that a row lies in."""
         return int(np.searchsorted(self.starts, row, "right")) - 1
-
-
-def parts_of_window(starts: NDArray[np.int64]) -> int:
-    """How many parts a window has, where ``starts`` are their first rows and the number of rows, ``[G + 1]``."""
-    mean = max(1.0, float(starts[-1]) / max(1, len(starts) - 1))
-    return max(2, int(np.ceil(WINDOW / mean)))
 
 
 def read_columns(files: Sequence[Path], columns: list[str], groups: Sequence[int] | None = None) -> pa.Table:

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from assay.data.images import ChainedImages, EncodedImages, Images
-from assay.data.parquet_readers import parts_of_window
+from assay.data.images import ChainedImages, EncodedImages, Images, Parts
 from assay.data.split import SomeImages
 
 
@@ -35,8 +34,8 @@ def _parts(images: Images) -> tuple[NDArray[np.int64], int] | None:
         case SomeImages():
             found = _parts(images.images)
             return None if found is None else (found[0][images.rows], found[1])
-        case EncodedImages(starts=starts) if starts is not None:
-            return np.repeat(np.arange(len(starts) - 1), np.diff(starts)), parts_of_window(starts)
+        case EncodedImages(parts=Parts(starts, window)):
+            return np.repeat(np.arange(len(starts) - 1), np.diff(starts)), window
         case ChainedImages():
             every = [found for part in images.parts if (found := _parts(part)) is not None]
             if len(every) == len(images.parts):
