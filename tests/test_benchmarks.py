@@ -30,6 +30,7 @@ SMALL = {
     "large_set.py --gib 0 --seconds 0 --width 80": "20 batches from step 20 on are the same",
     "ranks.py --epochs 1 --batch-size 640 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
     "ranks.py --kills 1 --epochs 1": "1 kills in 1 runs, all of which went on to their end",
+    "predictions.py --images 3000": "after a kill and --resume the file is the same",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {
@@ -58,7 +59,7 @@ def test_a_benchmark_runs(
     script, *arguments = command.split()
     if script in ("kills.py", "finetune.py", "gpu.py", "large_set.py") or "--kills" in arguments:
         arguments += ["--out", str(tmp_path / "out")]
-    if script == "clients.py":
+    if script in ("clients.py", "predictions.py"):
         arguments.append(str(finished_run))
     if script == "gpu.py":
         monkeypatch.setattr(gauge, "in_own_process", lambda function, *values: function(*values))
