@@ -61,7 +61,7 @@ NOT_RUN = {
     "pip install 'assay[search]'": "installs from the package index",
     "pip install 'assay[weights]'": "installs from the package index",
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
-    "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_processes.py does",
+    "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_several_processes.py does",
     "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train r4-baseline --out runs/r4": "as the line before",
     "curl -F model=digits -F image=@seven.png http://127.0.0.1:8000/api/predict": "tests/pages/server sends this form",
 }

@@ -302,7 +302,7 @@ def test_of_each_run_one_state_is_kept_and_none_of_those_that_are_gone(runs: Pat
 def test_overviews_are_kept_for_the_next_server(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.pages.server.kept._WORTH", 2)
     for name in ("a", "b", "c"):
-        shutil.copytree(trained, tmp_path / name)
+        age(shutil.copytree(trained, tmp_path / name), 1)
     folders, kept = {name: tmp_path / name for name in "abc"}, tmp_path / "kept.json"
     before = Overviews(str, Kept(kept)).read_all(folders)
     with monkeypatch.context() as patch:

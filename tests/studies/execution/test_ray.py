@@ -13,6 +13,7 @@ import pytest
 from small_study import DIGITS, SHORT, essence, small_plan, what_counts
 
 from assay.run.folder import RunFolder
+from assay.run.precision import stated
 from assay.studies.conduct import StudyObserver, conduct
 from assay.studies.execution import on_ray, ray_connection
 from assay.studies.execution.on_ray import Ray
@@ -95,7 +96,7 @@ def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
 def test_a_run_is_stopped_on_request_and_saves(undisturbed: Undisturbed, tmp_path: Path) -> None:
-    store, stopped = Store(tmp_path), Job(DIGITS)
+    store, stopped = Store(tmp_path), Job(stated(DIGITS))  # as the study's plan has it
     long = Job(DIGITS.but({"train.epochs": 100}))
 
     def watch(job: Job) -> bool:

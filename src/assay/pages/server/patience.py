@@ -50,7 +50,7 @@ class ImpatientProtocol(H11Protocol):
         self._watch()
         if len(self.connections) > MOST_CONNECTIONS:
             waiting = [one for one in self.connections if isinstance(one, ImpatientProtocol) and one.waits]
-            min(waiting, key=lambda one: one.waits_since, default=self).transport.abort()
+            min(waiting, key=lambda one: one.waits_since, default=self).transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes; what does not complete a request does not move the deadline."""
