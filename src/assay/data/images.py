@@ -106,13 +106,11 @@ class FileImages:
 
 @dataclass(frozen=True)
 class Parts:
-    """Images that are read together: the first of each part, and the number of images, int64 ``[G + 1]``.
-
-    An epoch's order is drawn in windows of ``window`` parts, which memory is to hold.
-    """
+    """Images that are read together: the first of each part, and the number of images, int64 ``[G + 1]``."""
 
     starts: NDArray[np.int64]
     window: int
+    """parts that an epoch's order mixes at a time, which memory is to hold (windows.py)"""
 
 
 @dataclass(frozen=True)
