@@ -120,9 +120,11 @@ def test_a_folder_that_is_there_is_not_written_into(photos: Path, tmp_path: Path
 
 def test_the_command_says_what_it_wrote(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "packed"
+    (photos / "train" / "owl" / "notes.txt").write_text("no image by its name")
     assert main(["pack", str(photos), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "train-00000.tar  7 images" in printed
+    assert "train/owl/notes.txt: not an image by its name" in printed
     assert f"next: assay train RECIPE --data.name webdataset:{out}" in printed
 
 

@@ -50,6 +50,8 @@ def execute(options: argparse.Namespace) -> int:
         shuffle=options.shuffle,
         watch=lambda file, images: print_line(f"{file.name}  {images:,} images"),
     )
+    for remark in packed.remarks:
+        print_line(remark)
     sizes = {split: sum(file.stat().st_size for file in files) for split, files in packed.shards.items()}
     rows = [
         (split, f"{packed.images[split]:,}", f"{len(files):,}", f"{sizes[split] / 2**20:,.1f} MiB")

@@ -36,11 +36,13 @@ _TABLE = pa.schema({"image": pa.struct({"bytes": pa.binary(), "path": pa.string(
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written: the shards of each split, how many images they hold, and the bad images that were left out."""
+    """What was written: the shards of each split and how many images they hold; and what was left out, and why."""
 
     shards: Mapping[str, Sequence[Path]]
     images: Mapping[str, int]
     bad: Sequence[BadImageError]
+    remarks: Sequence[str] = ()
+    """on files that are no images of the set, and on images without a label"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def pack(
                 watch(out / file.name, count)
         if to == "webdataset":
             replace_file(folder / CLASSES_FILE, to_json({"names": list(source.classes)}))
-    return Packed(shards, images, bad)
+    return Packed(shards, images, bad, [*source.odd, *source.unlabelled])
 
 
 @contextmanager
