@@ -3,9 +3,10 @@
 python benchmarks/kills.py --kills 20 --out /tmp/kills
 
 The trainings are of ten kinds in turn. Each is killed once, at a moment drawn evenly from the time between the making
-of its folder and its end, as the undisturbed one of its kind had it, and resumed to its end. The end is the same when
-every model.safetensors and metrics.jsonl in the folder is, byte for byte. Then no process that the killed one has
-started may be left.
+of its folder and its end, as the undisturbed one of its kind had it, and resumed to its end. One that has ended before
+its moment was no kill: it is done again, with a moment drawn from its own, shorter time. The end is the same when every
+model.safetensors and metrics.jsonl in the folder is, byte for byte. Then no process that the killed one has started may
+be left.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 KINDS: dict[str, list[str]] = {
@@ -44,7 +47,7 @@ def main() -> None:
     ends = []
     for number in range(options.kills):
         kind = kinds[number % len(kinds)]
-        ends.append(one_kill(options.out, kind, chance.uniform(0, seconds[kind]), number))
+        ends.append(one_kill(options.out, kind, seconds[kind], chance, number))
     same, left = (sum(column) for column in zip(*ends, strict=True))
     print(f"{same} of {options.kills} ends are identical; {left} kills left processes after {PATIENCE:g} s")
     sys.exit(same != options.kills or left > 0)
@@ -95,16 +98,13 @@ def has_ended(group: int) -> bool:
     return False
 
 
-def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bool]:
-    """Whether a run killed after ``moment`` seconds and resumed ends as the undisturbed one; whether a process stayed.
+def one_kill(out: Path, kind: str, seconds: float, chance: random.Random, number: int) -> tuple[bool, bool]:
+    """Whether a run killed within ``seconds`` and resumed ends as the undisturbed one; whether a process stayed.
 
     Of the training's group of processes the first alone is killed.
     """
     folder = out / f"killed-{number}"
-    process = start(folder, kind)
-    time.sleep(moment)
-    process.kill()
-    process.wait()
+    process, moment = kill(folder, kind, seconds, chance)
     left = not has_ended(process.pid)
     stood = "finished" if (folder / "summary.json").exists() else position(folder)
     subprocess.run([*command(folder, kind), "--resume"], check=True, stdout=subprocess.DEVNULL)
@@ -113,6 +113,21 @@ def one_kill(out: Path, kind: str, moment: float, number: int) -> tuple[bool, bo
     print(f"  {kind}, killed after {moment:5.1f} s ({stood}): {end}", flush=True)
     shutil.rmtree(folder)
     return same, left
+
+
+def kill(folder: Path, kind: str, seconds: float, chance: random.Random) -> tuple[subprocess.Popen[bytes], float]:
+    """Start trainings until one is killed before its end; return its first process, and after how many seconds."""
+    while True:
+        process, moment = start(folder, kind), chance.uniform(0, seconds)
+        began = time.monotonic()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(moment)
+            seconds = time.monotonic() - began  # it ended first: the machine is less busy than it was
+        process.kill()
+        process.wait()
+        if process.returncode == -signal.SIGKILL:
+            return process, moment
+        shutil.rmtree(folder)
 
 
 def position(folder: Path) -> str:

@@ -58,32 +58,37 @@ def report(folder: str) -> Read:
     return lambda: collect([Path(folder)]) and None
 
 
-def serve() -> None:
-    """Visit each page and list over the folder: what is damaged is refused or named there, and hides nothing else."""
-    visitor = TestClient(build_app(Path()), "http://127.0.0.1:8000", raise_server_exceptions=False)
-    for address in ("/", "/api/runs", "/runs/run", "/api/curves?run=run", "/studies/planned"):
-        answer = visitor.get(address)
-        if answer.status_code >= 500 or (answer.status_code != 200 and address in ("/", "/api/runs")):
-            raise RuntimeError(f"{address}: {answer.status_code} {answer.text[:300]}")
+def visit(page: str) -> Read:
+    """Ask the server for a page and the lists over its folder: what is damaged is named there, and hides no more."""
+
+    def serve() -> None:
+        visitor = TestClient(build_app(Path()), "http://127.0.0.1:8000", raise_server_exceptions=False)
+        for address in ("/", "/api/runs", page):
+            answer = visitor.get(address)
+            if answer.status_code >= 500 or (answer.status_code != 200 and address != page):
+                raise RuntimeError(f"{address}: {answer.status_code} {answer.text[:300]}")
+
+    return serve
 
 
 SHOW = command("study show study --from planned --format csv")
 RESUME, REPORT = command("train run --resume"), report("run")
+RUN_PAGE, CURVES, STUDY_PAGE = visit("/runs/run"), visit("/api/curves?run=run"), visit("/studies/planned")
 PREDICT = command("predict run photo.png --out answers.csv")
 ARCHIVED = "predict run more.{} --on-bad-image skip --out answers.csv"
 KINDS: Mapping[str, tuple[str, Mutate, Sequence[Read]]] = {
-    "recipe": ("run/recipe.yaml", mutate_yaml, [command("recipes show run/recipe.yaml"), RESUME, serve]),
+    "recipe": ("run/recipe.yaml", mutate_yaml, [command("recipes show run/recipe.yaml"), RESUME, RUN_PAGE]),
     "study": ("study.yaml", mutate_yaml, [plan("study.yaml")]),
-    "plan": ("planned/study.json", mutate_json, [SHOW, report("planned"), serve]),
-    "runs": ("planned/runs.jsonl", mutate_lines, [SHOW, report("planned"), serve]),
+    "plan": ("planned/study.json", mutate_json, [SHOW, report("planned"), STUDY_PAGE]),
+    "runs": ("planned/runs.jsonl", mutate_lines, [SHOW, report("planned"), STUDY_PAGE]),
     "grid": ("grid.yaml", mutate_yaml, [plan("grid.yaml")]),
-    "metrics": ("run/metrics.jsonl", mutate_lines, [RESUME, REPORT, serve]),
-    "timings": ("run/timings.jsonl", mutate_lines, [RESUME, REPORT, serve]),
-    "summary": ("run/summary.json", mutate_json, [RESUME, REPORT, serve]),
-    "environment": ("run/env.json", mutate_json, [RESUME, REPORT, serve]),
+    "metrics": ("run/metrics.jsonl", mutate_lines, [RESUME, REPORT, RUN_PAGE, CURVES]),
+    "timings": ("run/timings.jsonl", mutate_lines, [RESUME, REPORT, RUN_PAGE, CURVES]),
+    "summary": ("run/summary.json", mutate_json, [RESUME, REPORT, RUN_PAGE]),
+    "environment": ("run/env.json", mutate_json, [RESUME, REPORT, RUN_PAGE]),
     "scores": ("run/scores.safetensors", mutate_safetensors, [lambda: find_errors([Path("run")])]),
     "checkpoint": ("run/last.ckpt", mutate_checkpoint, [RESUME]),
-    "model": ("run/model.safetensors", mutate_safetensors, [PREDICT, lambda: find_errors([Path("run")]), serve]),
+    "model": ("run/model.safetensors", mutate_safetensors, [PREDICT, lambda: find_errors([Path("run")]), RUN_PAGE]),
     "weights": ("weights.pth", mutate_checkpoint, [command("train few.yaml --model.pretrained weights.pth --out new")]),
     "parquet": ("set.parquet", mutate_parquet, [command("check set.parquet"), command("train set.yaml --out new")]),
     "shard": ("shards/train-00000.tar", mutate_tar, [command("check shards"), command("train shards.yaml --out new")]),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from attack_world import build_world
 from attacking import KINDS, Case, draw, fault_of
 
-EXAMPLES = 6  # of each kind; benchmarks/attack.py draws as many as there is time for
+EXAMPLES = 10  # of each kind; benchmarks/attack.py draws as many as there is time for
 
 
 @pytest.fixture(scope="module")

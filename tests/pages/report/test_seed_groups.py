@@ -80,8 +80,9 @@ def test_long_means_are_thinned() -> None:
 
 def test_the_chart_has_a_band_where_there_is_a_mean() -> None:
     specs = [curves.curve_specs(runs)["loss"] for runs in (THREE, THREE[:1])]
-    row = {"run": "seeds-1", "split": "train", "value": 2.0, "low": 1.0, "high": 3.0, "alone": False}
-    rows = {"rows": [{**row, "epoch": epoch} for epoch in (1, 2)]}
+    row = {"run": "seeds-1", "colour": "#123456", "split": "train", "alone": False}
+    rows = {"rows": [{**row, "value": 2.0, "low": 1.0, "high": 3.0, "epoch": epoch} for epoch in (1, 2)]}
     drawn = [vl_convert.vegalite_to_svg({**spec, "width": 200, "datasets": rows}) for spec in specs]
     assert ["area mark" in one for one in drawn] == [True, False]
     assert all("line mark" in one for one in drawn)
+    assert all('stroke="#123456"' in one for one in drawn)

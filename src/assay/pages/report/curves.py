@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -72,9 +73,8 @@ def curves(runs: Sequence[RunPart]) -> list[dict[str, Any]]:
 
 def curve_specs(runs: Sequence[RunPart]) -> dict[str, Spec]:
     """Return each chart's specification for these runs; the page gives it its data under the name ``rows``."""
-    colours, groups = _colours(runs), seed_groups(runs)
-    colours |= {group.key: colours[group.runs[0].key] for group in groups}
-    return {name: _specification(chart, colours, has_bands=bool(groups)) for name, chart in CHARTS.items()}
+    has_bands = bool(seed_groups(runs))
+    return {name: _specification(name, has_bands=has_bands) for name in CHARTS}
 
 
 def in_words(chart: CurveChart, data: Sequence[Mapping[str, Any]], most: int = 8) -> str:
@@ -149,14 +149,16 @@ def _best_places(metrics: Sequence[JsonObject]) -> Iterator[int]:
                 yield values.index(chart.best(finite))
 
 
-def _specification(drawn: CurveChart, colours: Mapping[str, str], *, has_bands: bool) -> Spec:
+@cache  # Altair takes half a second for each
+def _specification(name: str, *, has_bands: bool) -> Spec:
     """The chart of a quantity: lines, and below them bands from ``low`` to ``high``, which of a single run are one."""
+    drawn = CHARTS[name]
     zoom = alt.selection_interval(name="zoom", bind="scales", zoom=_ZOOM_ON)
     pointed = alt.param(name="pointed", value="")
     faded = alt.condition("pointed === '' || pointed === datum.run", alt.value(1.0), alt.value(0.15))
     dashes = alt.Scale(domain=list(_DASHES), range=list(_DASHES.values()))
     epochs = alt.Axis(tickMinStep=1, grid=False, format="d")
-    colour = alt.Color("run:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None)
+    colour = alt.Color("colour:N", scale=None)  # as it stands in the rows
     value = alt.Axis(format=drawn.form or alt.Undefined)
     band = (
         alt.Chart()

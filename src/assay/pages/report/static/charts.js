@@ -11,8 +11,6 @@ const assayCharts = (() => {
 
   const shown = () => data.runs.filter((run) => !hidden.has(run.key));
 
-  const colourOf = (key) => data.runs.find((run) => run.key === key).colour;
-
   // From columns to rows, for one chart.
   const curveRows = (chart) => {
     const rows = [];
@@ -22,7 +20,8 @@ const assayCharts = (() => {
         const alone = values.filter((value) => value !== null).length === 1;
         values.forEach((value, place) => {
           const [low, high] = ["low", "high"].map((end) => run[`${field}_${end}`]?.[place] ?? value);
-          if (value !== null) rows.push({ run: run.key, name: run.name, note: run.note, split, epoch: run.epochs[place], value, alone, low, high });
+          const { key, name, note, colour } = run;
+          if (value !== null) rows.push({ run: key, name, note, colour, split, epoch: run.epochs[place], value, alone, low, high });
         });
       }
     }
@@ -120,7 +119,7 @@ const assayCharts = (() => {
     const box = place.getBoundingClientRect();
     const [px, py] = positionOf(view, row);
     place.append(dot);
-    dot.style.cssText = `left:${px}px;top:${py}px;background:${colourOf(row.run)}`;
+    dot.style.cssText = `left:${px}px;top:${py}px;background:${row.colour}`;
     const left = box.left + px + 14, top = box.top + py - tip.offsetHeight - 10;
     tip.style.left = `${Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 8))}px`;
     tip.style.top = `${Math.max(8, top)}px`;
