@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+import yaml
 from matplotlib.figure import Figure
 
-from assay.cli import main
+from assay.cli import build_parser, main
 from assay.run.benchmark import bench, gauge
 from assay.studies.execution import local
 from small_world import PRETRAINED, WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
@@ -63,6 +64,12 @@ NOT_RUN = {
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
     "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_several_processes.py does",
     "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train r4-baseline --out runs/r4": "as the line before",
+    "ray up --yes cluster.yaml": "needs a cloud",
+    'ray exec cluster.yaml "assay study run my-study.yaml --on ray --address auto --gpus 0.25 --autoscaling"': (
+        "needs a cloud; below its words are read"
+    ),
+    "ray rsync-down cluster.yaml studies/ studies/": "needs a cloud",
+    "ray down --yes cluster.yaml": "needs a cloud",
     "curl -F model=digits -F image=@seven.png http://127.0.0.1:8000/api/predict": "tests/pages/server sends this form",
 }
 
@@ -136,3 +143,22 @@ def test_every_shown_command_runs(document: str) -> None:
 
 def test_what_is_not_run_is_shown_somewhere() -> None:
     assert NOT_RUN.keys() <= {command for document in DOCUMENTS for command in shown(document)}
+
+
+def commands_of_clusters() -> list[str]:
+    """Those in job scripts, and those that are sent to another machine."""
+    scripts = re.findall(r"^```bash\n(.*?)^```", DOCUMENTS["scale.md"], flags=re.MULTILINE | re.DOTALL)
+    lines = [*"".join(scripts).splitlines(), *shown("scale.md")]
+    return [words for line in lines for words in re.findall(r"assay (?:train|study) [^`\"]*", line)]
+
+
+@pytest.mark.parametrize("command", commands_of_clusters())
+def test_what_a_cluster_would_run_is_a_command(command: str) -> None:
+    words = shlex.split(command)[1:]
+    assert build_parser(words).parse_args(words).command == words[0]
+
+
+def test_the_clusters_description_is_one_that_ray_takes() -> None:
+    util = pytest.importorskip("ray.autoscaler._private.util", reason="Ray is not installed")
+    (text,) = re.findall(r"^```yaml\n(# cluster.yaml\n.*?)^```", DOCUMENTS["scale.md"], re.MULTILINE | re.DOTALL)
+    util.validate_config(util.prepare_config(yaml.safe_load(text)))

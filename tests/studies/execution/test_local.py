@@ -173,15 +173,21 @@ def test_a_killed_parent_takes_server_and_child_along(
 
 
 @pytest.mark.slow
-def test_two_studies_at_once_do_each_run_once(
-    undisturbed: Undisturbed, start: Warm, warm_studies: Warm, tmp_path: Path
+def test_two_studies_at_once_do_different_runs_and_each_once(
+    undisturbed: Undisturbed,
+    start: Warm,
+    warm_studies: Warm,
+    wait_until: Callable[[Callable[[], object]], None],
+    tmp_path: Path,
 ) -> None:
     store = Store(tmp_path / "runs")
     with (tmp_path / "log").open("wb") as log:
         other = warm_studies(store.root, log)
+    wait_until(store.log(FIRST).exists)
     results = conduct(small_plan(), store, StudyObserver(), partial(run_here, start=start))
     with other.stdin:
         assert other.wait(None) == 0
+    assert 0 < len(start.ends) < len(JOBS)  # of the processes that this one has started
     assert what_counts(results) == what_counts(undisturbed[1])
     for job in JOBS:
         assert essence(store, job) == essence(undisturbed[0], job)

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
-    """Add ``--on``, ``--address``, ``--cpus`` and ``--gpus``."""
+    """Add ``--on``, ``--address``, ``--cpus``, ``--gpus`` and ``--autoscaling``."""
     parser.add_argument("--on", choices=["here", "ray"], default="here", help="where the runs run (default: here)")
     parser.add_argument("--address", help="of a Ray cluster (default: a Ray of this machine's own)")
     parser.add_argument(
         "--cpus", type=int, metavar="N", help="CPU threads of one run (default: torch's choice; ray: 1)"
     )
     parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="GPUs of one run, on ray (default: 0)")
+    parser.add_argument(
+        "--autoscaling",
+        action="store_true",
+        help="the Ray cluster adds machines by itself: wait for one where none has room for a run",
+    )
 
 
 def changes_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -51,10 +56,13 @@ def workers_of(options: argparse.Namespace) -> Workers:
 
 
 def _is_on_ray(options: argparse.Namespace) -> bool:
-    if options.on == "here" and (options.address or options.gpus):
-        raise ValueError("--address and --gpus are for --on ray")
+    if options.on == "here" and (options.address or options.gpus or options.autoscaling):
+        raise ValueError("--address, --gpus and --autoscaling are for --on ray")
+    if options.autoscaling and not options.address:
+        raise ValueError("--autoscaling is for a cluster: give its --address")
     return bool(options.on == "ray")
 
 
 def _share(options: argparse.Namespace) -> dict[str, Any]:
-    return {"address": options.address, "cpus": changes_of(options)["train.threads"], "gpus": options.gpus}
+    cpus = changes_of(options)["train.threads"]
+    return {"address": options.address, "cpus": cpus, "gpus": options.gpus, "autoscaling": options.autoscaling}

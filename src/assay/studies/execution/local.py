@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from assay.base.signals import StopRequest
 from assay.studies.execution.processes import Start, process_starter
 from assay.studies.execution.protocol import DIVERGED, END_OF_RECIPE, FINISHED, INTERRUPTED, REFUSED
+from assay.studies.execution.queue import Queue
 from assay.studies.execution.store import Job, Outcome, Store
 
 RETRIES = 2  # of a run whose process died; it continues from its checkpoint
@@ -24,31 +26,51 @@ def never(_job: Job) -> bool:
 
 
 def run_here(
-    jobs: Iterable[Job], store: Store, watch: Watch = never, start: Start | None = None
+    jobs: Sequence[Job], store: Store, watch: Watch = never, start: Start | None = None
 ) -> Iterator[tuple[Job, Outcome]]:
     """Do the jobs one after another, each in a process of its own.
+
+    What other processes do in the same store is left to them: this one takes other jobs meanwhile, and at the end
+    waits for theirs, or takes over what they leave undone.
 
     Args:
         jobs: the runs, each after those that it needs.
         store: takes their run folders and failures.
-        watch: is called while a job runs.
+        watch: is called while a job runs, here or elsewhere.
         start: starts a job's process; by default as `process_starter` says.
 
     Yields:
         Each job with its outcome, which the store holds by then. A job that fails does not stop the
         others; after one that was interrupted no other begins.
     """
-    with StopRequest() as stop, nullcontext(start) if start else process_starter() as begin:
+    begin = nullcontext(start) if start else process_starter()
+    with StopRequest() as stop, begin as starter, Queue(jobs, store) as queue:
 
         def wish(job: Job) -> bool:
             return watch(job) or stop.requested
 
-        for job in jobs:
-            outcome = Outcome("interrupted") if stop.requested else run_process(job, store, begin, wish)
-            store.note(job, outcome)
+        while queue.left:
+            job = _next(queue, wish)
+            if job is None:
+                yield queue.elsewhere[0], Outcome("interrupted")
+                return
+            outcome = queue.ended_elsewhere(job)
+            if outcome is None:
+                outcome = Outcome("interrupted") if stop.requested else run_process(job, store, starter, wish)
+                store.note(job, outcome)
+            queue.give_back(job)
             yield job, outcome
             if outcome.status == "interrupted":
                 return
+
+
+def _next(queue: Queue, wish: Watch) -> Job | None:
+    """The next job; while other processes have all that are left, they are waited for. None on a wish to stop."""
+    while (job := queue.take()) is None:
+        if any(wish(other) for other in queue.elsewhere):
+            return None
+        time.sleep(_WATCH_SECONDS)
+    return job
 
 
 def run_process(job: Job, store: Store, start: Start, watch: Watch = never) -> Outcome:

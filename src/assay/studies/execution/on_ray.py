@@ -1,42 +1,45 @@
-"""Runs on a Ray cluster: one task each, which Ray places, orders and tries again."""
+"""Runs on a Ray cluster: one task each, which Ray places and tries again."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assay.base.signals import StopRequest
-from assay.recipe.recipe import Recipe
 from assay.studies.execution.code_version import code_version
-from assay.studies.execution.local import Watch, never, unmet
-from assay.studies.execution.parcel import pack, unpack
-from assay.studies.execution.ray_connection import check_share, connected, remote
-from assay.studies.execution.ray_task import Driver, Returned, do_job
-from assay.studies.execution.store import Job, Outcome, Store, job_with_full_paths
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
+from assay.studies.execution.local import Watch, never
+from assay.studies.execution.queue import Queue
+from assay.studies.execution.ray_connection import connected
+from assay.studies.execution.ray_share import Room, Share, check_room
+from assay.studies.execution.ray_task import Driver
+from assay.studies.execution.ray_tasks import Done, Tasks
+from assay.studies.execution.store import Job, Store
 
 _TICK_SECONDS = 0.5
-_SAVE_SECONDS = 60  # that the running processes have to save when all is to stop
 
-Done = tuple[Job, Outcome]
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 @dataclass(frozen=True)
 class Ray:
     """Does jobs on Ray; called as `execution.local.run_here` is.
 
+    Each run gets the share that its recipe needs: at least `cpus`, more where it has more threads or decoding
+    processes; and `gpus`, unless its device is the CPU.
+
     Attributes:
         address: of a cluster, or ``auto`` for the one of this machine; None starts Ray here for the time of
             the jobs. Where this process is connected to Ray already, that connection is used and kept.
-        cpus: CPUs that Ray sets aside for each run, above 0.
-        gpus: GPUs of each run, at least 0; a run with none sees none.
+        cpus: the fewest CPUs that Ray sets aside for a run, above 0.
+        gpus: GPUs of each run on a GPU, at least 0: whole ones, or a part of one; a run with none sees none.
         retries: how often a run is tried again whose worker or host is lost; it goes on from its checkpoint.
+        autoscaling: the cluster adds machines: a run that none has room for waits for one and is not refused.
+        say: takes a line on what is waited for.
 
     Raises:
         ValueError: Ray is not installed, or a number is out of its range.
@@ -46,14 +49,18 @@ class Ray:
     cpus: float = 1
     gpus: float = 0
     retries: int = 3
+    autoscaling: bool = False
+    say: Callable[[str], None] = _say
 
     def __post_init__(self) -> None:
-        check_share(self.cpus, self.gpus)
+        Share(self.cpus, self.gpus)  # checks them
         if self.retries < 0:
             raise ValueError(f"retries of a run on Ray: {self.retries} is too few")
 
     def __call__(self, jobs: Sequence[Job], store: Store, watch: Watch = never) -> Iterator[Done]:
         """Do the jobs, as many at once as the cluster has room for.
+
+        What other processes do in the same store is left to them, as `run_here` does.
 
         Args:
             jobs: those that others need stand before them. Each states ``train.threads``: what Ray or a host
@@ -67,59 +74,28 @@ class Ray:
             interrupted ones come last.
 
         Raises:
-            ValueError: a recipe that leaves ``train.threads`` open, or asks for more threads or another device than a
-                run's share has; no Ray at the address; a local Ray too small for a run.
+            ValueError: a recipe that leaves ``train.threads`` open, or asks for a GPU where `gpus` is 0; `gpus` that no
+                recipe takes; no Ray at the address; a run for which no machine has room, without `autoscaling`.
         """
-        for job in jobs:
-            self._check(job.recipe)
-        return self._do(jobs, store, watch) if jobs else iter(())
+        shares = {job.key: Share(self.cpus, self.gpus).of(job.recipe) for job in jobs}
+        if self.gpus and shares and not any(share.gpus for share in shares.values()):
+            raise ValueError(f"gpus of a run on Ray: {self.gpus:g}, and all runs have train.device cpu; state cuda")
+        return self._do(jobs, shares, store, watch) if jobs else iter(())
 
-    def _check(self, recipe: Recipe) -> None:
-        """Refuse what would be computed otherwise than the run's key says, or by more than its share."""
-        threads, device = recipe.train.threads, recipe.train.device
-        if threads is None:
-            raise ValueError("train.threads: a run on Ray has to state it, or its rounding depends on the host")
-        if threads > max(1, self.cpus):
-            raise ValueError(f"train.threads: {threads}, for a run with {self.cpus:g} CPUs on Ray; state no more")
-        if device != "auto" and (device != "cpu") != (self.gpus > 0):
-            expected = "cuda" if self.gpus else "cpu"
-            raise ValueError(f"train.device: {device}, for a run with {self.gpus:g} GPUs on Ray; state {expected}")
-
-    def _do(self, jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[Done]:
-        import ray
-
-        pending: dict[ObjectRef[Returned], Job] = {}
-        with connected(self.address, self.cpus, self.gpus), _driver(store) as driver, StopRequest() as stop:
-            before = {job.key: _touched(store.log(job)) for job in jobs}
+    def _do(self, jobs: Sequence[Job], shares: Mapping[str, Share], store: Store, watch: Watch) -> Iterator[Done]:
+        with connected(self.address), _driver(store) as driver, StopRequest() as stop, Queue(jobs, store) as queue:
+            if not self.autoscaling:
+                check_room(set(shares.values()))
+            tasks = Tasks(queue, store, driver, shares, self.retries)
+            room = Room(self.autoscaling, self.say)
             try:
-                pending |= self._submit(jobs, store, driver)
-                while pending and not stop.requested:
-                    yield from _ended(pending, store, 1, _TICK_SECONDS)
-                    for ref, job in pending.items():
-                        if _touched(store.log(job)) != before[job.key] and watch(job):
-                            ray.cancel(ref)
-                yield from _wind_up(pending, store)
+                while (queue.left or tasks.pending) and not stop.requested:
+                    yield from tasks.submit(room)
+                    yield from tasks.ended(1, _TICK_SECONDS)
+                    yield from tasks.look(watch)
+                yield from tasks.wind_up()
             finally:
-                for ref in pending:
-                    ray.cancel(ref, force=True)
-
-    def _submit(self, jobs: Sequence[Job], store: Store, driver: Driver) -> dict[ObjectRef[Returned], Job]:
-        """A task for each job; the results of those that it needs are its arguments, so Ray brings them in order."""
-        import ray
-
-        task = remote(do_job, self.cpus, self.gpus, retries=self.retries)
-        needed = {first.key: first for job in jobs for first in job.after.values()}
-        to_do = {job.key for job in jobs}
-        refs = {key: ray.put(_found(first, store)) for key, first in needed.items() if key not in to_do}
-        for job in jobs:
-            firsts = [refs[first.key] for first in job.after.values()]
-            refs[job.key] = task.remote(job_with_full_paths(job), driver, job.key in needed, *firsts)
-        return {refs[job.key]: job for job in jobs}
-
-
-def _found(job: Job, store: Store) -> Returned:
-    """What a task would have given for a job that was done before."""
-    return Returned(store.outcome(job) or Outcome("interrupted"), pack(store.folder(job)))
+                tasks.kill()
 
 
 @contextlib.contextmanager
@@ -133,54 +109,3 @@ def _driver(store: Store) -> Iterator[Driver]:
         yield Driver(root, mark.name, code_version())
     finally:
         mark.unlink(missing_ok=True)
-
-
-def _touched(log: Path) -> int | None:
-    return log.stat().st_mtime_ns if log.exists() else None
-
-
-def _ended(pending: dict[ObjectRef[Returned], Job], store: Store, count: int, seconds: float) -> Iterator[Done]:
-    """The next jobs that end, up to ``count`` in that time; the store has them, and they are pending no more."""
-    import ray
-
-    ended, _ = ray.wait(list(pending), num_returns=count, timeout=seconds)
-    for ref in ended:
-        job = pending.pop(ref)
-        outcome = _receive(ref, job, store)
-        store.note(job, outcome)
-        yield job, outcome
-
-
-def _receive(ref: ObjectRef[Returned], job: Job, store: Store) -> Outcome:
-    import ray
-    from ray.exceptions import RayError, RayTaskError, TaskCancelledError
-
-    try:
-        result = ray.get(ref)
-    except TaskCancelledError:
-        return Outcome("interrupted")
-    except RayError as error:
-        found = store.outcome(job)
-        if found and found.status in ("finished", "diverged"):  # the worker died after the end of the run
-            return found
-        if lacking := unmet(job, store):
-            return lacking
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return Outcome("failed", f"Ray gave up: {lines[-1 if isinstance(error, RayTaskError) else 0]}")
-    if result.log:
-        store.log(job).write_bytes(result.log)
-    unpack(result.parcel, store.folder(job))
-    return result.outcome
-
-
-def _wind_up(pending: dict[ObjectRef[Returned], Job], store: Store) -> Iterator[Done]:
-    """Let what runs save where it stands; what has finished meanwhile comes first, so that it is not lost."""
-    import ray
-
-    if not pending:
-        return
-    for ref in pending:
-        ray.cancel(ref)
-    ended = list(_ended(pending, store, len(pending), _SAVE_SECONDS))
-    ended += [(job, Outcome("interrupted")) for job in pending.values()]
-    yield from sorted(ended, key=lambda done: done[1].status == "interrupted")

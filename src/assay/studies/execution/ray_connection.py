@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
-import math
 import os
 import signal
 import socket
@@ -13,31 +11,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from assay.base.numbers import is_number
 from assay.studies.execution.processes import keep_server
-
-
-def check_share(cpus: float, gpus: float) -> None:
-    """Raises ``ValueError`` where Ray is not installed, or where a run's share of a machine is out of its range."""
-    if importlib.util.find_spec("ray") is None:
-        raise ValueError("Ray is not installed: pip install 'assay[ray]'")
-    for name, value, least in (("cpus", cpus, "above 0"), ("gpus", gpus, "at least 0")):
-        if not is_number(value) or not math.isfinite(value) or value < 0 or (value == 0 and least == "above 0"):
-            raise ValueError(f"{name} of a run on Ray: {value!r} is not a number {least}")
+from assay.studies.execution.ray_share import Share
 
 
 @contextlib.contextmanager
-def connected(address: str | None, cpus: float, gpus: float) -> Iterator[None]:
+def connected(address: str | None) -> Iterator[None]:
     """A connection to Ray that ends as it began, and leaves SIGTERM to whom it was.
 
     Args:
         address: of a cluster, or ``auto`` for the one of this machine; None starts Ray here. Where this process is
             connected already, that connection is used and kept.
-        cpus: of a run; a Ray that is started here has to have room for one.
-        gpus: of a run.
 
     Raises:
-        ValueError: no Ray at the address; this machine is too small for a run.
+        ValueError: no Ray at the address.
     """
     import ray
 
@@ -47,7 +34,8 @@ def connected(address: str | None, cpus: float, gpus: float) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         if address is None:
-            _start(cpus, gpus)
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
+            ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
         else:
             _join(address)
         yield
@@ -67,18 +55,6 @@ def _join(address: str) -> None:
         raise ValueError(f"no Ray cluster at {address}; start one with `ray start --head`") from None
 
 
-def _start(cpus: float, gpus: float) -> None:
-    import ray
-
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
-    ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    cluster: Any = ray  # its functions have no types
-    here = cluster.cluster_resources()
-    for kind, wanted in (("CPU", cpus), ("GPU", gpus)):
-        if wanted > here.get(kind, 0):
-            raise ValueError(f"a run takes {wanted:g} {kind}s, and this machine has {here.get(kind, 0):g}")
-
-
 def _knock(address: str) -> None:
     """Raises ``OSError`` where nobody listens at ``HOST:PORT``; Ray itself would wait for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -86,19 +62,18 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def remote(function: Callable[..., Any], cpus: float, gpus: float, *, retries: int) -> Any:
+def remote(function: Callable[..., Any], share: Share, *, retries: int) -> Any:
     """Return a Ray task that calls the function.
 
     Args:
         function: sees the GPUs that Ray has set aside for the call; its runs share the worker's fork server.
-        cpus: CPUs that Ray sets aside for a call.
-        gpus: GPUs of a call.
+        share: what Ray sets aside for a call.
         retries: how often Ray repeats a call whose worker is lost.
     """
     import ray
 
-    task: Any = ray.remote(lambda *arguments: _call_at_worker(function, gpus, arguments))
-    return task.options(num_cpus=cpus, num_gpus=gpus, max_retries=retries, retry_exceptions=False)
+    task: Any = ray.remote(lambda *arguments: _call_at_worker(function, share.gpus, arguments))
+    return task.options(num_cpus=share.cpus, num_gpus=share.gpus, max_retries=retries, retry_exceptions=False)
 
 
 def _call_at_worker(function: Callable[..., Any], gpus: float, arguments: Sequence[Any]) -> Any:

@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.data.cache import cache_folder
@@ -40,29 +40,32 @@ class Driver:
 
 @dataclass(frozen=True)
 class Returned:
-    """What comes back from a task: the run's folder only where someone needs it who may not see it."""
+    """What comes back from a task: with the run's folder and log where the driver does not see them."""
 
     outcome: Outcome
-    parcel: Parcel
+    parcel: Parcel = field(default_factory=dict)
     log: bytes = b""
 
 
-def do_job(job: Job, driver: Driver, is_needed: bool, *firsts: Returned) -> Returned:
-    """The task: the job's run, in the driver's store or, on a host that does not see it, in one of its own."""
+def do_job(job: Job, driver: Driver, *firsts: Parcel) -> Returned:
+    """The task: the job's run, in the driver's store or, on a host that does not see it, in one of its own.
+
+    ``firsts`` are the folders of the runs that it needs.
+    """
     if code_version() != driver.code:
         reason = f"host {socket.gethostname()} has another version of assay or its libraries"
-        return Returned(Outcome("failed", reason), {})
+        return Returned(Outcome("failed", reason))
     shares = (driver.root / driver.mark).exists()
     store = Store(driver.root if shares else cache_folder() / "execution")
     if not shares:
-        for first, result in zip(job.after.values(), firsts, strict=True):
-            unpack(result.parcel, store.folder(first))
+        for first, parcel in zip(job.after.values(), firsts, strict=True):
+            unpack(parcel, store.folder(first))
     with _cancelled() as is_cancelled, process_starter() as start:
         outcome = run_process(job, store, start, lambda _job: is_cancelled())
-    is_over = outcome.status in ("finished", "diverged")
-    parcel = pack(store.folder(job)) if is_over and (is_needed or not shares) else {}
-    has_log = not shares and store.log(job).exists()
-    return Returned(outcome, parcel, store.log(job).read_bytes() if has_log else b"")
+    if shares:
+        return Returned(outcome)
+    parcel = pack(store.folder(job)) if outcome.status in ("finished", "diverged") else {}
+    return Returned(outcome, parcel, store.log(job).read_bytes() if store.log(job).exists() else b"")
 
 
 @contextlib.contextmanager

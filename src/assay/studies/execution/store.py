@@ -134,8 +134,8 @@ def lock(folder: Path) -> FileLock:
 class Store:
     """A folder of run folders, each named by its job's key.
 
-    Beside a run's folder may lie ``KEY.log`` (what it printed), ``KEY.failed.json`` (why it gave nothing)
-    and ``KEY.lock``.
+    Beside a run's folder may lie ``KEY.log`` (what it printed), ``KEY.failed.json`` (why it gave nothing),
+    ``KEY.lock`` (held by the run's process) and ``KEY.reserved`` (held by the process that conducts its study).
 
     Attributes:
         root: the folder.
@@ -203,6 +203,11 @@ class Store:
             write_json(self._failure(job), {"reason": outcome.reason})
         else:
             self._failure(job).unlink(missing_ok=True)
+
+    def failed_at(self, job: Job) -> int | None:
+        """When the job's failure was written down, in ns since 1970; None where none is."""
+        failure = self._failure(job)
+        return failure.stat().st_mtime_ns if failure.exists() else None
 
     def _failure(self, job: Job) -> Path:
         return self.root.absolute() / f"{job.key}.failed.json"

@@ -12,6 +12,7 @@ from assay.studies.execution.local import run_here
 from assay.studies.execution.on_ray import Ray
 from assay.studies.execution.processes import process_starter
 from assay.studies.execution.ray_connection import connected, remote
+from assay.studies.execution.ray_share import Share, check_room
 from assay.studies.search.trials import TrialEnd
 
 Trial = Callable[[], TrialEnd]
@@ -44,25 +45,28 @@ class Workers:
     confirm: Execute = run_here
 
 
-def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Workers:
+def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, autoscaling: bool = False) -> Workers:
     """Return the workers of a Ray cluster; all its machines must see the storage and the run folders.
 
     Args:
         address: of the cluster; by default Ray starts on this machine alone.
         cpus: of one run, above 0.
-        gpus: of one run, at least 0.
+        gpus: of one run, at least 0: whole ones, or a part of one.
+        autoscaling: the cluster adds machines: a trial that none has room for waits for one and is not refused.
 
     Raises:
         ValueError: Ray is not installed, or a number is out of its range.
     """
-    confirm = Ray(address, cpus, gpus)  # checks the arguments
+    share = Share(cpus, gpus)
 
     def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
         import ray  # an extra of the package, and slow to import
 
-        with connected(address, cpus, gpus):
+        with connected(address):
+            if not autoscaling:
+                check_room([share])
             # A lost worker's trial is put back by the others, so Ray must not repeat the task too.
-            task = remote(trial, cpus, gpus, retries=0)
+            task = remote(trial, share, retries=0)
             pending = [task.remote() for _ in range(times)]
             try:
                 while pending:
@@ -72,7 +76,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0) -> Work
                 for left in pending:
                     ray.cancel(left)
 
-    return Workers(repeat=repeat, confirm=confirm)
+    return Workers(repeat=repeat, confirm=Ray(address, cpus, gpus, autoscaling=autoscaling))
 
 
 def _fetch(done: Any) -> TrialEnd:
