@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import further_rows
 import pytest
 import torch
+from torch import nn
 
 from assay.models import build_model
 from assay.recipe.recipe import Recipe
 from assay.run.build import architecture, learning_rate
 from assay.studies.named import STUDIES, find_study
+from assay.studies.plan import BUDGETS, plan_study
 from assay.studies.study import Row, Study
 from assay.training.losses import build_loss
 from assay.training.optim import build_optimizer, parameter_groups
@@ -46,6 +53,7 @@ PUBLISHED: dict[str, list[float | None]] = {
     "bn-smoothness": [None] * 10,
     "efficient-training": [75.87, None, 75.17, 75.93, 76.37, 76.03, 76.21],
     "refinements": [76.21, 76.66, 76.87, 77.16, 77.91, 78.31, 78.67, 79.15, 79.29],
+    **further_rows.PUBLISHED,
 }
 SECONDS = {
     "batch-size": [5000, 2000, 1200, 1100, 1000, 800],
@@ -70,6 +78,7 @@ CONTROLS = {
     "bn-accuracy": 77.07,
     "efficient-training": 75.87,
     "refinements": 76.21,
+    **further_rows.CONTROLS,
 }
 
 each_study = pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
@@ -122,6 +131,8 @@ def test_the_controls() -> None:
         ("bn-vgg19", "VGG-19 with norms", "VGG-19"),
         ("bn-dropout", "VGG-A with norms", "VGG-A with dropout"),
         ("bn-smoothness", "VGG-A with norms", "VGG-A"),
+        ("dropout-smoothness", "VGG-A with norms", "VGG-A with dropout"),
+        ("vgg19-smoothness", "VGG-19 with norms", "VGG-19"),
     ],
 )
 def test_networks_are_compared_at_one_learning_rate(name: str, network: str, rival: str) -> None:
@@ -146,16 +157,25 @@ def test_every_study_says_what_it_asks_and_where_its_figures_come_from() -> None
 
 @each_study
 def test_every_row_can_be_built(study: Study) -> None:
-    """Its network, optimizer, schedule and loss, as published and quick; on shapes alone."""
-    for row in study.rows:
+    """Its network, optimizer, schedule and loss, at each budget; on shapes alone."""
+    recipes = {
+        (row.name, jobs[0].recipe.to_yaml()): (row, jobs[0].recipe)
+        for budget in BUDGETS
+        for row, jobs in zip(study.rows, plan_study(study, budget=budget, seeds=(0,)).jobs.values(), strict=True)
+    }
+    for row, recipe in recipes.values():
         with named(row):
-            can_be_built(study.recipe(row), row)
-            can_be_built(quick(study, row), row)
+            can_be_built(recipe, row)
+
+
+@cache  # rows mostly differ in other things
+def built(options: str, size: int) -> nn.Module:
+    with torch.device("meta"):
+        return build_model(**json.loads(options), classes=10, image_size=size)
 
 
 def can_be_built(recipe: Recipe, row: Row) -> None:
-    with torch.device("meta"):
-        network = build_model(**architecture(recipe), classes=10, image_size=recipe.data.size or 32)
+    network = built(json.dumps(architecture(recipe)), recipe.data.size or 32)
     groups = parameter_groups(network, lr=0.1, weight_decay=0.1, decay=recipe.optim.decay)
     build_optimizer(groups=groups, **recipe.optim.options())
     learning_rate(recipe)
@@ -168,12 +188,15 @@ def can_be_built(recipe: Recipe, row: Row) -> None:
 
 def test_what_must_come_first_is_quick_too() -> None:
     first = [(study, recipe) for study in STUDIES.values() for row in study.rows for recipe in row.after.values()]
-    assert [study.name for study, _ in first] == ["models", "refinements", "refinements"]
+    counts = Counter(study.name for study, _ in first)
+    assert counts == {"models": 1, "vgg-weights": 1, "refinements": 2, "mobilenet": 2, "inception": 2}
     for study, recipe in first:
         assert study.quick
         small = study.quick.apply(recipe, study.base.train.epochs)
         assert small.train.epochs < recipe.train.epochs
         assert small.model.width == 0.25
+        sizes = {quick(study, row).data.size for row in study.rows}
+        assert sizes in ({small.data.size}, {80})  # Inception-V3 sees enlarged images
 
 
 @each_study
@@ -308,11 +331,19 @@ def test_a_study_is_found_by_name_or_the_nearest_is_named() -> None:
 def test_the_document_states_what_the_reports_leave_open() -> None:
     document = " ".join((Path(__file__).parents[3] / "docs" / "studies.md").read_text().split())
     noted = [name for name, study in STUDIES.items() if study.notes]
-    assert noted == ["feature-map", "tasks", "stem", "depth", "bn-vgg19", "models", "resnet-cosine"]
+    assert {"feature-map", "tasks", "stem", "depth", "bn-vgg19", "models", "resnet-cosine"} < set(noted)
+    assert further_rows.ROWS.keys() < set(noted)
     for name in noted:
         for note in STUDIES[name].notes:
             said = document.index(note)
             assert f"`{name}`" in document[said - 30 : said]
+
+
+def test_the_document_lists_every_study_with_its_number_of_rows() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "studies.md").read_text()
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (\d+) \|", document, re.MULTILINE)
+    assert dict(listed) == {name: str(len(study.rows)) for name, study in STUDIES.items()}
+    assert len(listed) == len(STUDIES)
 
 
 def test_what_is_assumed_is_what_the_recipes_have() -> None:

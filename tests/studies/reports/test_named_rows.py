@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import further_rows
 import pytest
 
 from assay.recipe.recipe import Recipe
@@ -415,6 +416,8 @@ ROWS |= {
     },
     "bn-smoothness": {**at_each_rate("VGG-A", {}), **at_each_rate("VGG-A with norms", NORMS)},
 }
+BASES |= further_rows.bases(R2, VGG, IMAGENET, BASES["resnet-cosine"])
+ROWS |= further_rows.ROWS
 
 
 def test_every_study_is_here() -> None:
@@ -437,18 +440,19 @@ def test_the_study_is_that_of_the_report(name: str) -> None:
 
 
 def test_the_teacher() -> None:
-    """One for both rows: ResNet-152-D, trained with cosine decay and label smoothing."""
-    after = [row.after for row in STUDIES["refinements"].rows if row.after]
-    assert [list(first) for first in after] == [["loss.teacher"], ["loss.teacher"]]
-    assert after[0] == after[1]
+    """One for all rows: ResNet-152-D, trained with cosine decay and label smoothing."""
+    after = [row.after for name in ("refinements", "mobilenet", "inception") for row in STUDIES[name].rows if row.after]
+    assert [list(first) for first in after] == 6 * [["loss.teacher"]]
+    assert all(first == after[0] for first in after)
     changed = STUDIES["refinements"].base.differences(after[0]["loss.teacher"])
     assert {name: theirs for name, (_, theirs) in changed.items()} == {**SMOOTHED, "model.name": "resnet152"}
 
 
-def test_what_vgg_16_is_pretrained_on() -> None:
-    row = STUDIES["models"].rows[-1]
+@pytest.mark.parametrize("study", ["models", "vgg-weights"])
+def test_what_vgg_16_is_pretrained_on(study: str) -> None:
+    row = STUDIES[study].rows[-1]
     first = row.after["model.pretrained"]
-    assert STUDIES["models"].recipe(row).differences(first) == {
+    assert STUDIES[study].recipe(row).differences(first) == {
         "data.name": ("cifar10", "cifar100"),
         "train.epochs": (6, 4),
     }

@@ -70,6 +70,12 @@ _REFINED = _added_one_by_one(EFFICIENT_BASE.but({"model.tweak": "d"}), REFINEMEN
 TEACHER = EFFICIENT_BASE.but(
     {"model.name": "resnet152", "model.tweak": "d", **REFINEMENTS["cosine"], **REFINEMENTS["label-smoothing"]}
 )
+# Other networks, of timm and torchvision: they have neither residual blocks nor an initialisation to choose.
+_OTHER = {"model.init": None, "model.tweak": None, "model.zero_gamma": None}
+MOBILENET = EFFICIENT_BASE.but({**_OTHER, "model.name": "timm:mobilenetv1_100"})
+INCEPTION = EFFICIENT_BASE.but({**_OTHER, "model.name": "torchvision:inception_v3", "data.size": 299})
+LARGE_BATCH = {**EFFICIENT["linear-scaling"], **EFFICIENT["warmup"], "train.batch_size": 16_384}
+LARS = {"optim.name": "lars", "optim.nesterov": None}
 FULL_BAG = _REFINED["mixup"].but(DISTILLATION)
 
 RECIPES = {
@@ -88,6 +94,9 @@ RECIPES = {
         f"imagenet-{name}": NamedRecipe(recipe, f"R4, refinements: {name} and the ones before it")
         for name, recipe in _REFINED.items()
     },
+    "imagenet-mobilenet": NamedRecipe(MOBILENET, "R4's MobileNet, with efficient training"),
+    "imagenet-inception": NamedRecipe(INCEPTION, "R4's Inception-V3, with efficient training"),
+    "imagenet-lars": NamedRecipe(BASELINE.but({**LARGE_BATCH, **LARS}), "R4's LARS: batches of 16,384"),
     "imagenet-teacher": NamedRecipe(TEACHER, "R4's teacher: ResNet-152-D with cosine decay and label smoothing"),
     "imagenet-full-bag": NamedRecipe(FULL_BAG, "R4, all of it: distilled from runs/imagenet-teacher"),
 }

@@ -75,4 +75,43 @@ STUDIES = (
         protocol=PROTOCOL,
         source="sections 3.3.1 to 3.3.3: figures without numbers, so its claims are orderings",
     ),
+    table(
+        "sgd-smoothness",
+        "Does batch norm make the loss's surface smoother where the training is that of Santurkar et al.?",
+        Row("VGG-A, SGD, lr 0.1"),
+        Row("VGG-A with norms, SGD, lr 0.1", NORMS),
+        base=VGG.but({**PROBED, "optim.name": "sgd", "optim.lr": 0.1}),
+        control="VGG-A, SGD, lr 0.1",
+        protocol=PROTOCOL,
+        source="sections 3.3.1 to 3.3.3, after Santurkar et al. 2018, section 3 and appendix A.2",
+        notes=(
+            "The report trains with Adam, the paper with SGD at 0.1. No momentum is assumed, and as many epochs as in "
+            "the report.",
+        ),
+    ),
+    table(
+        "dropout-smoothness",
+        "Is the loss's surface as smooth with dropout as with batch norm?",
+        *_rows("VGG-A with dropout", DROPOUT),
+        *_rows("VGG-A with norms", NORMS, control="VGG-A with dropout"),
+        base=VGG.but(PROBED),
+        pairs="VGG-A with dropout at the same learning rate",
+        protocol=PROTOCOL,
+        source="section 3.3.1, figure 10",
+        notes=("The figure has no numbers, and the report does not give the dropout's rate: 0.5 is assumed.",),
+    ),
+    table(
+        "vgg19-smoothness",
+        "Does batch norm make the loss's surface of a deep VGG smoother?",
+        *_rows("VGG-19", DEEP),
+        *_rows("VGG-19 with norms", {**DEEP, **NORMS}, control="VGG-19"),
+        base=VGG.but(PROBED),
+        pairs="VGG-19 without norms at the same learning rate",
+        protocol=PROTOCOL,
+        source="section 3.3.1",
+        notes=(
+            "The report has the accuracies of VGG-19 and no figure of its surface. Where a network learns nothing, as "
+            "VGG-19 without norms at four rates there, its surface says nothing.",
+        ),
+    ),
 )
