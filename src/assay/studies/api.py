@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
 from assay.studies.results import StudyResults
-from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told
+from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told, without_traces
 from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
 from assay.studies.table import Table
 
@@ -145,7 +145,12 @@ def run_study(
 
 
 def show_study(
-    study: str | Path, *, out: str | Path = "studies", margin: float = 1.0, runs: str | Path | None = None
+    study: str | Path,
+    *,
+    out: str | Path = "studies",
+    margin: float = 1.0,
+    runs: str | Path | None = None,
+    save: str | Path | None = None,
 ) -> StudyReport:
     """Return the report of a study as far as it has been run, without running anything.
 
@@ -154,11 +159,15 @@ def show_study(
         out: the folder of all studies.
         margin: as in ``run_study``.
         runs: a folder with the study's ``study.json`` and ``runs.jsonl``, from which alone its table is made.
+        save: a new folder, or that of a study, in which to write the tables and figures.
 
     Raises:
-        ValueError: there is no such study, or more than one; or ``runs`` holds another study, or no runs.
+        ValueError: there is no such study, or more than one; or ``runs`` holds another study, or no runs; or ``save``
+            holds other files.
     """
     _check_margin(margin)
+    if save is not None:
+        _check_place(Path(save).expanduser())
     if runs is None:
         folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
         store = store_of(folder.parent)
@@ -167,9 +176,15 @@ def show_study(
         store = Store(folder / "runs")  # a study's folder has no store: its lines alone count
     plan = read_plan(folder)
     lines, remarks = runs_told(plan, folder)
-    if runs is not None and any(job.recipe.probe.every for job in plan.order()):
-        remarks += (f"the loss's surface is not in {RUNS_FILE}: its measures take the runs' own folders",)
-    return _report(folder, plan, Store(store.root, lines), margin, remarks)
+    if runs is not None and (count := without_traces(plan, lines)):
+        remarks += (f"{RUNS_FILE}: the loss's surface of {count} runs is not in it: they are of an earlier version",)
+    report = _report(folder, plan, Store(store.root, lines), margin, remarks)
+    if save is None:
+        return report
+    report = replace(report, folder=Path(save).expanduser())
+    publish(report.table, report.advice, report.folder)
+    publish_surface(report.surface, report.folder)
+    return report
 
 
 def export_runs(study: str | Path, *, out: str | Path = "studies") -> str:
@@ -185,6 +200,12 @@ def export_runs(study: str | Path, *, out: str | Path = "studies") -> str:
     folder = _find_folder(Path(study).expanduser(), Path(out).expanduser())
     plan = read_plan(folder)
     return as_lines(plan, Store(store_of(folder.parent).root, runs_told(plan, folder)[0]))
+
+
+def _check_place(folder: Path) -> None:
+    """Raise ``ValueError`` where writing a study's files could take the place of others."""
+    if folder.exists() and not (folder / PLAN_FILE).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ValueError(f"{folder}: has files and no {PLAN_FILE}; expected a new folder, or that of a study")
 
 
 def _folder_of_runs(study: str, folder: Path) -> Path:

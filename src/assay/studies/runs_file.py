@@ -1,13 +1,14 @@
 """``runs.jsonl``: a line for each run of a study that has ended, from which its table can be computed again.
 
 A line holds the run's key, the rows that it is of, its seed, its recipe as the difference from the study's base (which
-``study.json`` has), the version of the code, figures by epoch, the summary, the answers on the test images, and on what
-it ran. So a table grows on several machines, and a reader needs nothing but the file.
+``study.json`` has), the version of the code, figures by epoch, the summary, the answers on the test images, what a
+probe wrote, and on what it ran. So a table grows on several machines, and a reader needs nothing but the file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from assay.base.atomic import replace_files
@@ -65,8 +66,14 @@ def runs_told(plan: Plan, own: Path, other: Path | None = None) -> tuple[dict[st
 
 def as_lines(plan: Plan, store: Store) -> str:
     """The file's content: the plan's runs that have ended, in the order of the plan."""
-    ended = ((job, store.ended(job)) for job in plan.order())
+    ended = ((job, _ended(job, store)) for job in plan.order())
     return "".join(to_json_line(_line(job, run, plan)) for job, run in ended if run)
+
+
+def without_traces(plan: Plan, lines: Mapping[str, EndedRun]) -> int:
+    """Count the finished runs of a plan that were probed and whose lines, of an earlier version, do not say so."""
+    probed = {job.key for job in plan.order() if job.recipe.probe.every}
+    return sum(run.status == "finished" and run.traces is None for key, run in lines.items() if key in probed)
 
 
 def noting(execute: Execute, plan: Plan, folder: Path) -> Execute:
@@ -96,10 +103,17 @@ def _what_counts(folder: Path, found: Mapping[str, EndedRun], plan: Plan) -> str
     return f"{folder / RUNS_FILE}: {len(ours)} of its {len(found)} runs count{left_out}"
 
 
+def _ended(job: Job, store: Store) -> EndedRun | None:
+    """The run that has ended, with what a probe wrote of it."""
+    run = store.ended(job)
+    is_probed = run is not None and run.status == "finished" and job.recipe.probe.every
+    return replace(run, traces=store.traces(job)) if run and is_probed else run
+
+
 def _text(job: Job, plan: Plan, store: Store) -> str:
     """The run's line; empty where it has not ended, or its record is damaged, which the table says."""
     try:
-        run = store.ended(job)
+        run = _ended(job, store)
     except ValueError:
         return ""
     return to_json_line(_line(job, run, plan)) if run else ""

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assay.studies.collect import measured
 from assay.studies.conduct import Execute, InterruptedStudyError
 from assay.studies.execution.code_version import code_version
@@ -93,7 +96,7 @@ def _repeated(job: Job, execute: Execute) -> EndedRun:
                 raise ValueError(f"run {one.key} could not be done again: {outcome.reason}")
         again = store.ended(job)
         assert again is not None
-        return again
+        return replace(again, traces=store.traces(job))
 
 
 def _here(job: Job) -> Job:
@@ -120,11 +123,18 @@ def _exactly(before: EndedRun, again: EndedRun) -> Iterator[str]:
             if old.get(name) != new.get(name):
                 yield f"epoch {old['epoch']}: {name} {new.get(name)}, {old.get(name)} before"
     if before.answers and again.answers:
-        old_answers, new_answers = before.answers.correct, again.answers.correct
-        if len(old_answers) != len(new_answers):
-            yield f"{len(new_answers)} test images, {len(old_answers)} before"
-        elif changed := int((old_answers != new_answers).sum()):
-            yield f"{changed} of {len(new_answers)} answers, right where they were wrong or wrong where they were right"
+        yield from _other_answers(before.answers.correct, again.answers.correct)
+    if before.traces and again.traces:
+        for name, was in vars(before.traces).items():
+            if not np.array_equal(was, getattr(again.traces, name), equal_nan=True):
+                yield f"what the probe wrote: other {name.replace('_', ' ')}"
+
+
+def _other_answers(before: NDArray[np.bool_], again: NDArray[np.bool_]) -> Iterator[str]:
+    if len(before) != len(again):
+        yield f"{len(again)} test images, {len(before)} before"
+    elif changed := int((before != again).sum()):
+        yield f"{changed} of {len(again)} answers, right where they were wrong or wrong where they were right"
 
 
 def _roughly(before: EndedRun, again: EndedRun) -> Iterator[str]:

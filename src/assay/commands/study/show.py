@@ -1,4 +1,7 @@
-"""Print the table of a study as far as it has been run, or that of its runs.jsonl alone (--from)."""
+"""Print the table of a study as far as it has been run, or that of its runs.jsonl alone (--from).
+
+With --save its tables and figures are written too.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the table (default: terminal); runs: a line of JSON for each run, as in runs.jsonl",
     )
     parser.add_argument("--from", dest="runs", type=Path, metavar="DIR", help="make the table of DIR/runs.jsonl alone")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="DIR",
+        help="write its tables and figures into DIR, which is new or a study's folder",
+    )
     add_margin(parser)
 
 
@@ -46,9 +55,11 @@ def execute(options: argparse.Namespace) -> int:
     if options.format == "runs":
         if options.runs is not None:
             raise ValueError("--format runs writes the lines that --from reads; give one of them")
+        if options.save is not None:
+            raise ValueError("--save writes tables and figures; --format runs prints the runs: give one of them")
         print(export_runs(options.study, out=options.out), end="")
         return 0
-    report = show_study(options.study, out=options.out, margin=options.margin, runs=options.runs)
+    report = show_study(options.study, out=options.out, margin=options.margin, runs=options.runs, save=options.save)
     for remark in report.remarks:
         print(remark, file=sys.stderr)
     if options.format == "terminal":

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from assay.base.numbers import is_count, is_number, is_whole
 from assay.base.text import quoted
 from assay.run.folder import RunFolder
 from assay.run.record import read_environment, read_epochs, read_scores, read_summary
+from assay.studies.execution.packed import packed, unpacked
+
+if TYPE_CHECKING:
+    from assay.run.probing.traces import Traces  # imports torch
 
 STATUSES = ("finished", "diverged")
 
@@ -48,6 +52,7 @@ class EndedRun:
         epochs: figures by epoch.
         environment: versions, commit, hardware, threads.
         answers: of a finished run.
+        traces: of a probed run that a line tells of; those of a run folder are read from there, as they are long.
         code: the version of the code that did it; empty where the run lies in a store, whose keys tell.
     """
 
@@ -55,6 +60,7 @@ class EndedRun:
     epochs: Sequence[JsonObject] = ()
     environment: JsonObject = field(default_factory=dict)
     answers: Answers | None = None
+    traces: Traces | None = None
     code: str = ""
 
     @property
@@ -70,7 +76,14 @@ class EndedRun:
             "correct": base64.b64encode(np.packbits(self.answers.correct).tobytes()).decode(),
         }
         about = {name: value for name, value in self.environment.items() if name != "command"}
-        return {"summary": self.summary, "epochs": list(self.epochs), "answers": answers, "environment": about}
+        probed = {"traces": packed(self.traces)} if self.traces else {}
+        return {
+            "summary": self.summary,
+            "epochs": list(self.epochs),
+            "answers": answers,
+            **probed,
+            "environment": about,
+        }
 
 
 def read_ended(folder: Path) -> EndedRun | None:
@@ -103,7 +116,8 @@ def from_dict(values: Mapping[str, Any]) -> EndedRun:
     if summary.get("status") == "diverged":
         return EndedRun(summary, epochs, about, code=code)
     check_summary(summary)
-    return EndedRun(summary, epochs, about, _answers(values.get("answers")), code)
+    traces = unpacked(values["traces"]) if "traces" in values else None  # earlier versions wrote none
+    return EndedRun(summary, epochs, about, _answers(values.get("answers")), traces, code)
 
 
 def check_summary(summary: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
@@ -23,6 +23,9 @@ from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
 from assay.run.record import RunRecord, read_scores
 from assay.studies.execution.code_version import code_version
 from assay.studies.execution.ended import EndedRun, check_summary, read_ended
+
+if TYPE_CHECKING:
+    from assay.run.probing.traces import Traces  # imports torch
 
 DAMAGED = "its record is damaged"
 Status = Literal["finished", "diverged", "failed", "interrupted"]
@@ -191,6 +194,17 @@ class Store:
             if line:
                 return line
             raise
+
+    def traces(self, job: Job) -> Traces | None:
+        """What a probe wrote of a finished run, here or elsewhere; None where it was not probed.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        from assay.run.probing.traces import read_traces  # imports torch
+
+        line = self.lines.get(job.key)
+        return line.traces if line and line.traces else read_traces(self.folder(job))
 
     def set_aside(self, job: Job) -> None:
         """Move a damaged run folder away, to ``KEY.damaged`` or the next free name, so that it is done again."""

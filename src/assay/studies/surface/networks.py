@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.run.probing.traces import Traces, read_traces
+from assay.run.probing.traces import Traces
 from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 from assay.studies.results import RowResults, StudyResults
@@ -63,7 +63,7 @@ def _network(members: Sequence[RowResults], plan: Plan, store: Store) -> Network
     runs: dict[int, dict[float, Probed]] = {}
     for rows in members:
         for result in rows.results:
-            traces = read_traces(store.folder(plan.jobs[rows.row.name][result.seed]))
+            traces = store.traces(plan.jobs[rows.row.name][result.seed])
             if traces:
                 runs.setdefault(result.seed, {})[rows.recipe.optim.lr] = Probed(traces, result.has_learned)
     return Network(_common_name([rows.row.name for rows in members]), runs)
