@@ -21,6 +21,7 @@ from assay.studies.looks import check_looks, judge, stages
 from assay.studies.named import STUDIES, find_study
 from assay.studies.plan import Plan, plan_study
 from assay.studies.progress import LiveView
+from assay.studies.ranking import rankings
 from assay.studies.results import StudyResults
 from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told, without_traces
 from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
@@ -222,7 +223,8 @@ def _report(folder: Path, plan: Plan, store: Store, margin: float, remarks: tupl
     results = collect(plan, store)
     advice = advise(results) if any(row.results for row in results.rows) else None
     surface = look_at_surface(plan, results, store)
-    return StudyReport(folder, judge(results, margin), results, advice, surface, remarks)
+    table = replace(judge(results, margin), rankings=tuple(rankings(plan, results, folder)))
+    return StudyReport(folder, table, results, advice, surface, remarks)
 
 
 def _check_margin(margin: float) -> None:

@@ -95,6 +95,27 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """How far the order of a study's rows agrees with another order of them.
+
+    Attributes:
+        against: the other order, in words.
+        rows: the number of rows that both have.
+        tau: Kendall's tau-b, from -1 (reversed) to 1 (the same order).
+        low: lower end of its 95 % interval over the seeds; nan where some row has a single run.
+        high: upper end of it.
+        fault: why the other order cannot be read, in a line; empty where it can.
+    """
+
+    against: str
+    rows: int = 0
+    tau: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """The statistics of a study, from which its printed tables and its figures are made.
 
@@ -102,12 +123,14 @@ class Table:
         lines: in the order of the study's rows.
         margin: the largest difference that counts as none, in percentage points.
         looks_done: of a sequential plan, the number of looks behind the verdicts.
+        rankings: how far the order of the rows agrees with that in the source, and with those at larger budgets.
     """
 
     setting: Setting
     lines: tuple[Line, ...]
     margin: float = 1.0
     looks_done: int = 0
+    rankings: tuple[Ranking, ...] = ()
 
     @property
     def compared(self) -> int:

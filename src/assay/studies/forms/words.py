@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.results import Setting
-from assay.studies.table import Table
+from assay.studies.table import Ranking, Table
 from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, SPENT, source_noise
 
 
@@ -138,6 +138,8 @@ def _on_verdicts(table: Table) -> Iterator[str]:
         )
     if any(line.published_difference is not None for line in lines):
         yield _on_claims(table)
+        if said := _on_order(table):
+            yield said
     if any(line.difference and line.difference.superiority for line in lines):
         yield "Beats control: the probability that a new run of the row is better than a new one of its control."
 
@@ -153,6 +155,26 @@ def _on_claims(table: Table) -> str:
     )
     budget = "" if table.setting.budget == "full" else ", at this budget"
     return f"Published claims are judged by their direction{budget}. {known}"
+
+
+def _on_order(table: Table) -> str:
+    """Whether the order of the rows is that of the source, and whether it carries over to larger budgets."""
+    orders = "; ".join(f"against {one.against} {_tau(one)}" for one in table.rankings)
+    parts = [f"Order of the rows, Kendall's tau with its 95 % interval (bootstrap over the seeds): {orders}."]
+    is_alone = table.setting.budget != "full" and not any("budget" in one.against for one in table.rankings)
+    return " ".join(
+        [
+            *(parts if orders else []),
+            *(["No run at a larger budget says whether this order carries over."] if is_alone else []),
+        ]
+    )
+
+
+def _tau(one: Ranking) -> str:
+    if one.fault:
+        return f"cannot be told ({one.fault})"
+    interval = "" if math.isnan(one.low) else f" [{one.low:z.2f}, {one.high:z.2f}]"
+    return f"{one.tau:z.2f}{interval} over {one.rows} rows"
 
 
 def _on_rows(table: Table) -> Iterator[str]:
