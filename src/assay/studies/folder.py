@@ -15,6 +15,8 @@ from assay.base.json_files import read_json, to_json
 from assay.base.text import shorten
 from assay.recipe.recipe import Recipe
 from assay.studies.execution.store import Job, Store
+from assay.studies.factorial.design import Design
+from assay.studies.factorial.words import as_csv as effects_as_csv
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.plan import Plan
@@ -25,7 +27,7 @@ from assay.studies.table import Table
 
 PLAN_FILE = "study.json"
 _LISTS = ("seeds", "control_seeds", "repeats", "commits", "looks", "notes")
-_OF_RESULTS = {"next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
+_OF_RESULTS = {"effects.csv", "next.md", "forest.png", "forest.svg", "cost.png", "cost.svg"}
 
 
 def folder_of(plan: Plan, out: Path) -> Path:
@@ -95,6 +97,8 @@ def publish(table: Table, advice: str, folder: Path) -> None:
         "table.tex": as_latex(table),
         "table.csv": as_csv(table),
     }
+    if table.effects:
+        contents["effects.csv"] = effects_as_csv(table.effects)
     if advice:
         contents["next.md"] = advice
         for kind in ("png", "svg"):
@@ -123,7 +127,8 @@ def _row_to_dict(row: Row, jobs: Mapping[int, Job]) -> dict[str, Any]:
 def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     check_plan(written)
     lists = {name: tuple(written["setting"].get(name, ())) for name in _LISTS}
-    setting = Setting(**{**written["setting"], **lists})
+    design = written["setting"].get("design")
+    setting = Setting(**{**written["setting"], **lists, "design": Design.from_dict(design) if design else None})
     rows, jobs = [], {}
     for row in written["rows"]:
         fields = {name: row[name] for name in ("name", "published", "seconds", "note", "split", "changes")}
@@ -144,6 +149,6 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
     control, pairs = (None, str(setting.control)) if has_own else (setting.control, "")
     study = Study(
         setting.study, setting.purpose, base, tuple(rows), control, setting.source, setting.protocol, pairs=pairs,
-        repeats=setting.repeats,
+        repeats=setting.repeats, design=setting.design,
     )  # fmt: skip
     return Plan(study, setting, jobs)

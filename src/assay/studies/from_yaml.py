@@ -5,7 +5,7 @@ Its layout::
     purpose: Does cutout help the simple network?  # optional
     base: simple-cnn           # a named recipe, a recipe's YAML file or a run folder (from this file on), or sections
     changes: {train.epochs: 5} # optional: to the base, for all rows; what hangs on them follows, as in training
-    design: grid               # every combination; or one-at-a-time: each value against the control
+    design: grid               # every combination; one-at-a-time: each value against the control; or fractional
     factors:
       optim.lr: [0.01, 0.02, 0.05]
       augment.cutout: [0, 8]
@@ -13,6 +13,9 @@ Its layout::
     quick: {epochs: 3, images: 10000, width: 0.25, changes: {}}  # optional, as is each of its keys
     published: {"lr 0.02, cutout 8": 65.4}  # optional: accuracies in percent, by row
     source: my notes           # optional: where these stand
+
+With ``design: fractional`` each factor has two values, and the rows are a part of all combinations: ``runs`` of them, a
+power of 2, or those of ``generators``, as ``{augment.cutout: [optim.lr, optim.momentum, augment.flip]}``.
 
 With ``design: list`` the rows stand in place of the factors, each with the fields that it changes;
 the control is then the name of one, by default of the first. A row is the run of ``assay train`` with the base and
@@ -44,6 +47,7 @@ from assay.recipe.fields import check_field
 from assay.recipe.named import RECIPES, find_recipe
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
+from assay.studies.factorial.design import Design, fraction, short_names
 from assay.studies.proxy import Proxy
 from assay.studies.study import Row, Study
 
@@ -51,7 +55,11 @@ Fields = dict[str, Any]
 Factors = dict[str, list[Any]]
 
 _MOST_ROWS = 1000
-_KEYS = ("purpose", "source", "base", "changes", "design", "factors", "rows", "control", "quick", "published")
+_KEYS = (
+    *("purpose", "source", "base", "changes", "design", "factors", "generators", "runs", "rows", "control", "quick"),
+    "published",
+)
+_FRACTIONAL = "fractional"
 
 
 def read_study(path: Path) -> Study:
@@ -72,7 +80,7 @@ def read_study(path: Path) -> Study:
 
 def _study(path: Path, values: Fields) -> Study:
     base, notes = _base(values, path.parent)
-    rows, control = _listed(values) if _design(values) == "list" else _designed(values)
+    rows, control, design = _ROWS[_design(values)](values)
     if len(rows) > _MOST_ROWS:
         raise ValueError(f"more than {_MOST_ROWS:,} rows: leave out factors, values or rows")
     purpose, source = (_text(key, values.get(key, "")) for key in ("purpose", "source"))
@@ -86,7 +94,10 @@ def _study(path: Path, values: Fields) -> Study:
         if quick:
             with _prefixed(f"quick, row {quoted(row.name)}"):
                 quick.apply(adapted.recipe, base.train.epochs)
-    return Study(path.stem, purpose, base, tuple(whole_rows), control, source=source, quick=quick, notes=tuple(notes))
+    return Study(
+        path.stem, purpose, base, tuple(whole_rows), control, source=source, quick=quick, notes=tuple(notes),
+        design=design,
+    )  # fmt: skip
 
 
 def _base(values: Fields, folder: Path) -> tuple[Recipe, list[str]]:
@@ -111,36 +122,62 @@ def _base(values: Fields, folder: Path) -> tuple[Recipe, list[str]]:
 def _design(values: Fields) -> str:
     """Return the design's name; raise ``ValueError`` unless the file has just the keys that the design takes."""
     design = _text("design", values.get("design", "list" if "rows" in values else "grid"))
-    choose("design", design, {**DESIGNS, "list": None})
+    choose("design", design, _ROWS)
     needed, other = ("rows", "factors") if design == "list" else ("factors", "rows")
     if other in values:
         raise ValueError(f"design {design} takes {needed}, not {other}")
     if not values.get(needed):
         raise ValueError(f"design {design} needs {needed}")
+    for key in ("generators", "runs"):
+        if key in values and design != _FRACTIONAL:
+            raise ValueError(f"design {design} takes no {key}; did you mean design {_FRACTIONAL}?")
     return design
 
 
-def _listed(values: Fields) -> tuple[list[Row], str]:
+def _listed(values: Fields) -> tuple[list[Row], str, None]:
     """Return the listed rows, and the control's name."""
     rows = []
     for name, changes in _mapping(values["rows"], "row").items():
         with _prefixed(f"row {quoted(name)}"):
             rows.append(Row(name, _fields(changes)))
-    return rows, _text("control", values.get("control", rows[0].name))
+    return rows, _text("control", values.get("control", rows[0].name)), None
 
 
-def _designed(values: Fields) -> tuple[list[Row], str]:
-    """Return the control and the design's other rows, and the control's name."""
+def _factors(values: Fields) -> tuple[Factors, Fields]:
+    """Return the values of each factor, and those of the control."""
     with _prefixed("factors"):
         factors = {name: _levels(name, levels) for name, levels in _fields(values["factors"]).items()}
     with _prefixed("control"):
         given = _mapping(values.get("control") or {}, "factor", factors)
-        control = {name: levels[0] for name, levels in factors.items()} | _fields(given)
+        return factors, {name: levels[0] for name, levels in factors.items()} | _fields(given)
+
+
+def _designed(values: Fields) -> tuple[list[Row], str, None]:
+    """Return the control and the design's other rows, and the control's name."""
+    factors, control = _factors(values)
     first = Row(_name(control, factors), control)
     # A grid can have billions of rows: take just enough to see that they are too many, also without the control.
     changes = itertools.islice(DESIGNS[values.get("design", "grid")](factors), _MOST_ROWS + 2)
     rows = [Row(_name(changed, factors), {**control, **changed}) for changed in changes]
-    return [first, *(row for row in rows if row.changes != control)], first.name
+    return [first, *(row for row in rows if row.changes != control)], first.name, None
+
+
+def _fractional(values: Fields) -> tuple[list[Row], str, Design]:
+    """Return the rows of a design of two values a factor, the control's first, its name, and the design."""
+    factors, control = _factors(values)
+    pairs = {}
+    for name, levels in factors.items():
+        if len(levels) != 2:
+            raise ValueError(f"factors: {name}: expected two values for design {_FRACTIONAL}, not {len(levels)}")
+        if control[name] not in levels:
+            raise ValueError(f"control: {name}: expected {levels[0]} or {levels[1]}, not {quoted(control[name])}")
+        pairs[name] = (control[name], levels[control[name] == levels[0]])
+    rows, bits = [], {}
+    for row in fraction(list(pairs), values.get("generators"), values.get("runs")):
+        changes = {name: pairs[name][bit] for name, bit in zip(pairs, row, strict=True)}
+        rows.append(Row(_name(changes, pairs), changes))
+        bits[rows[-1].name] = row
+    return rows, rows[0].name, Design(pairs, bits)
 
 
 def _levels(name: str, levels: Any) -> list[Any]:
@@ -163,12 +200,16 @@ DESIGNS: dict[str, Callable[[Factors], Iterator[Fields]]] = {
     "one-at-a-time": lambda factors: ({name: value} for name, values in factors.items() for value in values),
 }
 """For each design the changes of its rows to the control, after which the rows are named."""
+_ROWS: dict[str, Callable[[Fields], tuple[list[Row], str, Design | None]]] = {
+    **dict.fromkeys(DESIGNS, _designed),
+    _FRACTIONAL: _fractional,
+    "list": _listed,
+}
 
 
 def _name(fields: Fields, factors: Iterable[str]) -> str:
     """Name a row, as ``lr 0.02, cutout 8``; fields whose last parts are the same are given in full."""
-    ends = [name.partition(".")[2] for name in factors]
-    shown = {name: end if ends.count(end) == 1 else name for name, end in zip(factors, ends, strict=True)}
+    shown = short_names(factors)
     words = {
         name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in fields.items()
     }

@@ -110,6 +110,7 @@ def plan_study(
         repeats=study.repeats,
         looks=tuple(looks),
         notes=study.notes,
+        design=study.design,
         code=code_version(),
     )
     return Plan(study, setting, jobs)

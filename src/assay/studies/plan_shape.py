@@ -65,6 +65,16 @@ def _are_runs(value: Any) -> bool:
     return _is_mapping(value) and all(seed.isdecimal() and is_key(key) for seed, key in value.items())
 
 
+def _is_design(value: Any) -> bool:
+    factors, levels = (value.get(name) if _is_mapping(value) else None for name in ("factors", "levels"))
+    if not (_is_mapping(factors) and _is_mapping(levels) and factors and levels):
+        return False
+    return all(isinstance(pair, list) and len(pair) == 2 for pair in factors.values()) and all(
+        isinstance(row, list) and len(row) == len(factors) and all(level in (0, 1) for level in row)
+        for row in levels.values()
+    )
+
+
 _LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
     **dict.fromkeys(("changes", "hardware", "command", "code"), ""),
     "control_seeds": [],
@@ -72,6 +82,7 @@ _LATER: Mapping[str, Any] = {  # plans of earlier versions may lack them
     "commits": [],
     "looks": [],
     "notes": [],
+    "design": None,
 }
 _SETTING: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(
@@ -83,6 +94,7 @@ _SETTING: Mapping[str, tuple[str, Check]] = {
     "commits": ("an empty list", lambda value: value == []),
     "looks": ("two or three growing numbers of seeds", lambda value: value == [] or _are_looks(value)),
     "notes": ("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value))),
+    "design": ("two values of each factor, and 0 or 1 for each in every row", _or_none(_is_design)),
     "control": ("text", _or_none(_is_text)),
     "seeds": ("a list of seeds", _are_seeds),
 }

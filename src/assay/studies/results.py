@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.recipe.recipe import Recipe
+from assay.studies.factorial.design import Design
 from assay.studies.study import Row
 
 
@@ -111,6 +112,7 @@ class Setting:
         looks: of a sequential plan, the seeds of a row at each look; empty where the number is fixed.
         notes: what the source leaves open or contradicts, and how the recipes came about.
         commits: the commits from which the runs were done, as far as they are known.
+        design: which factors of two values the rows combine; None where they are no such design.
     """
 
     study: str
@@ -131,6 +133,7 @@ class Setting:
     commits: tuple[str, ...] = ()
     looks: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    design: Design | None = None
 
     def seeds_of(self, *, is_control: bool) -> tuple[int, ...]:
         """The planned seeds of a control or of another row."""

@@ -10,6 +10,7 @@ from typing import Any
 from assay.base.registry import nearest
 from assay.base.text import quoted
 from assay.recipe.recipe import Recipe
+from assay.studies.factorial.design import Design
 from assay.studies.proxy import Proxy
 
 
@@ -55,6 +56,7 @@ class Study:
         notes: what the source leaves open or contradicts, and how the recipes came about, a line each.
         repeats: accuracies of the source's own repeated runs of one recipe, in percent: how far two of its single
             runs differ by chance.
+        design: which factors of two values its rows combine; None where they are no such design.
 
     Raises:
         ValueError: there are no rows, two rows have the same name, a control is not a row, or the study has both a
@@ -72,6 +74,7 @@ class Study:
     pairs: str = ""
     notes: tuple[str, ...] = ()
     repeats: tuple[float, ...] = ()
+    design: Design | None = None
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]

@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.base.statistics import Estimate, estimate, holm, images_deviation
 from assay.studies.comparison import Comparison, compare, step
+from assay.studies.factorial.effects import Effect, effects
 from assay.studies.prior import prior_deviation
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
@@ -124,6 +125,7 @@ class Table:
         margin: the largest difference that counts as none, in percentage points.
         looks_done: of a sequential plan, the number of looks behind the verdicts.
         rankings: how far the order of the rows agrees with that in the source, and with those at larger budgets.
+        effects: of a design of factors of two values, main effects and interactions.
     """
 
     setting: Setting
@@ -131,6 +133,7 @@ class Table:
     margin: float = 1.0
     looks_done: int = 0
     rankings: tuple[Ranking, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
     @property
     def compared(self) -> int:
@@ -165,7 +168,8 @@ def make_table(results: StudyResults, margin: float = 1.0) -> Table:
         judged(replace(line, p=own, p_equivalent=other, p_paired=third), margin, setting.repeats)
         for line, own, other, third in zip(lines, p, equivalent, paired, strict=True)
     ]
-    return Table(setting, tuple(final), margin)
+    made = effects(setting.design, results.rows, prior_deviation(setting.study)) if setting.design else ()
+    return Table(setting, tuple(final), margin, effects=made)
 
 
 def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:

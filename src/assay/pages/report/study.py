@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from assay.pages.report.grid import Grid, from_listing
 from assay.pages.report.pictures import svg
 from assay.studies.advice.words import sections
+from assay.studies.factorial.words import COLUMNS, TITLE
 from assay.studies.forms.columns import Listing, all_columns, marked_verdict
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
 from assay.studies.surface.report import SurfaceReport
-from assay.studies.surface.words import COLUMNS, NOTES
+from assay.studies.surface.words import COLUMNS as OF_SURFACE
+from assay.studies.surface.words import NOTES
 from assay.studies.table import Table
 
 # The template calls these, and what the study's own forms say in words.
 __all__ = [
     "NOTES",
+    "effects",
     "figures",
     "footnotes",
     "from_listing",
@@ -45,6 +48,11 @@ def table(made: Table) -> Grid:
     return from_listing(f"{made.setting.study}: rows and verdicts", Listing(all_columns(made), made.lines))
 
 
+def effects(made: Table) -> Grid:
+    """The main effects and interactions of a design."""
+    return from_listing(f"{made.setting.study}: {TITLE.lower()}", Listing(COLUMNS, made.effects))
+
+
 def figures(made: Table) -> list[Figure]:
     """The differences and the costs; empty without a finished run."""
     if not any(line.runs for line in made.lines):
@@ -59,7 +67,7 @@ def figures(made: Table) -> list[Figure]:
 
 def surface(report: SurfaceReport) -> Grid:
     """The claims on the loss's surface."""
-    return from_listing(f"{report.setting.study}: the loss's surface", Listing(COLUMNS, report.claims))
+    return from_listing(f"{report.setting.study}: the loss's surface", Listing(OF_SURFACE, report.claims))
 
 
 def surface_figures(report: SurfaceReport) -> list[Figure]:

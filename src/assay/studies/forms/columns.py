@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from assay.base.statistics import Difference, Estimate
 from assay.studies.comparison import Comparison
@@ -43,6 +43,11 @@ class Listing(Generic[T]):
 
     columns: Sequence[Column[T]]
     items: Sequence[T]
+
+
+def without_nan(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace nan by None, which every format of rows writes as a missing value."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()}
 
 
 def accuracy(about: Estimate, between: str = " ") -> str:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
 from assay.base.row_files import to_csv
-from assay.studies.forms.columns import Listing, all_columns
-from assay.studies.forms.markdown import markdown_document
+from assay.studies.factorial.words import COLUMNS, TITLE
+from assay.studies.forms.columns import Listing, all_columns, without_nan
+from assay.studies.forms.markdown import markdown_document, markdown_table
 from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
 from assay.studies.table import Line, Table
 
 
 def as_markdown(table: Table) -> str:
-    """What the verdicts say, a list of the setting, the table, and its footnotes."""
+    """What the verdicts say, a list of the setting, the table, its footnotes, and the effects of a design."""
     listing = Listing(all_columns(table), table.lines)
-    return markdown_document(table.setting, listing, footnotes(table), summary(table))
+    text = markdown_document(table.setting, listing, footnotes(table), summary(table))
+    return f"{text}\n## {TITLE}\n\n{markdown_table(Listing(COLUMNS, table.effects))}\n" if table.effects else text
 
 
 def as_latex(table: Table) -> str:
     """A floating table with the setting in its caption; it needs the packages booktabs and graphicx."""
-    columns = all_columns(table)
-    body = tabulate(
-        [[" ".join(column.text(line).split()) for column in columns] for line in table.lines],
-        headers=[column.title for column in columns],
-        tablefmt="latex_booktabs",
-        colalign=["right" if column.value else "left" for column in columns],
-        disable_numparse=True,
-    )
-    # After \\\\ LaTeX takes [ and * for options of the line break, so names that begin with them need an empty group.
-    body = re.sub(r"\n (?=[\[*])", r"\n {}", body)
+    body = _tabular(Listing(all_columns(table), table.lines))
+    effects = [_resized(_tabular(Listing(COLUMNS, table.effects)))] if table.effects else []
     about = (_sentence(label, words) for label, words in header(table.setting).items())
     caption = " ".join([summary(table), *about]).strip()
     notes = [rf"\par\footnotesize {_latex(note)}" for note in footnotes(table)]
@@ -44,8 +36,8 @@ def as_latex(table: Table) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_latex(caption)}}}",
-            r"\resizebox{\textwidth}{!}{%",
-            f"{body}}}",
+            _resized(body),
+            *effects,
             *notes,
             r"\end{table}",
             "",
@@ -56,6 +48,22 @@ def as_latex(table: Table) -> str:
 def as_csv(table: Table) -> str:
     """A line for each row, with its numbers in full precision and the setting, so that a line can stand alone."""
     return to_csv([_record(table, line) for line in table.lines], digits=None).decode()
+
+
+def _tabular(listing: Listing[Any]) -> str:
+    body = tabulate(
+        [[" ".join(column.text(item).split()) for column in listing.columns] for item in listing.items],
+        headers=[column.title for column in listing.columns],
+        tablefmt="latex_booktabs",
+        colalign=["right" if column.value else "left" for column in listing.columns],
+        disable_numparse=True,
+    )
+    # After \\\\ LaTeX takes [ and * for options of the line break, so names that begin with them need an empty group.
+    return re.sub(r"\n (?=[\[*])", r"\n {}", body)
+
+
+def _resized(tabular: str) -> str:
+    return f"\\resizebox{{\\textwidth}}{{!}}{{%\n{tabular}}}"
 
 
 def _latex(text: str) -> str:
@@ -136,8 +144,3 @@ def _of_table(table: Table) -> dict[str, Any]:
         **{name: about[name] for name in ("source", "protocol", "hardware", "code", "command")},
         "commits": " ".join(setting.commits),
     }
-
-
-def without_nan(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace nan by None, which every format of rows writes as a missing value."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()}

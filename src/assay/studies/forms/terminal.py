@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
+from assay.studies.factorial.words import COLUMNS
 from assay.studies.forms.columns import NARROW, NARROWEST, Column, conclusions, costs
 from assay.studies.forms.sentence import summary
 from assay.studies.forms.words import footnotes, header
@@ -40,6 +41,11 @@ def as_rich(table: Table, width: int) -> Group:
     known = costs(table)[: 4 if width < NARROWEST else None]
     if len(known) > 1:  # beside the rows' names
         parts.append(_grid(table, known))
+    if table.effects:
+        effects = Grid(*(column.title for column in COLUMNS), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for one in table.effects:
+            effects.add_row(*(Text(column.text(one)) for column in COLUMNS))
+        parts.append(effects)
     notes = footnotes(table)
     if width < NARROW:
         notes.append("Some columns are left out of this narrow table; as Markdown or CSV it has all.")

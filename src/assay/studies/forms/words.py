@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
+from assay.studies.factorial.effects import INTERACTION, MAIN
 from assay.studies.results import Setting
 from assay.studies.table import Ranking, Table
 from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, SPENT, source_noise
@@ -59,7 +60,14 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
 def footnotes(table: Table) -> list[str]:
     """Return how to read the table, and what is missing from it: only notes that apply to it."""
     notes = (f"The source on {line.name}: {line.row.note}." for line in table.lines if line.row.note)
-    return [*table.setting.notes, *_on_statistics(table), *_on_rows(table), *_on_failures(table), *notes]
+    return [
+        *table.setting.notes,
+        *_on_statistics(table),
+        *_on_rows(table),
+        *_on_effects(table),
+        *_on_failures(table),
+        *notes,
+    ]
 
 
 def _budget(setting: Setting) -> str:
@@ -208,6 +216,21 @@ def _on_rows(table: Table) -> Iterator[str]:
                 f"{line.name}: its preparatory run ({', '.join(line.row.after)}) is one and the same for all seeds; "
                 "its chance is not in the interval."
             )
+
+
+def _on_effects(table: Table) -> Iterator[str]:
+    if table.setting.design and not table.effects:
+        yield "Main effects and interactions take a run of each row."
+    if not table.effects:
+        return
+    main, both = (sum(one.kind == kind for one in table.effects) for kind in (MAIN, INTERACTION))
+    yield (
+        "Main effects: how much the accuracy differs between the two values of a factor, over those of the others. "
+        "Interactions: half of how much one factor's effect differs between the two values of another. Tested with the "
+        f"moderated variances of the rows, level {LEVEL:g}, p corrected by Holm over the {main} main effects and, by "
+        f"themselves, over the {both} sets of interactions that these rows tell apart; those of three and more factors "
+        "are taken to be 0."
+    )
 
 
 def _on_failures(table: Table) -> Iterator[str]:

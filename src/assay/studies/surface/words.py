@@ -11,8 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from assay.base.row_files import to_csv
-from assay.studies.forms.columns import Column, Listing
-from assay.studies.forms.formats import without_nan
+from assay.studies.forms.columns import Column, Listing, without_nan
 from assay.studies.forms.markdown import markdown_document
 from assay.studies.results import Setting
 from assay.studies.surface.claims import FAR, Claim
