@@ -24,6 +24,7 @@ from assay.studies.progress import LiveView
 from assay.studies.ranking import rankings
 from assay.studies.results import StudyResults
 from assay.studies.runs_file import RUNS_FILE, as_lines, noting, runs_told, without_traces
+from assay.studies.splits import check_splits, with_splits
 from assay.studies.surface.report import SurfaceReport, look_at_surface, publish_surface
 from assay.studies.table import Table
 
@@ -72,6 +73,7 @@ def run_study(
     out: str | Path = "studies",
     margin: float = 1.0,
     runs: str | Path | None = None,
+    splits: int | None = None,
     execute: Execute = run_here,
     progress: bool = True,
     command: str = "",
@@ -94,6 +96,8 @@ def run_study(
         margin: the largest difference that counts as none, in percentage points, above 0: a row may be shown to make
             no difference of it, and the table says how many seeds would resolve it.
         runs: a folder whose ``runs.jsonl`` tells of runs that were done elsewhere: those of equal keys count as done.
+        splits: in place of the study, its controls on so many splits of the images (``data.split_seed``), from which
+            the table tells what the split, the seed and the test images add to the variance.
         execute: does the runs: here, one after another, or ``assay.studies.execution.on_ray.Ray(...)``.
         progress: show what is running.
         command: a command that runs the study again; stated in the table.
@@ -112,8 +116,13 @@ def run_study(
         raise ValueError("until decided: expected looks, as 3,5,10")
     seeds = looks[-1] if looks else seeds
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    chosen, source = find_study(study), _source(study)
+    if splits is not None:
+        if control_seeds is not None:
+            raise ValueError("control seeds: a study of splits compares no rows; give the number of seeds")
+        chosen, source = with_splits(chosen, splits), f"{source}-splits"
     plan = plan_study(
-        find_study(study),
+        chosen,
         budget=budget,
         seeds=numbers,
         looks=looks,
@@ -126,11 +135,13 @@ def run_study(
         raise ValueError(
             f"study {plan.study.name}: looks are for rows that are compared with a control, and it has none"
         )
+    if splits is not None:
+        check_splits(plan)
     folder = folder_of(plan, Path(out).expanduser())
     lines, remarks = runs_told(plan, folder, Path(runs).expanduser() if runs else None)
     store = Store(store_of(folder.parent).root, lines)
     check_rows(plan, store)  # before anything is written: a study that cannot run leaves no folder
-    write_plan(plan, folder, _source(study))
+    write_plan(plan, folder, source)
     console = Console(quiet=not progress)
     for note in (*plan.study.notes, *remarks):
         console.print(note, markup=False)

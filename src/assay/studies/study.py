@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,3 +108,9 @@ class Study:
             return self.base.but(row.changes)
         except ValueError as error:
             raise ValueError(f"study {self.name}, row {quoted(row.name)}: {error}") from None
+
+
+def common_name(names: Sequence[str]) -> str:
+    """Return the parts between commas that all names share: ``VGG-A`` of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2``."""
+    parts = [name.split(", ") for name in names]
+    return ", ".join(part for part in parts[0] if all(part in others for others in parts)) or names[0]

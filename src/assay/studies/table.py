@@ -13,6 +13,7 @@ from assay.studies.comparison import Comparison, compare, step
 from assay.studies.factorial.effects import Effect, effects
 from assay.studies.prior import prior_deviation
 from assay.studies.results import Result, RowResults, Setting, StudyResults
+from assay.studies.splits import Parts, parts_of_variance
 from assay.studies.study import Row
 from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, judge_claim, source_noise, verdict
 
@@ -126,6 +127,7 @@ class Table:
         looks_done: of a sequential plan, the number of looks behind the verdicts.
         rankings: how far the order of the rows agrees with that in the source, and with those at larger budgets.
         effects: of a design of factors of two values, main effects and interactions.
+        parts: of rows that were run on several splits of the images, the parts of their variance.
     """
 
     setting: Setting
@@ -134,6 +136,7 @@ class Table:
     looks_done: int = 0
     rankings: tuple[Ranking, ...] = ()
     effects: tuple[Effect, ...] = ()
+    parts: tuple[Parts, ...] = ()
 
     @property
     def compared(self) -> int:
@@ -169,7 +172,7 @@ def make_table(results: StudyResults, margin: float = 1.0) -> Table:
         for line, own, other, third in zip(lines, p, equivalent, paired, strict=True)
     ]
     made = effects(setting.design, results.rows, prior_deviation(setting.study)) if setting.design else ()
-    return Table(setting, tuple(final), margin, effects=made)
+    return Table(setting, tuple(final), margin, effects=made, parts=parts_of_variance(results.rows))
 
 
 def _control_of(rows: RowResults, results: StudyResults) -> RowResults | None:

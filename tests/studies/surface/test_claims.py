@@ -12,9 +12,10 @@ from scipy import stats
 from assay.analysis.figures.style import save_figure
 from assay.run.probing.traces import Traces
 from assay.studies.results import Setting
+from assay.studies.study import common_name
 from assay.studies.surface.claims import Claim, judge
 from assay.studies.surface.measures import MEASURES
-from assay.studies.surface.networks import Network, Probed, _common_name
+from assay.studies.surface.networks import Network, Probed
 from assay.studies.surface.plots import plot_along_gradient, plot_over_rates
 from assay.studies.surface.words import as_csv, as_markdown, as_rich
 
@@ -150,11 +151,11 @@ def test_networks_whose_gradients_are_zero_are_drawn(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_network_are_known_by_what_their_names_share() -> None:
-    assert _common_name(["VGG-A, lr 0.001", "VGG-A, lr 0.002"]) == "VGG-A"
-    assert _common_name(["only"]) == "only"
-    assert _common_name(["slow", "fast"]) == "slow"
-    assert _common_name(["lr 0.01, cutout 0", "lr 0.02, cutout 0"]) == "cutout 0"
-    assert _common_name(["cutout 0, lr 1, flip 0.5", "cutout 0, lr 2, flip 0.5"]) == "cutout 0, flip 0.5"
+    assert common_name(["VGG-A, lr 0.001", "VGG-A, lr 0.002"]) == "VGG-A"
+    assert common_name(["only"]) == "only"
+    assert common_name(["slow", "fast"]) == "slow"
+    assert common_name(["lr 0.01, cutout 0", "lr 0.02, cutout 0"]) == "cutout 0"
+    assert common_name(["cutout 0, lr 1, flip 0.5", "cutout 0, lr 2, flip 0.5"]) == "cutout 0, flip 0.5"
 
 
 def test_a_network_that_stopped_early_is_compared_over_the_same_steps() -> None:

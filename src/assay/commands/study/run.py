@@ -43,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "these are more, or fewer than 3)",
     )
     parser.add_argument(
+        "--splits",
+        type=int,
+        metavar="N",
+        help="in place of the study, its controls on N splits of the images: what the split, the seed and the test "
+        "images add to the variance",
+    )
+    parser.add_argument(
         "--protocol",
         choices=["held-out", "last", "test"],
         help="how the epoch is chosen: on held-out images, the last one, or on the test split as some reports did "
@@ -92,6 +99,7 @@ def execute(options: argparse.Namespace) -> int:
             out=options.out,
             margin=options.margin,
             runs=options.runs,
+            splits=options.splits,
             execute=executor_of(options),
             command=command,
         )

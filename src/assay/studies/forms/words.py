@@ -9,6 +9,7 @@ from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.factorial.effects import INTERACTION, MAIN
 from assay.studies.results import Setting
+from assay.studies.splits import Part
 from assay.studies.table import Ranking, Table
 from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, SPENT, source_noise
 
@@ -104,7 +105,14 @@ def _on_statistics(table: Table) -> Iterator[str]:
     if parts:
         yield (
             "Standard deviations of the accuracy in points, over seeds on these test images, and over other test sets "
-            f"of as many images: {'; '.join(parts)}. What the split of the images adds is not known from these runs."
+            f"of as many images: {'; '.join(parts)}."
+            f"{'' if table.parts else ' What the split of the images adds is not known from these runs.'}"
+        )
+    for row in table.parts:
+        yield (
+            f"Parts of the variance of {row.name}, from {row.splits} splits of the images, as standard deviations of "
+            f"the accuracy in points with 95 % intervals: the split {_part(row.split)}, the seed on one split "
+            f"{_part(row.seed)}, other test sets of as many images {_part(row.images)}."
         )
     images = min((line.images for line in lines if line.images), default=0)
     if images and (remark := few_images(images, "single runs")):
@@ -116,6 +124,12 @@ def _on_statistics(table: Table) -> Iterator[str]:
         yield "Not compared: another split, or no run of the row or of its control."
     if any(line.flops for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
+
+
+def _part(part: Part) -> str:
+    if math.isnan(part.std):
+        return "cannot be told"
+    return f"{part.std:.2f} [{part.low:.2f}, {part.high:.2f}]"
 
 
 def _on_verdicts(table: Table) -> Iterator[str]:

@@ -10,6 +10,7 @@ from assay.run.probing.traces import Traces
 from assay.studies.execution.store import Store
 from assay.studies.plan import Plan
 from assay.studies.results import RowResults, StudyResults
+from assay.studies.study import common_name
 
 RATE = "optim.lr"
 
@@ -66,10 +67,4 @@ def _network(members: Sequence[RowResults], plan: Plan, store: Store) -> Network
             traces = store.traces(plan.jobs[rows.row.name][result.seed])
             if traces:
                 runs.setdefault(result.seed, {})[rows.recipe.optim.lr] = Probed(traces, result.has_learned)
-    return Network(_common_name([rows.row.name for rows in members]), runs)
-
-
-def _common_name(names: Sequence[str]) -> str:
-    """Return the parts between commas that all names share: ``VGG-A`` of ``VGG-A, lr 0.1`` and ``VGG-A, lr 0.2``."""
-    parts = [name.split(", ") for name in names]
-    return ", ".join(part for part in parts[0] if all(part in others for others in parts)) or names[0]
+    return Network(common_name([rows.row.name for rows in members]), runs)
