@@ -50,6 +50,7 @@ SMALLER = {
     "assay train r2-default": NARROW,
     "assay train simple-cnn": CIFAR,
     "assay study run bn-accuracy": "--seeds 3,4 --control-seeds 4",
+    "assay study run stem --splits": "--splits 2 --seeds 1",
     "assay study run": "--seeds 1",
     "assay study search": f"{CIFAR} --trials 2 --confirm-seeds 7",
     "assay inspect": "--format png",
