@@ -170,6 +170,8 @@ def test_a_study_shows_its_effects_in_every_form(tmp_path: Path) -> None:
     table = make_table(StudyResults(replace(SETTING, control="0000", design=design), rows))
     text = as_markdown(table)
     assert "## Main effects and interactions" in text
+    assert ". Over all rows: lr: 1 for 0 helps (+3.50 points, 95 % interval +" in text
+    assert "; or flip x label_smoothing). 3 runs of a row" in text
     assert "| lr x cutout" in text
     assert "flip x label_smoothing" in text
     assert "p corrected by Holm over the 4 main effects and, by themselves, over the 3 sets of interactions" in text

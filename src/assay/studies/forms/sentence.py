@@ -52,7 +52,7 @@ def summary(table: Table) -> str:
     control = table.setting.control
     against = f"Against {control}: " if control and not any(line.row.control for line in table.lines) else ""
     text = f"{against}{'; '.join(said)}"
-    return f"{text[0].upper()}{text[1:]}. {_basis(table)}"
+    return f"{text[0].upper()}{text[1:]}. {_of_design(table)}{_basis(table)}"
 
 
 def _effects(table: Table, verdict: str, words: str) -> str:
@@ -64,6 +64,17 @@ def _effects(table: Table, verdict: str, words: str) -> str:
         f"({about.mean:+.2f} points, 95 % interval {about.low:+.2f} to {about.high:+.2f})"
         for line, about in found
     )
+
+
+def _of_design(table: Table) -> str:
+    """The main effects and interactions of which something can be told; empty without any."""
+    found = [
+        f"{one.name} {one.verdict} ({one.points:+.2f} points, 95 % interval {one.low:+.2f} to {one.high:+.2f}"
+        f"{''.join(f'; or {other}' for other in one.aliases)})"
+        for one in table.effects
+        if one.verdict != CANNOT_TELL
+    ]
+    return f"Over all rows: {', '.join(found)}. " if found else ""
 
 
 def _basis(table: Table) -> str:
