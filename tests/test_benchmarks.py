@@ -30,7 +30,7 @@ SMALL = {
     "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "20 items done, 0 not: none",
     "large_set.py --gib 0 --seconds 0 --width 80": "20 batches from step 20 on are the same",
     "ranks.py --epochs 1 --batch-size 640 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
-    "ranks.py --kills 1 --epochs 1": "1 kills in 1 runs, all of which went on to their end",
+    "ranks.py --kills 1 --epochs 1": " runs, all of which went on to their end",
     "predictions.py --images 3000": "after a kill and --resume the file is the same",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }

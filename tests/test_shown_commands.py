@@ -115,6 +115,7 @@ def _world(
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
     for effort in ("FULL", "QUICK"):
         monkeypatch.setattr(bench, effort, bench.Effort(2, 0.0, 0.0, ("flip, crop",), 8, 2))
+    monkeypatch.setattr(bench, "NETWORKS", bench.NETWORKS[:1])
     monkeypatch.setattr(bench, "PHOTO_NETWORK", {"name": "resnet18", "width": WIDTH})
     monkeypatch.setattr(gauge, "in_own_process", lambda function, *arguments: function(*arguments))
     write_files(tmp_path, make_folder)

@@ -30,6 +30,13 @@ def test_sets_by_hand(images: int, held_out: int, expected: dict[str, object]) -
     assert expected.items() <= values(images, held_out).items()
 
 
+def test_too_few_steps_are_left_to_the_head_where_no_images_are_held_out() -> None:
+    assert values(200, train__epochs=16)["transfer.freeze"] == "body"  # 192 steps
+    assert "transfer.freeze" not in values(200, train__epochs=17)
+    assert "transfer.freeze" not in values(200, train__epochs=1, transfer__freeze="none")
+    assert "transfer.freeze" not in values(600, train__epochs=1)  # 60 held-out images keep the probe where it is better
+
+
 def test_the_average_is_long_for_few_images() -> None:
     assert values(200, train__epochs=25)["train.ema"] == pytest.approx(1 - 1.5 / 300, abs=1e-5)  # 12 steps an epoch
     assert values(3068, 341, train__epochs=4)["train.ema"] == pytest.approx(1 - 8 / 380, abs=1e-5)

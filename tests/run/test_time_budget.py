@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.run.time_budget import FEW_STEPS, NEAR, Costs, Counts, Way, choose_plan, costs_at, sizes_up_to, way
+from assay.recipe.suit import FEW_STEPS
+from assay.run.time_budget import NEAR, Costs, Counts, Way, choose_plan, costs_at, sizes_up_to, way
 
 SMALL, LARGE = Costs(1, 0.01, 0.5, 0.005, 0.2, 2), Costs(1, 0.02, 2.5, 0.025, 0.2, 2)
 COUNTS = Counts(steps=95, decoded=3781, at_start=3409, each_epoch=341, at_end=713)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 STEPS = 400
+FEW_STEPS = 200
 FEW_IMAGES = 2000
 FEW_HELD_OUT = 50
 _NONE_GIVEN: Mapping[str, Any] = {}
@@ -41,15 +42,19 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
     passes = 8 if images < 20_000 else 4
     epochs = given.get("train.epochs", max(passes, math.ceil(STEPS / per_epoch)))
     steps = epochs * per_epoch
+    selects = watched >= FEW_HELD_OUT
+    # A rate that is fit for fine-tuning first makes the network worse. Held-out images would keep the linear probe.
+    head_only = steps < FEW_STEPS and not selects
     choices = {
         "data.held_out": Choice(share, f"{images:,} images, {'enough' if share else 'too few'} to hold some out"),
         "train.select": Choice(
-            "held-out" if watched >= FEW_HELD_OUT else "last",
-            f"{watched:,} held-out images {'can' if watched >= FEW_HELD_OUT else 'cannot'} tell epochs apart",
+            "held-out" if selects else "last",
+            f"{watched:,} held-out images {'can' if selects else 'cannot'} tell epochs apart",
         ),
         "train.batch_size": Choice(batch, f"{images:,} images"),
         "train.epochs": Choice(epochs, f"{steps:,} steps: at least {STEPS}, and at least {passes} epochs"),
         "train.ema": Choice(_decay(steps, images), f"{steps:,} steps on {images:,} images"),
+        **({"transfer.freeze": Choice("body", f"{steps:,} steps are too few for all layers")} if head_only else {}),
         "transfer.freeze_norms": Choice(
             steps < 5 * STEPS, f"{steps:,} steps are {'too few' if steps < 5 * STEPS else 'enough'} for new statistics"
         ),

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from assay.base.duration import duration_in_words
-from assay.recipe.suit import STEPS
+from assay.recipe.suit import FEW_STEPS, STEPS
 
-FEW_STEPS = 200
 NEAR = 0.05
 """an end is near the wanted one if it is within this share of the time"""
 _LATEST = 1.1
@@ -176,9 +175,8 @@ def leaves_steps(ways: Sequence[Way], seconds: float, epochs: int | None = None)
 
 
 def _has_steps(plan: Plan, seconds: float, epochs: int | None) -> bool:
-    least = (
-        FEW_STEPS if epochs is None else 0
-    )  # of given epochs it is not the time that decides how many steps there are
+    # Of given epochs it is not the time that decides how many steps there are.
+    least = FEW_STEPS if epochs is None else 0
     return not plan.way.head_only and plan.steps >= least and plan.seconds <= (1 + NEAR) * seconds
 
 
