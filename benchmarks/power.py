@@ -21,12 +21,15 @@ from scipy import stats
 from tabulate import tabulate
 
 from assay.base.moderated import PRIOR_FREEDOM, Contrast, Floats, contrast, moderate
+from assay.studies.factorial.design import fraction
+from assay.studies.factorial.effects import contrasts, interactions
 from assay.studies.prior import prior_deviation
 from assay.studies.verdict import LEVEL, SPENT
 
 USUAL, LOST = 62.0, 10.0  # accuracies in percent, of a run that learns and of one that diverges
 SEEDS = ((3, 3), (3, 10), (5, 5), (5, 10), (10, 10))  # of a row, of the control
 LOOKS = ((3, 5, 10), (3, 10), (5, 10))  # of sequential plans
+DESIGNS = {"2^3": 3, "2^(4-1)": 4, "2^(6-2)": 6, "2^(8-4)": 8}  # factors of fractional factorial designs
 
 
 class Cell(NamedTuple):
@@ -129,6 +132,17 @@ def _holm(p: Floats) -> Floats:
     return adjusted
 
 
+def false_interactions(factors: int, cell: Cell, tables: int, generator: np.random.Generator) -> float:
+    """The share of tables of a design with a false interaction; the control is the first of its rows."""
+    names = [f"factor {place}" for place in range(factors)]
+    columns, _ = interactions(2.0 * np.array(fraction(names)) - 1, names)
+    drawn = draw(cell, 0.0, tables, generator)
+    mean, variance = (np.stack(about, axis=-1) for about in zip(*map(_moments, drawn), strict=True))
+    n = np.array([values.shape[-1] for values in drawn], dtype=np.float64)
+    p = contrasts(moderate(mean, variance, n, prior_deviation()), columns).p
+    return float(np.mean(p.min(axis=-1) * p.shape[-1] < LEVEL))
+
+
 def coverage(cell: Cell, tables: int, generator: np.random.Generator) -> float:
     """The share of 95 % intervals that hold the true difference."""
     low, high = judged(draw(cell, 0.0, tables, generator)).interval()
@@ -177,6 +191,19 @@ def errors_table(tables: int, generator: np.random.Generator) -> str:
     return str(tabulate(lines, titles, tablefmt="pipe", disable_numparse=True))
 
 
+def interactions_table(tables: int, generator: np.random.Generator) -> str:
+    """The largest share of tables with a false interaction, over all numbers of seeds."""
+    lines = []
+    for name in cases(4):
+        texts = []
+        for factors in DESIGNS.values():
+            deviations = cases(len(fraction([*map(str, range(factors))])) - 1)[name]
+            cells = [Cell(deviations, *seeds) for seeds in SEEDS]
+            texts.append(f"{max(false_interactions(factors, cell, tables, generator) for cell in cells):.3f}")
+        lines.append([name, *texts])
+    return str(tabulate(lines, ["deviations (points)", *DESIGNS], tablefmt="pipe", disable_numparse=True))
+
+
 def looks_table(tables: int, generator: np.random.Generator) -> str:
     """The largest share of tables with a false claim at any look, over 4 and 8 rows and the shares of lost runs."""
     lines = []
@@ -214,6 +241,7 @@ def main() -> None:
         errors_table(tables, generator),
         power_table(tables, generator),
         looks_table(tables, np.random.default_rng(0)),
+        interactions_table(tables, np.random.default_rng(0)),
         sep="\n\n",
     )
 

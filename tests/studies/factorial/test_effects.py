@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import math
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from assay.studies.factorial.effects import Effect, contrasts, effects, interact
 from assay.studies.folder import publish
 from assay.studies.forms.formats import as_latex, as_markdown
 from assay.studies.forms.terminal import as_rich
-from assay.studies.prior import prior_deviation
 from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import make_table
 
+SIMULATION = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "power.py"))
 HALF = fraction("ABCD")
 FIELDS = ("optim.lr", "augment.cutout", "augment.flip", "loss.label_smoothing")
 
@@ -123,34 +124,22 @@ def left_over(columns: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("quiet", [0.25, 0.8])
-@pytest.mark.parametrize("loud", [0.25, 0.8, 8.0])
-@pytest.mark.parametrize("wild", [1, 2, 4])
-@pytest.mark.parametrize(("count", "runs"), [(4, 8), (6, 16)])
-def test_false_interactions_are_as_rare_as_the_level(
-    quiet: float, loud: float, wild: int, count: int, runs: int
-) -> None:
-    """None is there, some rows vary more than the others, the control has more seeds or as many."""
-    generator = np.random.default_rng(count)
-    signs = 2.0 * np.array(fraction("ABCDEF"[:count])) - 1
-    columns, _ = interactions(signs, "ABCDEF"[:count])
-    deviations = np.where(np.arange(runs) < wild, loud, quiet)
-    tables = 1000
-    noise = 3 * math.sqrt(0.06 * 0.94 / tables)
-    for n, control in ((3, 3), (3, 10), (5, 5)):
-        counts = np.array([control, *[n] * (runs - 1)])
-        drawn = [generator.normal(0, std, (tables, of)) for std, of in zip(deviations, counts, strict=True)]
-        mean, variance = (np.stack([one(v) for v in drawn], -1) for one in (row_mean, row_variance))
-        p = contrasts(moderate(mean, variance, counts, prior_deviation()), columns).p
-        assert np.mean(p.min(-1) * columns.shape[1] < 0.05) <= 0.06 + noise
+@pytest.mark.parametrize("factors", [4, 6])
+@pytest.mark.parametrize("name", SIMULATION["cases"](4))
+def test_false_interactions_are_as_rare_as_the_level(name: str, factors: int) -> None:
+    generator, tables = np.random.default_rng(factors), 1000
+    for seeds in SIMULATION["SEEDS"]:
+        cell = SIMULATION["Cell"](SIMULATION["cases"](2 ** (1 + math.ceil(math.log2(factors))) - 1)[name], *seeds)
+        share = SIMULATION["false_interactions"](factors, cell, tables, generator)
+        assert share <= 0.06 + 3 * math.sqrt(0.06 * 0.94 / tables)
 
 
-def row_mean(values: np.ndarray) -> np.ndarray:
-    return values.mean(-1)
-
-
-def row_variance(values: np.ndarray) -> np.ndarray:
-    return values.var(-1, ddof=1)
+def test_the_simulation_sees_interactions_that_are_tested_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven sets at the level each: a false one in far more than 5 % of tables."""
+    cell = SIMULATION["Cell"](SIMULATION["cases"](15)["all 2"], 10, 10)
+    false = SIMULATION["false_interactions"]
+    monkeypatch.setitem(false.__globals__, "LEVEL", 7 * 0.05)
+    assert false(6, cell, 1000, np.random.default_rng(0)) > 0.2
 
 
 def test_few_runs_give_no_verdict_and_a_missing_row_no_effects() -> None:
