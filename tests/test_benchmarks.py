@@ -14,7 +14,7 @@ import torch
 
 from assay.models import build_model
 from assay.run.benchmark import gauge
-from small_world import WIDTH, write_cifar
+from small_world import PRETRAINED, WIDTH, write_cifar
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
@@ -32,6 +32,7 @@ SMALL = {
     "ranks.py --epochs 1 --batch-size 640 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
     "ranks.py --kills 1 --epochs 1": " runs, all of which went on to their end",
     "predictions.py --images 3000": "after a kill and --resume the file is the same",
+    "peers.py photos --size 32 --seeds 1 --epochs 1": "tutorial: ",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {
@@ -55,6 +56,7 @@ def test_a_benchmark_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     finished_run: Path,
+    make_folder: Callable[..., Path],
 ) -> None:
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.syspath_prepend(BENCHMARKS)  # as of a script that is run
@@ -71,6 +73,11 @@ def test_a_benchmark_runs(
         torch.save(build_model("resnet18", classes=7, width=WIDTH).state_dict(), tmp_path / "weights.pth")
         network = ["model.name=resnet18", f"model.width={WIDTH}", f"model.pretrained={tmp_path / 'weights.pth'}"]
         arguments[-2:-2] = network
+    if script == "peers.py":
+        monkeypatch.chdir(tmp_path)
+        make_folder(Path("photos"), {"train/cat": 6, "train/dog": 6, "test/cat": 3, "test/dog": 3}, side=40)
+        torch.save(build_model(PRETRAINED, classes=1000).state_dict(), "weights.pth")
+        arguments += ["--network", PRETRAINED, "--weights", "weights.pth"]
     if script == "ranks.py":  # it forks itself, which is safe only before torch has used its threads
         done = subprocess.run([sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True)
         assert SMALL[command] in done.stdout, done.stderr

@@ -18,6 +18,7 @@ def values(images: int, held_out: int = 0, **fields: object) -> dict[str, object
     [
         # 40 images: 2 steps of 16 an epoch
         (40, 0, {"data.held_out": 0.0, "train.select": "last", "train.batch_size": 16, "train.epochs": 200}),
+        (10, 0, {"train.batch_size": 10, "train.epochs": 400}),  # a step an epoch
         # 600: 540 to learn from, 60 held out; 33 steps an epoch
         (600, 0, {"data.held_out": 0.1, "train.select": "held-out", "train.batch_size": 16, "train.epochs": 13}),
         # 3,068 and a held-out split of their own: 95 steps of 32 an epoch

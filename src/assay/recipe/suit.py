@@ -37,7 +37,7 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
     share = given.get("data.held_out", 0.1 if held_out or images >= 10 * FEW_HELD_OUT else 0.0)
     watched = (held_out or round(share * images)) if share else 0
     learned = images if held_out else images - watched
-    batch = given.get("train.batch_size", 16 if images < 1000 else 32)
+    batch = given.get("train.batch_size", min(16, learned) if images < 1000 else 32)
     per_epoch = max(1, learned // batch)
     passes = 8 if images < 20_000 else 4
     epochs = given.get("train.epochs", max(passes, math.ceil(STEPS / per_epoch)))
