@@ -20,7 +20,8 @@ from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.run.benchmark.gauge import Gauge, in_own_process
 from assay.run.benchmark.steps import measure_steps, noise, our_steps
-from assay.run.build import Components, build
+from assay.run.build import build
+from assay.run.components import Components
 from assay.run.observer import Observer
 from assay.run.run import run
 from assay.training.loop import Step, train_epoch

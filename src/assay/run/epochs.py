@@ -16,7 +16,8 @@ from assay.base.signals import StopRequest
 from assay.classifier.evaluation import Evaluation, evaluate_batches
 from assay.data.batches import derived_seed
 from assay.recipe.recipe import Recipe
-from assay.run.build import Components, learning_rate
+from assay.run.build import learning_rate
+from assay.run.components import Components
 from assay.run.finish import as_classifier
 from assay.run.folder import RunFolder
 from assay.run.observer import Batch, Observer

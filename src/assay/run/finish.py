@@ -19,7 +19,8 @@ from assay.data.sources import full_name
 from assay.data.views import views_of
 from assay.models.cost import count_flops
 from assay.recipe.recipe import Recipe
-from assay.run.build import Components, architecture
+from assay.run.build import architecture
+from assay.run.components import Components
 from assay.run.folder import RunFolder
 from assay.run.norms import norm_remark
 from assay.run.observer import Observer

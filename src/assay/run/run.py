@@ -13,7 +13,8 @@ from assay.base.ranks import ALONE, EndedElsewhereError, Ranks
 from assay.base.signals import StopRequest
 from assay.recipe.recipe import Recipe
 from assay.run.batches import OpenImages, open_data
-from assay.run.build import Components, build
+from assay.run.build import build
+from assay.run.components import Components
 from assay.run.epochs import DivergedError as DivergedError
 from assay.run.epochs import InterruptedRunError as InterruptedRunError
 from assay.run.epochs import Run, judge_probe, train_epochs

@@ -24,7 +24,8 @@ from assay.recipe.data_section import DataSection
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
 from assay.run.batches import cut_of, open_source
-from assay.run.build import Components, build
+from assay.run.build import build
+from assay.run.components import Components
 from assay.run.observer import Batch, Observer
 from assay.run.open_set import open_set
 from assay.run.precision import settled

@@ -21,7 +21,8 @@ from assay.run.adapt import adapt
 from assay.run.benchmark.gauge import Cost, Gauge
 from assay.run.benchmark.limits import best_seconds, waited
 from assay.run.benchmark.plain import held_batches, loaded_batches, train_plainly
-from assay.run.build import Components, architecture, build
+from assay.run.build import architecture, build
+from assay.run.components import Components
 from assay.training.loop import train_epoch
 from assay.training.transfer import train_what_learns
 
