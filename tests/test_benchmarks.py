@@ -33,6 +33,7 @@ SMALL = {
     "ranks.py --kills 1 --epochs 1": " runs, all of which went on to their end",
     "predictions.py --images 3000": "after a kill and --resume the file is the same",
     "peers.py photos --size 32 --seeds 1 --epochs 1": "tutorial: ",
+    "large_table.py --grid 2 2 1 --seeds 2 --images 50": "report                      ",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {
@@ -61,7 +62,10 @@ def test_a_benchmark_runs(
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.syspath_prepend(BENCHMARKS)  # as of a script that is run
     script, *arguments = command.split()
-    if script in ("kills.py", "finetune.py", "gpu.py", "large_set.py", "predictions.py") or "--kills" in arguments:
+    if (
+        script in ("kills.py", "finetune.py", "gpu.py", "large_set.py", "predictions.py", "large_table.py")
+        or "--kills" in arguments
+    ):
         arguments += ["--out", str(tmp_path / "out")]
     if script in ("clients.py", "predictions.py"):
         arguments.append(str(finished_run))

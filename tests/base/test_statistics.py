@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
 from assay.base.statistics import (
@@ -184,6 +185,18 @@ def test_so_many_seeds_find_it_and_one_fewer_does_not(std: float, difference: fl
     noise = 4 * math.sqrt(0.8 * 0.2 / 100_000)
     assert power(seeds) >= 0.8 - noise
     assert power(seeds - 1) < 0.8 + noise
+
+
+@pytest.mark.parametrize("power", [0.3, 0.8, 0.99])
+@pytest.mark.parametrize("comparisons", [1, 500])
+def test_seeds_to_resolve_is_the_fewest_of_all(comparisons: int, power: float) -> None:
+    """Against every number from 2 on, by statsmodels' power."""
+    for std in (0.05, 0.4, 1.0, 3.0):
+        found = seeds_to_resolve(std, 1.0, comparisons, power)
+        level = 0.05 / comparisons / 2
+        powers = TTestPower().power(1 / std, np.arange(2, found + 1), level, alternative="larger")
+        assert powers[-1] >= power
+        assert not (powers[:-1] >= power).any()
 
 
 def test_seeds_to_resolve_known_cases() -> None:

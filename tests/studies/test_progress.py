@@ -63,6 +63,17 @@ def test_an_interrupted_run_is_not_done(plan: Plan, tmp_path: Path) -> None:
     assert "0 of 4 runs done" in text.getvalue()
 
 
+def test_a_low_terminal_shows_the_rows_at_work(plan: Plan, tmp_path: Path) -> None:
+    rows = tuple(Row(f"number {number}", {"optim.lr": 0.001 * number}) for number in range(1, 51))
+    plan = plan_study(type(plan.study)("rates", "Which?", plan.study.base, rows), seeds=(0,))
+    text = io.StringIO()
+    view = LiveView(Console(file=text, width=100, height=10, force_terminal=True, color_system=None))
+    view.start(plan, Store(tmp_path), plan.order())
+    view.watch(plan.jobs["number 40"][0])
+    view.stop()
+    assert "number 40" in text.getvalue()
+
+
 def test_on_a_terminal_a_table_shows_rows_seeds_and_what_comes_first(plan: Plan, tmp_path: Path) -> None:
     study = plan.study
     rows = (*study.rows, Row("[tuned]", {"optim.lr": 0.003}, after={"model.pretrained": study.base}))

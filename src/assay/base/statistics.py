@@ -258,9 +258,20 @@ def seeds_to_resolve(
         )
     if std == 0:
         return 2
+    from scipy.special import ndtri
+
     effect = min(abs(difference) / std, _LARGEST_EFFECT)
+
+    def suffice(n: int) -> bool:
+        return _power(effect, n, level / comparisons) >= power
+
+    # Without the t distribution's heavier tails fewer would do; from there on a few steps reach the answer.
+    low = int(min(((ndtri(1 - level / comparisons / 2) + ndtri(power)) / effect) ** 2, _MOST_SEEDS))
+    low, step = (2 if low < 2 or suffice(low) else low), 4
+    while low + step < _MOST_SEEDS and not suffice(low + step):
+        low, step = low + step, 2 * step
     # The power grows with n, so the numbers that are too small come first.
-    return 2 + bisect_left(range(2, _MOST_SEEDS), True, key=lambda n: _power(effect, n, level / comparisons) >= power)
+    return low + bisect_left(range(low, min(low + step, _MOST_SEEDS)), True, key=suffice)
 
 
 def _power(effect: float, n: int, level: float) -> float:

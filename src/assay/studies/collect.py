@@ -10,7 +10,7 @@ from assay.base.json_files import JsonObject
 from assay.recipe.recipe import Recipe
 from assay.run.selection import score
 from assay.studies.execution.ended import EndedRun
-from assay.studies.execution.store import Job, Store
+from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.plan import Plan
 from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row
@@ -22,19 +22,14 @@ def collect(plan: Plan, store: Store) -> StudyResults:
     commits: set[str] = set()
     rows = []
     for row in plan.study.rows:
-        ended = _ended(plan.jobs[row.name], store)
-        rows.append(_row_results(row, plan.jobs[row.name], ended, store))
+        found = {seed: store.found(job) for seed, job in sorted(plan.jobs[row.name].items())}
+        ended = {seed: run for seed, (end, run) in found.items() if run and end == Outcome("finished")}
+        lost = {seed: end for seed, (end, _) in found.items() if end and seed not in ended}
+        rows.append(_row_results(row, plan.jobs[row.name], ended, lost))
         machines |= {_machine(run.environment) for run in ended.values()}
         commits |= {str(commit) for run in ended.values() if (commit := run.environment.get("commit"))}
     setting = replace(plan.setting, hardware="; ".join(sorted(machines)), commits=tuple(sorted(commits)))
     return StudyResults(setting, _with_chance(rows))
-
-
-def _ended(jobs: Mapping[int, Job], store: Store) -> dict[int, EndedRun]:
-    """The runs by seed that have finished."""
-    ends = {seed: store.known(job) for seed, job in sorted(jobs.items())}
-    runs = {seed: store.ended(jobs[seed]) for seed, end in ends.items() if end and end.status == "finished"}
-    return {seed: run for seed, run in runs.items() if run}
 
 
 def _machine(about: JsonObject) -> str:
@@ -47,8 +42,9 @@ def _machine(about: JsonObject) -> str:
     return f"{about.get('accelerator') or f'{processor}, {threads} of {cores} cores'}, torch {torch}"
 
 
-def _row_results(row: Row, jobs: Mapping[int, Job], ended: Mapping[int, EndedRun], store: Store) -> RowResults:
-    lost = {seed: end for seed in sorted(jobs.keys() - ended.keys()) if (end := store.known(jobs[seed]))}
+def _row_results(
+    row: Row, jobs: Mapping[int, Job], ended: Mapping[int, EndedRun], lost: Mapping[int, Outcome]
+) -> RowResults:
     return RowResults(
         row,
         recipe=next(iter(jobs.values())).recipe,  # the recipes of a row's jobs differ in the seed alone

@@ -19,7 +19,7 @@ from assay.studies.factorial.design import Design
 from assay.studies.factorial.words import as_csv as effects_as_csv
 from assay.studies.forms.formats import as_csv, as_latex, as_markdown
 from assay.studies.forms.plots import plot_cost, plot_forest
-from assay.studies.plan import Plan
+from assay.studies.plan import Plan, with_seed
 from assay.studies.plan_shape import check_plan
 from assay.studies.results import Setting
 from assay.studies.study import Row, Study
@@ -141,8 +141,7 @@ def _plan_from_dict(written: Mapping[str, Any]) -> Plan:
             for name, first in row.get("first_runs", {}).items()
         }
         jobs[row["name"]] = {
-            int(seed): Job(recipe.but({"train.seed": int(seed)}), firsts, known_as=key)
-            for seed, key in row["runs"].items()
+            int(seed): Job(with_seed(recipe, int(seed)), firsts, known_as=key) for seed, key in row["runs"].items()
         }
     base = Recipe.from_dict(written["base"])
     has_own = any(row.control for row in rows)  # then the setting describes the controls in words

@@ -123,6 +123,8 @@ def _check(seeds: Sequence[int], selection: str | None, changes: Mapping[str, An
         raise ValueError(f"seeds: {list(seeds)} are not one or more different numbers")
     if len(seeds) > MOST_SEEDS:
         raise ValueError(f"seeds: {len(seeds)} are more than {MOST_SEEDS}")
+    for seed in seeds:
+        Recipe().but({"train.seed": seed})
     for name, instead in (("train.seed", "seeds"), ("train.select", "protocol")):
         if name in changes:
             raise ValueError(f"{name}: a study sets it for its rows; choose --{instead}")
@@ -211,7 +213,7 @@ class _Settle:
     def jobs(self, row: Row, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Job]:
         # A preparatory run chooses its epoch as its own recipe says: no figure of the table is its accuracy.
         firsts = {name: Job(self._at_budget(first)) for name, first in row.after.items()}
-        return {seed: Job(recipe.but({"train.seed": seed}), firsts) for seed in seeds}
+        return {seed: Job(with_seed(recipe, seed), firsts) for seed in seeds}
 
     def _at_budget(self, recipe: Recipe) -> Recipe:
         """The recipe at the study's length, and how it is computed here: a run's key holds device, threads and type."""
@@ -232,6 +234,11 @@ class _Settle:
         if self.selection == "held-out" and not held_out:
             held_out = _HELD_OUT
         return recipe.but({"data.held_out": held_out, "train.select": self.selection})
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with another seed, which has been checked: a check of all fields for each run takes long."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed})})
 
 
 def _with_preparatory(job: Job) -> Iterator[Job]:

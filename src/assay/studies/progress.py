@@ -39,6 +39,9 @@ class LiveView(StudyObserver):
         self._total = len(plan.order())
         text = f"{plan.study.name}: {self._total} runs, {self._total - len(todo)} of them done before"
         self._console.print(text, highlight=False, markup=False)
+        self._names = {job.key: f"{_BEFORE}{escape(job.recipe.model.name)}" for job in plan.order()}
+        for row, jobs in reversed([*plan.jobs.items()]):
+            self._names |= {job.key: f"{escape(row)}, seed {seed}" for seed, job in jobs.items()}
         self._cells = {job.key: self._stored(job) for job in plan.order()}
         if self._console.is_terminal and todo:
             self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=2, transient=True)
@@ -63,7 +66,7 @@ class LiveView(StudyObserver):
         self._cells[job.key] = self._stored(job) or _MARKS[outcome.status]
         if not self._console.is_terminal or outcome.reason:
             self._console.print(
-                f"{self._name(job)}: {self._cells[job.key]} {escape(one_line(outcome.reason))}", highlight=False
+                f"{self._names[job.key]}: {self._cells[job.key]} {escape(one_line(outcome.reason))}", highlight=False
             )
             self._console.print(f"  {self._status()}", highlight=False)
 
@@ -73,20 +76,12 @@ class LiveView(StudyObserver):
             self._live.stop()
 
     def _stored(self, job: Job) -> str:
-        outcome = self._store.known(job)
+        outcome, run = self._store.found(job)
         if outcome is None:
             return ""
-        if outcome.status != "finished":
+        if run is None or outcome.status != "finished":
             return _MARKS[outcome.status]
-        ended = self._store.ended(job)
-        return f"[green]{measured(ended.summary, 'test')['accuracy']:.2%}[/]" if ended else ""
-
-    def _name(self, job: Job) -> str:
-        for row, jobs in self._plan.jobs.items():
-            for seed, one in jobs.items():
-                if one.key == job.key:
-                    return f"{escape(row)}, seed {seed}"
-        return f"{_BEFORE}{escape(job.recipe.model.name)}"
+        return f"[green]{measured(run.summary, 'test')['accuracy']:.2%}[/]"
 
     def _status(self) -> str:
         """How many runs are done, and how long the others will take at the mean duration of these."""
@@ -99,11 +94,15 @@ class LiveView(StudyObserver):
     def _draw(self) -> RenderableType:
         seeds = self._plan.setting.seeds_of(is_control=True)  # which begin with those of the other rows
         table = Table("row", *(f"seed {seed}" for seed in seeds), box=None, pad_edge=False)
-        for row, jobs in self._plan.jobs.items():
-            table.add_row(escape(row), *(self._cells[jobs[seed].key] if seed in jobs else "" for seed in seeds))
-        for job in self._plan.order():
-            if self._name(job).startswith(_BEFORE):
-                table.add_row(self._name(job), self._cells[job.key])
+        lines = {
+            escape(row): [jobs[seed].key if seed in jobs else "" for seed in seeds]
+            for row, jobs in self._plan.jobs.items()
+        }
+        lines |= {name: [key] for key, name in self._names.items() if name.startswith(_BEFORE)}
+        # A terminal shows some lines of a long table; those with a run at work come first.
+        ordered = sorted(lines, key=lambda name: self._running.keys().isdisjoint(lines[name]))
+        for name in ordered[: self._console.height]:
+            table.add_row(name, *(self._cells.get(key, "") for key in lines[name]))
         return Group(self._status(), table)  # on a low terminal the table's end is cut off, not the status
 
 

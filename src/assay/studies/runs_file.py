@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.base.atomic import replace_files
-from assay.base.json_files import JsonObject, parse_json, to_json_line
+from assay.base.json_files import parse_json, to_json_line
+from assay.recipe.fields import field_names
 from assay.studies.conduct import Execute
 from assay.studies.execution.ended import EndedRun, from_dict
 from assay.studies.execution.local import Watch
@@ -67,7 +68,8 @@ def runs_told(plan: Plan, own: Path, other: Path | None = None) -> tuple[dict[st
 def as_lines(plan: Plan, store: Store) -> str:
     """The file's content: the plan's runs that have ended, in the order of the plan."""
     ended = ((job, _ended(job, store)) for job in plan.order())
-    return "".join(to_json_line(_line(job, run, plan)) for job, run in ended if run)
+    line = _Lines(plan)
+    return "".join(line(job, run) for job, run in ended if run)
 
 
 def without_traces(plan: Plan, lines: Mapping[str, EndedRun]) -> int:
@@ -80,10 +82,11 @@ def noting(execute: Execute, plan: Plan, folder: Path) -> Execute:
     """Return an executor that writes the study's file anew, atomically, before the first run and as each run ends."""
 
     def do(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
-        lines = {job.key: _text(job, plan, store) for job in plan.order()}
+        line = _Lines(plan)
+        lines = {job.key: _text(job, line, store) for job in plan.order()}
         replace_files(folder, {RUNS_FILE: "".join(lines.values())})
         for job, outcome in execute(jobs, store, watch):
-            lines[job.key] = _text(job, plan, store)
+            lines[job.key] = _text(job, line, store)
             replace_files(folder, {RUNS_FILE: "".join(lines.values())})
             yield job, outcome
 
@@ -110,25 +113,37 @@ def _ended(job: Job, store: Store) -> EndedRun | None:
     return replace(run, traces=store.traces(job)) if run and is_probed else run
 
 
-def _text(job: Job, plan: Plan, store: Store) -> str:
+class _Lines:
+    """Writes the lines of a plan's runs."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._base = plan.study.base.flat()
+        self._rows: dict[str, list[str]] = {}
+        for name, jobs in plan.jobs.items():
+            for job in jobs.values():
+                self._rows.setdefault(job.key, []).append(name)
+
+    def __call__(self, job: Job, run: EndedRun) -> str:
+        plain = job.recipe.flat()
+        changed = [name for name in field_names() if plain.get(name) != self._base.get(name)]
+        return to_json_line(
+            {
+                "key": job.key,
+                "rows": self._rows.get(job.key, []),
+                "seed": job.recipe.train.seed,
+                "recipe": {name: plain.get(name) for name in changed if name not in job.after},
+                "after": {name: first.key for name, first in job.after.items()},
+                "code": self._plan.setting.code,
+                **run.to_dict(),
+            }
+        )
+
+
+def _text(job: Job, line: _Lines, store: Store) -> str:
     """The run's line; empty where it has not ended, or its record is damaged, which the table says."""
     try:
         run = _ended(job, store)
     except ValueError:
         return ""
-    return to_json_line(_line(job, run, plan)) if run else ""
-
-
-def _line(job: Job, run: EndedRun, plan: Plan) -> JsonObject:
-    rows = [name for name, jobs in plan.jobs.items() if any(one.key == job.key for one in jobs.values())]
-    plain = job.recipe.flat()
-    changed = plan.study.base.differences(job.recipe)
-    return {
-        "key": job.key,
-        "rows": rows,
-        "seed": job.recipe.train.seed,
-        "recipe": {name: plain.get(name) for name in changed if name not in job.after},
-        "after": {name: first.key for name, first in job.after.items()},
-        "code": plan.setting.code,
-        **run.to_dict(),
-    }
+    return line(job, run) if run else ""

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from assay.pages.report.find import find_folders, shortest_names
+from assay.pages.report import find
+from assay.pages.report.find import find_folders, name_runs, shortest_names
+from assay.recipe.recipe import Recipe
+from assay.studies.folder import store_of, write_plan
+from assay.studies.plan import plan_study
+from assay.studies.study import Row, Study
 
 
 def make(folder: Path, file: str) -> Path:
@@ -32,6 +37,19 @@ def test_what_is_neither_is_refused_in_a_line(tmp_path: Path, place: str) -> Non
     with pytest.raises(ValueError, match=r"holds neither a run|expected a run") as refused:
         find_folders([tmp_path / place])
     assert "\n" not in str(refused.value)
+
+
+def test_the_runs_of_a_large_study_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = plan_study(Study("rates", "Which?", Recipe(), (Row("plain"), Row("fast", {"optim.lr": 0.2}))), seeds=(0, 1))
+    folder = tmp_path / "rates"
+    write_plan(study, folder, "rates")
+    for job in study.order()[:3]:
+        make(store_of(tmp_path).folder(job), "recipe.yaml")
+    other = make(tmp_path / "runs" / "other", "recipe.yaml")
+    found = find_folders([tmp_path])
+    assert sorted(name_runs(found).values()) == ["fast, seed 0", "other", "plain, seed 0", "plain, seed 1"]
+    monkeypatch.setattr(find, "MOST_RUNS", 2)
+    assert name_runs(found) == {other: "other"}
 
 
 def test_no_path_is_refused() -> None:

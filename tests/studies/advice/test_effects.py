@@ -11,7 +11,7 @@ import statsmodels.api as sm
 
 from assay.recipe.recipe import Recipe
 from assay.studies.advice.effects import MainEffects, main_effects
-from assay.studies.advice.least_squares import least_squares
+from assay.studies.advice.least_squares import dependent_columns, fit_blocks, least_squares, residual_variance
 from assay.studies.results import Result, RowResults, StudyResults
 from assay.studies.study import Row
 
@@ -145,6 +145,26 @@ def test_intervals_hold_the_truth_in_95_of_100_studies(simulate: Simulate) -> No
         effects = main_effects(rows, rows[0]).effects
         held += [effect.low <= value <= effect.high for effect, value in zip(effects, expected, strict=True)]
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)  # 750 intervals, those of a study not independent
+
+
+def test_the_residual_of_rows_and_seeds_is_that_of_the_whole_design() -> None:
+    rng = np.random.default_rng(0)
+    rows = [row({"train.epochs": n}, {seed: 90 + rng.normal() for seed in range(1 + n % 4)}) for n in range(1, 9)]
+    fit = fit_blocks(rows, np.eye(len(rows)))
+    assert fit.freedom == sum(len(one.results) for one in rows) - 8 - 3
+    assert residual_variance(rows) == pytest.approx(fit.variance, rel=1e-10)
+    assert math.isnan(residual_variance([row({}, {0: 90.0}), row({"augment.crop": 1}, {0: 91.0})]))
+
+
+def test_the_earliest_dependent_columns_among_many() -> None:
+    """Of 200 random columns, of which one is the sum of two that exclude each other, against the ranks."""
+    rng = np.random.default_rng(0)
+    columns = list(rng.random((200, 300)) < 0.1)
+    columns[7] &= ~columns[3]
+    columns[150] = columns[3] | columns[7]
+    assert dependent_columns(columns) == [3, 7, 150]
+    assert np.linalg.matrix_rank(np.array(columns[:150], dtype=float)) == 150
+    assert dependent_columns(columns[:150]) == []
 
 
 def test_least_squares_of_deficient_rank() -> None:

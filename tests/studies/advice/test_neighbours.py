@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from assay.recipe.recipe import Recipe
+from assay.studies.advice import neighbours as module
 from assay.studies.advice.factors import find_factors
 from assay.studies.advice.neighbours import neighbours
 
@@ -43,6 +46,18 @@ def test_tested_combinations_are_not_proposed_again() -> None:
     one, other = {"optim.name": "lars"}, {"optim.decay": "weights"}
     assert proposed(one, other, best=1)
     assert proposed(one, other, {**one, **other}, best=1) == []
+
+
+def test_few_recipes_are_made_of_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The changes of most pairs are a row of the grid: that is seen without making a recipe of them."""
+    made: list[object] = []
+    accepted = module._accepted
+    monkeypatch.setattr(module, "_accepted", lambda *given: made.append(given) or accepted(*given))
+    rates, decays = (0.03, 0.05), (1e-4, 1e-3)
+    axes = [{"optim.lr": rate} for rate in rates] + [{"optim.weight_decay": decay} for decay in decays]
+    grid = [*axes, *({**one, **other} for one in axes[:2] for other in axes[2:])]
+    found = proposed(*grid, best=8, winners=tuple(range(1, 9)))
+    assert len(made) == len(found) == 4  # a step along either axis, to either side
 
 
 def test_numbers_move_around_the_best_level() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from assay.analysis.figures.style import save_figure
 from assay.recipe.recipe import Recipe
+from assay.studies.forms import plots
 from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
@@ -63,6 +64,18 @@ def intervals(figure: Figure) -> list[np.ndarray]:
 
 def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_of_many_rows_those_are_drawn_that_differ_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "_MOST_ROWS", 1)
+    monkeypatch.setattr(plots, "_MOST_NAMES", 1)
+    forest, cost = plot_forest(stems()), plot_cost(stems())
+    assert [label.get_text() for label in forest.axes[0].get_yticklabels()] == ["worse by 4"]
+    assert "3 more rows" in " ".join(text.get_text() for text in forest.texts)
+    assert len(points(cost, "o")) == 3
+    assert {text.get_text() for text in cost.findobj(Annotation)} - {""} == {"worse by 4"}
+    most_accurate = plot_forest(table_of(row("low", None, 70.0), row("high", None, 71.0), control=None))
+    assert [label.get_text() for label in most_accurate.axes[0].get_yticklabels()] == ["high"]
 
 
 def test_forest_of_differences() -> None:

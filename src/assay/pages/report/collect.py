@@ -13,7 +13,7 @@ from assay.classifier.split_request import SplitRequest
 from assay.data.choices import OUT_OF_FOLD
 from assay.models.kernels import Kernels, first_kernels
 from assay.pages.report.content import JointErrors, Report, RunPart, StudyPart
-from assay.pages.report.find import find_folders, name_runs
+from assay.pages.report.find import MOST_RUNS, find_folders, name_runs, runs_of
 from assay.run.folder import FOLDS
 from assay.run.record import SCORES_FILE, RunRecord, read_summary
 from assay.studies.api import show_study
@@ -43,7 +43,9 @@ def _study_part(key: str, folder: Path) -> StudyPart:
     except (ValueError, OSError) as error:
         return StudyPart(key, folder.name, folder, None, (f"The study cannot be read: {error}.",))
     if any(row.results or row.failures for row in report.results.rows):
-        return StudyPart(key, folder.name, folder, report)
+        runs = len(runs_of(folder))
+        many = f"Its {runs:,} runs are not shown one by one, as they are more than {MOST_RUNS}; name some of them."
+        return StudyPart(key, folder.name, folder, report, (many,) if runs > MOST_RUNS else ())
     remark = f"No run of this study has ended, or its runs are not in {store_of(folder.parent).root}."
     return StudyPart(key, folder.name, folder, report, (remark,))
 

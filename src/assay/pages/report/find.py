@@ -10,6 +10,8 @@ from pathlib import Path
 from assay.run.folder import RunFolder
 from assay.studies.folder import PLAN_FILE, read_plan, store_of
 
+MOST_RUNS = 200
+"""Of a study with more runs a page shows the table alone, as each run takes up to 60 kB of it."""
 _DEEPEST = 2  # levels below a path: a folder of studies holds their runs as runs/KEY
 
 
@@ -63,25 +65,36 @@ def _is_study(path: Path) -> bool:
 
 
 def name_runs(found: FoundFolders) -> dict[Path, str]:
-    """Return each run's folder with a name, those of the studies included.
+    """Return each run's folder with a name, those of the studies included that have no more than `MOST_RUNS`.
 
     A run of a study is called by its row and seed; one that several rows or studies share has all its names.
     Any other run has the end of its path, as long as it takes to tell it from the others.
     """
     names: dict[Path, list[str]] = {}
+    of_large: set[Path] = set()
     for study in found.studies:
-        try:
-            plan, store = read_plan(study), store_of(study.parent)
-        except ValueError:  # the study's own part of the page says why
+        runs = runs_of(study)
+        if len(runs) > MOST_RUNS:
+            of_large |= runs.keys()
             continue
         prefix = f"{study.name}: " if len(found.studies) > 1 else ""
-        for row, jobs in plan.jobs.items():
-            for seed, job in jobs.items():
-                folder = store.folder(job).resolve()
-                if _is_run(folder):  # begun already
-                    names.setdefault(folder, []).append(f"{prefix}{row}, seed {seed}")
-    alone = [path for path in found.runs if path.resolve() not in names]
+        for folder, places in runs.items():
+            names.setdefault(folder, []).extend(f"{prefix}{place}" for place in places)
+    alone = [path for path in found.runs if path.resolve() not in names.keys() | of_large]
     return {**shortest_names(alone), **{folder: " = ".join(several) for folder, several in names.items()}}
+
+
+def runs_of(study: Path) -> dict[Path, list[str]]:
+    """Return the folders of a study's runs that have begun, each with the rows and seeds that it is of."""
+    try:
+        plan, store = read_plan(study), store_of(study.parent)
+    except ValueError:  # the study's own part of the page says why
+        return {}
+    places: dict[Path, list[str]] = {}
+    for row, jobs in plan.jobs.items():
+        for seed, job in jobs.items():
+            places.setdefault(store.folder(job).resolve(), []).append(f"{row}, seed {seed}")
+    return {folder: several for folder, several in places.items() if _is_run(folder)}
 
 
 def shortest_names(folders: Sequence[Path]) -> dict[Path, str]:

@@ -15,6 +15,7 @@ from assay.studies.advice.surrogate import Guess, fit_surrogate
 from assay.studies.results import RowResults, StudyResults
 
 _FEWEST_ROWS = 3  # a model of two rows is a line through two points, without any evidence for it
+_MOST_WINNERS = 30  # whose changes are joined in pairs: 435 of them
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def advise(results: StudyResults, most: int = 5) -> Advice:
 def _with_first_runs(row: RowResults) -> RowResults:
     """The row with its preparatory runs in its recipe, described in words: their folders differ between machines."""
     words = {name: f"a run of {first.model.name} on {first.data.name}" for name, first in row.row.after.items()}
-    return replace(row, recipe=row.recipe.but(words))
+    return replace(row, recipe=row.recipe.but(words)) if words else row
 
 
 def _propose(
@@ -113,7 +114,8 @@ def _propose(
         return [], "the rows' recipes do not differ"
     if len(factors) > len(rows):
         return [], f"the rows differ in {len(factors)} settings, and only {len(rows)} rows have results"
-    winners = [row.recipe for row in rows if row.mean > reference.mean]
+    leaders = sorted(rows, key=lambda row: -row.mean)[:_MOST_WINNERS]
+    winners = [row.recipe for row in rows if row.mean > reference.mean and row in leaders]
     first = {name for row in rows for name in row.row.after}  # no proposal changes these
     candidates = [
         recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,12 +59,35 @@ def least_squares(design: Floats, target: Floats) -> Fit:
     return Fit(coefficients, errors, determined, variance, freedom)
 
 
+def residual_variance(rows: Sequence[RowResults]) -> float:
+    """The variance of what rows and seeds together leave unexplained of all runs; nan without degrees of freedom.
+
+    As that of `fit_blocks` with a column for each row, which many rows make large: here the rows' means are taken off
+    accuracies and seeds first, which leaves the same residual (Frisch & Waugh 1933, Lovell 1963).
+    """
+    seeds = sorted({result.seed for row in rows for result in row.results})
+    parts = [
+        np.array([[result.accuracy, *(result.seed == seed for seed in seeds)] for result in row.results], dtype=float)
+        for row in rows
+    ]
+    within = np.vstack([part - part.mean(axis=0) for part in parts])
+    target, blocks = within[:, 0], within[:, 1:]
+    weights, _, rank, _ = np.linalg.lstsq(blocks, target, rcond=_ROUNDING)
+    freedom = len(target) - len(rows) - int(rank)
+    return float(np.sum((target - blocks @ weights) ** 2)) / freedom if freedom else math.nan
+
+
 def dependent_columns(columns: Sequence[NDArray[np.bool_]]) -> list[int]:
     """Return the numbers of the earliest linearly dependent set of columns; empty if all are independent."""
-    for last in range(1, len(columns)):
-        basis = np.stack(columns[:last], axis=1).astype(float)
-        target = columns[last].astype(float)
-        weights = np.linalg.lstsq(basis, target)[0]
-        if np.allclose(basis @ weights, target, atol=_ROUNDING):
+    basis = np.empty((0, len(columns[0]) if columns else 0))
+    for last, column in enumerate(columns):
+        target = column.astype(float)
+        rest = target - basis.T @ (basis @ target)
+        rest -= basis.T @ (basis @ rest)  # once more, as rounding grows (Giraud, Langou & Rozložník 2005)
+        length = float(np.linalg.norm(rest))
+        if last and length <= _ROUNDING * max(1.0, float(np.linalg.norm(target))):
+            before = np.stack(columns[:last], axis=1).astype(float)
+            weights = np.linalg.lstsq(before, target)[0]
             return [*np.flatnonzero(np.abs(weights) > _ROUNDING).tolist(), last]
+        basis = np.vstack([basis, rest / length])
     return []

@@ -34,20 +34,26 @@ def neighbours(
     any other, or of two winners, which are those that beat the reference. Changes are counted from the reference,
     and recipes that are ``known`` are left out.
     """
+    changes = {recipe: _changes(reference, recipe) for recipe in {best, *others, *winners}}
     pairs = [*((best, other) for other in others), *combinations(winners, 2)]
-    steps = [(best, {factor.name: level}) for factor in factors for level in factor.around(best.get(factor.name))]
-    found: list[Recipe] = []
-    for base, change in [*steps, *((reference, _joint_changes(reference, *pair)) for pair in pairs)]:
-        recipe = _accepted(base, change)
-        if recipe is not None and recipe not in known and recipe not in found:
-            found.append(recipe)
-    return found
+    joint = (changes[one] | changes[other] for one, other in pairs if not changes[one].keys() & changes[other].keys())
+    steps = (
+        {**changes[best], factor.name: level} for factor in factors for level in factor.around(best.get(factor.name))
+    )
+    seen = {frozenset(_changes(reference, recipe).items()) for recipe in known}
+    tested, found = set(known), dict[Recipe, None]()
+    for change in (*steps, *joint):
+        if frozenset(change.items()) in seen:  # most pairs of a grid; a recipe takes milliseconds to be made
+            continue
+        seen.add(frozenset(change.items()))
+        recipe = _accepted(reference, change)
+        if recipe is not None and recipe not in tested:
+            found[recipe] = None
+    return list(found)
 
 
-def _joint_changes(reference: Recipe, one: Recipe, other: Recipe) -> dict[str, Any]:
-    """The changes of two recipes together; empty where they change the same field."""
-    changes = [{name: pair[1] for name, pair in reference.differences(recipe).items()} for recipe in (one, other)]
-    return {} if changes[0].keys() & changes[1].keys() else changes[0] | changes[1]
+def _changes(reference: Recipe, recipe: Recipe) -> dict[str, Any]:
+    return {name: there for name, (_, there) in reference.differences(recipe).items()}
 
 
 def _accepted(base: Recipe, changes: Mapping[str, Any]) -> Recipe | None:

@@ -17,7 +17,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Hyperparameter, Ker
 
 from assay.recipe.recipe import Recipe
 from assay.studies.advice.factors import Factor
-from assay.studies.advice.least_squares import Floats, fit_blocks
+from assay.studies.advice.least_squares import Floats, residual_variance
 from assay.studies.results import RowResults
 
 _LENGTHS = (0.2, 5.0)  # bounds: tested levels are at most 1 apart, so neither unrelated rows nor a flat line fit
@@ -125,7 +125,7 @@ def fit_surrogate(rows: Sequence[RowResults], factors: Sequence[Factor]) -> Surr
     """
     means = np.array([row.mean for row in rows])
     spread = float(means.std()) or 1.0  # equal means: nothing to scale, and 0 would be divided by
-    variance = fit_blocks(rows, np.eye(len(rows))).variance
+    variance = residual_variance(rows)
     known = not math.isnan(variance)
     runs = np.array([len(row.results) for row in rows])
     kernel = _kernel(factors)

@@ -98,6 +98,10 @@ def read_ended(folder: Path) -> EndedRun | None:
     epochs, about = read_epochs(folder / "metrics.jsonl"), read_environment(RunFolder(folder).environment)
     if summary["status"] == "diverged":
         return EndedRun(summary, epochs, about)
+    try:
+        check_summary(summary)
+    except ValueError as error:
+        raise ValueError(f"{RunFolder(folder).summary}: {error}") from None
     scores, labels = read_scores(folder, "test" if "test" in summary else "held-out")
     answers = Answers(scores.argmax(1) == labels, int(np.bincount(labels).max()))
     return EndedRun(summary, epochs, about, answers)

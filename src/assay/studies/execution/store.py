@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
-from assay.base.json_files import read_json, write_json
+from assay.base.json_files import JsonObject, read_json, write_json
 from assay.base.numbers import is_number
 from assay.data.sources import full_name
-from assay.recipe.recipe import Recipe
+from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import WITHOUT_EFFECT, RunFolder, free_folder
-from assay.run.record import RunRecord, read_scores
 from assay.studies.execution.code_version import code_version
-from assay.studies.execution.ended import EndedRun, check_summary, read_ended
+from assay.studies.execution.ended import EndedRun, read_ended
 
 if TYPE_CHECKING:
     from assay.run.probing.traces import Traces  # imports torch
@@ -97,35 +96,29 @@ def job_with_full_paths(job: Job) -> Job:
     return Job(with_full_paths(job.recipe), after, known_as=job.key)
 
 
-def _check_record(folder: Path) -> None:
-    """Raise ``ValueError`` where a finished run's record is not whole."""
-    record = RunRecord.read(folder)
-    try:
-        check_summary(record.summary)
-    except ValueError as error:
-        raise ValueError(f"{RunFolder(folder).summary}: {error}") from None
-    read_scores(folder, "test" if "test" in record.summary else "held-out")
-    _check_epochs(record)
-    if record.recipe.probe.every:
+def _check(run: EndedRun, recipe: Recipe, folder: Path) -> None:
+    """Raise ``ValueError`` where a finished run's recipe is damaged, or the run has left less than it promises."""
+    read_recipe(RunFolder(folder).recipe)
+    if recipe.train.select == "test" and not _has_all_epochs(run.epochs):
+        raise ValueError(f"{folder / 'metrics.jsonl'}: figures of epochs are missing")
+    if recipe.probe.every:
         from assay.run.probing.traces import read_traces  # imports torch
 
         if read_traces(folder) is None:
             raise ValueError(f"{folder}: the probe's traces are missing")
 
 
-def _check_epochs(record: RunRecord) -> None:
-    """Raise ``ValueError`` where the log cannot say which epoch another selection would have taken."""
-    if record.recipe.train.select != "test":
-        return
-    first: set[str] = set(record.metrics[0]) if record.metrics else set()
+def _has_all_epochs(epochs: Sequence[JsonObject]) -> bool:
+    """Whether the log can say which epoch another selection would have taken."""
+    first: set[str] = set(epochs[0]) if epochs else set()
     accuracies = [name for name in first | {"test_accuracy"} if name.endswith("_accuracy")]
-    for row in record.metrics or [{}]:
-        if first - row.keys() or not all(is_number(row.get(name)) for name in accuracies):
-            raise ValueError(f"{record.folder / 'metrics.jsonl'}: figures of epochs are missing")
+    return all(first <= row.keys() and all(is_number(row.get(name)) for name in accuracies) for row in epochs or [{}])
 
 
-def _diverged(summary: Mapping[str, Any]) -> Outcome:
-    return Outcome("diverged", f"diverged in epoch {summary.get('epoch', 'unknown')}")
+def _outcome(run: EndedRun) -> Outcome:
+    if run.status == "finished":
+        return Outcome("finished")
+    return Outcome("diverged", f"diverged in epoch {run.summary.get('epoch', 'unknown')}")
 
 
 def lock(folder: Path) -> FileLock:
@@ -162,28 +155,35 @@ class Store:
 
     def outcome(self, job: Job) -> Outcome | None:
         """How the job ended; None where it has not, or was interrupted. A damaged record is a failure."""
+        return self._here(job)[0]
+
+    def _here(self, job: Job) -> tuple[Outcome | None, EndedRun | None]:
         folder = self.folder(job)
         try:
-            summary = read_json(RunFolder(folder).summary)
-            if summary.get("status") == "finished":
-                _check_record(folder)
-                return Outcome("finished")
+            run = read_ended(folder)
+            if run and run.status == "finished":
+                _check(run, job.recipe, folder)
         except ValueError as error:
-            return Outcome("failed", f"{DAMAGED}: {error}")
-        if summary.get("status") == "diverged":
-            return _diverged(summary)
+            return Outcome("failed", f"{DAMAGED}: {error}"), None
+        if run:
+            return _outcome(run), run
         try:
             failure = read_json(self._failure(job))
         except ValueError as error:  # there is no record that could be damaged
-            return Outcome("failed", f"its reason cannot be read: {error}")
-        return Outcome("failed", str(failure.get("reason"))) if failure else None
+            return Outcome("failed", f"its reason cannot be read: {error}"), None
+        return (Outcome("failed", str(failure.get("reason"))) if failure else None), None
 
     def known(self, job: Job) -> Outcome | None:
         """How the job ended, here or, where it has not finished here, elsewhere."""
-        here, line = self.outcome(job), self.lines.get(job.key)
-        if line is None or (here and here.status != "failed"):
-            return here
-        return Outcome("finished") if line.status == "finished" else _diverged(line.summary)
+        return self.found(job)[0]
+
+    def found(self, job: Job) -> tuple[Outcome | None, EndedRun | None]:
+        """As `known`, and the run itself where it has finished or diverged."""
+        outcome, run = self._here(job)
+        line = self.lines.get(job.key)
+        if line is None or (outcome and outcome.status != "failed"):
+            return outcome, run
+        return _outcome(line), line
 
     def ended(self, job: Job) -> EndedRun | None:
         """The finished or diverged run; None where there is none. Raises ``ValueError`` if its record is damaged."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,17 +43,20 @@ _COSTS: dict[str, tuple[Callable[[Line], float | None], Callable[[float], str], 
     "seconds": (lambda line: line.seconds, "{:,g}".format, "seconds of training, one run"),
     "flops": (lambda line: line.flops, quantity, "FLOPs of one image's forward pass"),
 }
+_MOST_ROWS, _MOST_NAMES = 100, 40  # in a figure: more cannot be read, and take minutes to be drawn
 _SHIFTS = [sign * step for step in range(0, 141, 5) for sign in (1, -1)]  # of a label up or down, in points (1/72 inch)
 
 
 def plot_forest(table: Table) -> Figure:
     """Draw each row's difference to the control with its 95 % interval, and the published one as a hollow diamond.
 
-    Rows of which nothing can be told are grey. Without a control the accuracies are drawn instead.
+    Rows of which nothing can be told are grey. Without a control the accuracies are drawn instead. Of more than 100
+    rows the 100 are drawn that differ most, or that are the most accurate.
     """
     control = table.setting.control
-    lines = [line for line in table.lines if line.verdict != "control"]
-    figure, axes = _figure(table, 10, 1.2 + 0.42 * max(len(lines), 2))
+    rows = [line for line in table.lines if line.verdict != "control"]
+    lines = _foremost(rows, _MOST_ROWS)
+    figure, axes = _figure(table, 10, 1.2 + 0.42 * max(len(lines), 2), len(rows) - len(lines))
     values: list[tuple[Estimate | Comparison | None, float | None]] = [
         (line.estimate, line.row.published) if control is None else (line.difference, line.published_difference)
         for line in lines
@@ -81,6 +84,8 @@ def plot_forest(table: Table) -> Figure:
 def plot_cost(table: Table, cost: str = "seconds") -> Figure:
     """Draw accuracy with its 95 % interval against cost; a dagger marks a verdict that rests on one seed.
 
+    Of more than 40 rows the 40 have names that differ most from their control, or that are the most accurate.
+
     Args:
         table: rows without a finished run are left out.
         cost: ``seconds`` of one run's training, or ``flops`` of one image's forward pass.
@@ -100,11 +105,23 @@ def plot_cost(table: Table, cost: str = "seconds") -> Figure:
     axes.set(xlabel=label, ylabel="accuracy (%)")
     _legend(axes, lines, published=False)
     with missing_glyphs_ignored():
-        _label_points(figure, axes, [(x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)], lines)
+        points = {line.name: (x, line.estimate.mean) for x, line in zip(costs, lines, strict=True)}
+        _label_points(figure, axes, points, _foremost(lines, _MOST_NAMES))
     return figure
 
 
-def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
+def _foremost(lines: Sequence[Line], most: int) -> list[Line]:
+    """The lines, or of more than ``most`` those that differ most, or without a control are the most accurate."""
+    size = {
+        line.name: line.estimate.mean / 100 if line.difference is None else 1 + abs(line.difference.mean)
+        for line in lines
+        if line.runs
+    }
+    names = sorted(size, key=lambda name: -size[name])[:most]
+    return [line for line in lines if line.name in names] if len(lines) > most else list(lines)
+
+
+def _figure(table: Table, width: float, height: float, left_out: int = 0) -> tuple[Figure, Axes]:
     """Return a figure whose caption states the setting and explains whiskers, colours and daggers if they are drawn."""
     explanations = {
         "whiskers: 95 % intervals, not corrected": any(line.runs > 1 for line in table.lines),
@@ -112,6 +129,7 @@ def _figure(table: Table, width: float, height: float) -> tuple[Figure, Axes]:
         "†: from one shared seed": any(line.test == "mcnemar" for line in table.lines),
     }
     caption = [in_short(table.setting), *(words for words, drawn in explanations.items() if drawn)]
+    caption += [f"the table has {left_out:,} more rows"] if left_out else []
     figure = captioned(width, height, f"{table.setting.study}: {table.setting.purpose}", "; ".join(caption))
     axes = figure.subplots()
     open_frame(axes)
@@ -161,15 +179,18 @@ def _scale(axes: Axes, costs: Sequence[float]) -> None:
         axes.set_xlim(max(low - room, 0), high + room)
 
 
-def _label_points(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], lines: Sequence[Line]) -> None:
-    """Write each row's name beside its point, at the nearest free place."""
+def _label_points(figure: Figure, axes: Axes, points: Mapping[str, tuple[float, float]], lines: Sequence[Line]) -> None:
+    """Write the names of some rows beside their points, at the nearest free place."""
     FigureCanvasAgg(figure)  # without a canvas a text has no size
     figure.draw_without_rendering()  # the layout fixes where data lie in pixels
     scale = figure.dpi / 72
-    taken = [Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points]
+    taken = [
+        Bbox.from_extents(*(axes.transData.transform(point) + 4 * scale * _CORNERS).flat) for point in points.values()
+    ]
     halo = [withStroke(linewidth=2, foreground="white")]
     # From the top down, so that neighbours in height are placed one after another.
-    for point, line in sorted(zip(points, lines, strict=True), key=lambda pair: -pair[0][1]):
+    for line in sorted(lines, key=lambda line: -points[line.name][1]):
+        point = points[line.name]
         name = f"{line.name} †" if line.test == "mcnemar" else line.name
         label = axes.annotate(
             wrapped(name, 30), point, (0, 0), textcoords="offset points", va="center", fontsize=8,
