@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from assay.classifier.classifier import Classifier, build_network, load
 from assay.data.preprocess import Preprocessing
+from quick_suite import rest_slow
 
 HOW = Preprocessing(1, 16, 16, (0.5,), (0.25,))
 
@@ -150,11 +151,13 @@ def test_refuses_a_header_that_is_not_json(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [
-        ("torchvision:mnasnet0_5", 32),  # refuses weights whose version is not said
-        ("timm:efficientformerv2_s0", 224),  # has indices that are computed when it is built
-        ("timm:tf_efficientnet_lite0", 32),
-    ],
+    rest_slow(
+        [
+            ("torchvision:mnasnet0_5", 32),  # refuses weights whose version is not said
+            ("timm:efficientformerv2_s0", 224),  # has indices that are computed when it is built
+            ("timm:tf_efficientnet_lite0", 32),
+        ]
+    ),
 )
 def test_library_models_come_back_with_the_same_answers(name: str, size: int, tmp_path: Path) -> None:
     how = Preprocessing(3, size, size, (0.5,) * 3, (0.2,) * 3)

@@ -19,6 +19,7 @@ from assay.models import build_model, from_package, from_timm
 from assay.models.from_package import PACKAGES
 from assay.models.weights import DownloadError, InputForm, Pretrained, load_weights
 from assay.run.find_weights import find_pretrained
+from quick_suite import rest_slow
 
 LITE = "tf_efficientnet_lite0"
 STATE = {"_conv_stem.weight": torch.ones(2)}
@@ -184,7 +185,7 @@ def packages_names(network: nn.Module) -> dict[str, str]:
     return {f"{layer}.{kind}": f"{layers[layer]}.{kind}" for layer, _, kind in keys}
 
 
-@pytest.mark.parametrize(("number", "depth"), [(0, 1.0), (2, 1.2)])
+@pytest.mark.parametrize(("number", "depth"), rest_slow([(0, 1.0), (2, 1.2)]))
 def test_a_packages_weights_answer_as_their_network_by_hand(number: int, depth: float) -> None:
     torch.manual_seed(number)
     name, classes = f"timm:tf_efficientnet_lite{number}", tuple("abcde")

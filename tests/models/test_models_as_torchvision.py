@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from assay.models import build_model
+from quick_suite import rest_slow
 
 RESNETS = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 VGGS = ["vgg11", "vgg13", "vgg16", "vgg19"]
@@ -41,7 +42,7 @@ def shapes(model: nn.Module) -> list[tuple[str, torch.Size]]:
     return [(name, value.shape) for name, value in model.state_dict().items()]
 
 
-@pytest.mark.parametrize("name", RESNETS[:3])
+@pytest.mark.parametrize("name", rest_slow(RESNETS[:3]))
 def test_resnet_computes_what_torchvision_does(name: str) -> None:
     generator = torch.Generator().manual_seed(1)
     theirs = getattr(torchvision.models, name)(weights=None, num_classes=7)
@@ -82,7 +83,7 @@ def classifier() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize(("name", "size"), list(zip(VGGS, [32, 64, 40, 33], strict=True)))
+@pytest.mark.parametrize(("name", "size"), rest_slow(zip(VGGS, [32, 64, 40, 33], strict=True)))
 def test_vgg_computes_what_torchvision_does(
     name: str, size: int, batch_norm: bool, classifier: dict[str, Tensor]
 ) -> None:

@@ -222,6 +222,7 @@ def _small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 BUILT: set[tuple[Any, ...]] = set()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_small_networks")
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_change_of_one_field_breaks_a_named_recipe(name: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from assay.run.observer import Observer
 from assay.run.record import RunRecord
 from assay.run.run import DivergedError, InterruptedRunError, run
 from assay.training import losses
+from quick_suite import rest_slow
 from stop_after import StopAfter
 
 TINY = Recipe().but(
@@ -138,8 +140,7 @@ def test_a_run_leaves_the_random_state_of_the_process_alone(tmp_path: Path) -> N
     assert torch.get_deterministic_debug_mode() == mode
 
 
-@pytest.mark.parametrize("kind", ["plain", "dropout"])
-@pytest.mark.parametrize("steps", [1, 12, 17])
+@pytest.mark.parametrize(("steps", "kind"), rest_slow(product([12, 1, 17], ["dropout", "plain"]), quick=2))
 def test_an_interrupted_run_goes_on_to_the_same_end(
     kind: str, steps: int, finished: RunRecord, with_dropout: RunRecord, tmp_path: Path
 ) -> None:

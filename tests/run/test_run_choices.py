@@ -19,6 +19,7 @@ from assay.run.observer import Batch, Evaluations, Observer
 from assay.run.record import read_scores
 from assay.run.run import InterruptedRunError, run
 from assay.training.loop import Step
+from quick_suite import rest_slow
 from stop_after import StopAfter
 
 EVERYTHING = {
@@ -41,7 +42,7 @@ class Remarks(Observer):
         self.said.append(text)
 
 
-@pytest.mark.parametrize("name", EVERYTHING)
+@pytest.mark.parametrize("name", rest_slow(EVERYTHING))
 def test_a_run_goes_on_exactly(name: str, tmp_path: Path) -> None:
     recipe = TINY.but(EVERYTHING[name])
     run(recipe, tmp_path / "whole")

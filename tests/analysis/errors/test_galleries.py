@@ -13,6 +13,7 @@ from assay.analysis.errors.runs import EvaluatedRun
 from assay.analysis.figures.style import save_figure
 from assay.classifier.evaluation import Evaluation
 from assay.data.dataset import MemoryDataset
+from quick_suite import rest_slow
 
 ODD = ("$x_1$ <b>&", "two\nlines\x07", "\udcff" + "ä" * 40)
 
@@ -76,7 +77,7 @@ def test_gained_and_lost_have_a_gallery_each() -> None:
     assert lost.title == f"test: {len(lost.tiles)} images that two gets right and one wrong"
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", rest_slow([3, 1]))
 def test_any_name_is_drawn_and_written(tmp_path, channels: int) -> None:
     found = summarise([evaluated("ru$ns/\udcff", 0, channels), evaluated("b", 1, channels)])
     files = Output(tmp_path, ["png", "svg"], 3).write(found)

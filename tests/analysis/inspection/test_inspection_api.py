@@ -51,6 +51,7 @@ def found(model: Path) -> Inspection:
     return inspect(model)
 
 
+@pytest.mark.slow
 def test_everything_is_written_beside_the_model_in_both_formats(found: Inspection, model: Path) -> None:
     assert found.folder == model / "inspection"
     names = [f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")] + ["weights.csv", "layers.csv"]

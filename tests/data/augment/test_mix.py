@@ -23,6 +23,7 @@ from assay.data.augment.mix import (
     mixed,
     one_hot,
 )
+from quick_suite import rest_slow
 
 Seeded = Callable[..., Generator]
 
@@ -94,7 +95,7 @@ def test_beta_of_extreme_alphas_has_its_variance(alpha: float, seeded: Seeded) -
     assert abs(drawn.var().item() / beta(alpha, alpha).var() - 1) < 0.1
 
 
-@pytest.mark.parametrize("alpha", [0.2, 1.0])
+@pytest.mark.parametrize("alpha", rest_slow([0.2, 1.0]))
 def test_shares_are_distributed_as_torchvisions(alpha: float) -> None:
     empty = torch.empty(1, HEIGHT, WIDTH)
     with torch.random.fork_rng():

@@ -347,6 +347,7 @@ def test_fifty_runs_fit_into_a_page(copy_run: CopyRun, tmp_path: Path) -> None:
     assert len({run["colour"] for run in json.loads(page.by_id("curve-data").text)["runs"]}) == 50
 
 
+@pytest.mark.slow
 def test_a_study_has_its_table_its_pictures_and_its_advice(tmp_path: Path) -> None:
     report = run_study(
         write_study(tmp_path), seeds=2, out=tmp_path / "studies", execute=run_in_line, progress=False, command="again"

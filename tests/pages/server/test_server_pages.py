@@ -20,6 +20,7 @@ from assay.run.folder import RunFolder
 from assay.run.record import RunRecord
 from assay.studies.api import run_study
 from in_line import run_in_line, write_study
+from quick_suite import rest_slow
 
 
 def overview(name: str, folder: Path) -> Overview:
@@ -156,7 +157,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("file", DAMAGE)
+@pytest.mark.parametrize("file", rest_slow(DAMAGE))
 def test_the_page_of_a_study_outlives_a_damaged_run(studied: Path, tmp_path: Path, file: str) -> None:
     root = Path(shutil.copytree(studied, tmp_path / "studies"))
     damaged = next((root / "runs").glob("*/recipe.yaml")).parent

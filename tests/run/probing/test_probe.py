@@ -17,6 +17,7 @@ from assay.run.probing.surface import Place, look_along_gradient
 from assay.run.probing.traces import read_traces
 from assay.run.run import InterruptedRunError, run
 from assay.training.loop import Step, train_epoch
+from quick_suite import rest_slow
 from stop_after import StopAfter
 
 PLAIN = Recipe().but(
@@ -103,7 +104,7 @@ def test_the_figures_are_those_of_a_training_by_hand(probed: Path) -> None:
     np.testing.assert_allclose(traces.output_gradient_changes[1:5], changes, rtol=1e-6)
 
 
-@pytest.mark.parametrize("steps", [6, 15])
+@pytest.mark.parametrize("steps", rest_slow([6, 15]))
 def test_a_probed_run_goes_on_to_the_same_lines(probed: Path, tmp_path: Path, steps: int) -> None:
     with pytest.raises(InterruptedRunError):
         run(PROBED, tmp_path / "run", observers=[StopAfter(steps)])
@@ -112,6 +113,7 @@ def test_a_probed_run_goes_on_to_the_same_lines(probed: Path, tmp_path: Path, st
         assert (tmp_path / "run" / name).read_bytes() == (probed / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_lines_after_the_last_checkpoint_are_done_again(probed: Path, tmp_path: Path) -> None:
     """A kill between a line and the checkpoint that knows of it leaves lines too many."""
     with pytest.raises(InterruptedRunError):

@@ -216,6 +216,7 @@ def weights(shown: dict[str, list[Any]]) -> list[str]:
     return [tag.removeprefix("weights/") for tag in shown if tag.startswith("weights/")]
 
 
+@pytest.mark.slow
 def test_switched_off_it_writes_nothing_and_changes_no_number(finished: RunRecord, tmp_path: Path) -> None:
     stochastic = TINY.but({"model.name": "resnet18", "model.width": 0.125, "model.dropout": 0.3, "train.epochs": 1})
     for recipe, folder in ((TINY, finished.folder), (stochastic, run(stochastic, tmp_path / "on").folder)):

@@ -134,6 +134,7 @@ def test_equal_recipes_have_no_effects(simulate: Simulate) -> None:
     assert main_effects(rows, rows[0]) == MainEffects()
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_in_95_of_100_studies(simulate: Simulate) -> None:
     def truth(recipe: Recipe) -> float:
         return 90 + 2 * recipe.augment.flip + 0.1 * recipe.augment.crop

@@ -117,6 +117,7 @@ def test_the_expected_gain_is_that_of_a_normal_variable(simulate: Simulate) -> N
     assert guess.gain == pytest.approx(np.maximum(sample, 0).mean(), rel=0.01)
 
 
+@pytest.mark.slow
 def test_probabilities_mean_what_they_say(simulate: Simulate) -> None:
     """Truths with random effects and interactions half their size: of those called likely, most do win."""
     claimed, won = [], []

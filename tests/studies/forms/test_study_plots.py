@@ -19,6 +19,7 @@ from assay.studies.forms.plots import plot_cost, plot_forest
 from assay.studies.results import Result, RowResults, Setting, StudyResults
 from assay.studies.study import Row
 from assay.studies.table import Table, make_table
+from quick_suite import rest_slow
 
 SETTING = Setting(
     "stem", "Which stem?", "R2", "one run", "quick", "5 epochs in place of 50", "test", (0, 1, 2), "control row"
@@ -188,7 +189,7 @@ def test_labels_of_a_crowd_do_not_overlap() -> None:
     assert all(figure.bbox.containsx(box.x0) and figure.bbox.containsx(box.x1) for box in boxes)
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg"])
+@pytest.mark.parametrize("suffix", rest_slow(["png", "svg"]))
 @pytest.mark.parametrize(
     "table",
     [

@@ -65,6 +65,7 @@ def test_the_folder_holds_the_best_recipe_the_trials_and_a_summary(tmp_path: Pat
     assert (folder / "search.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_equal_searches_are_equal(tmp_path: Path, pretend: Make) -> None:
     one, other = (drawn(look(tmp_path / name, pretend(by_rate))) for name in "ab")
     assert one == other
@@ -83,6 +84,7 @@ def test_a_bad_run_is_stopped_early(tmp_path: Path, pretend: Make) -> None:
     assert all(not (store.root / trial.run / "summary.json").exists() for trial in pruned)
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_before_one_looked_is_judged_by_the_same_epochs(tmp_path: Path, pretend: Make) -> None:
     """Whether a trial is pruned must not depend on how fast its run is."""
 
