@@ -48,7 +48,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests of a file with an ``xdist_group`` to one worker, and with them those of the group's other files.
+    """Give all tests of a group of files to one worker, and those of a file with fixtures of its own.
 
     That is what ``--dist loadgroup`` is for, but pytest-xdist 3.8 marks no test for it under pytest 9.2.
     """
@@ -63,9 +63,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @functools.cache
 def group_of(file: str) -> str | None:
-    """The group that a file of tests names, below the folder of the project."""
-    found = re.search(r'xdist_group\("(\w+)"\)', (Path(__file__).parents[1] / file).read_text())
-    return found and found[1]
+    """The group that a file of tests names, below the folder of the project; or itself where its fixtures are shared.
+
+    Two workers would both make those.
+    """
+    text = (Path(__file__).parents[1] / file).read_text()
+    found = re.search(r'xdist_group\("(\w+)"\)', text)
+    return found[1] if found else file if 'scope="module"' in text else None
 
 
 @pytest.fixture(scope="session")

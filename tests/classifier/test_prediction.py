@@ -25,6 +25,7 @@ from assay.data.images import BadImageError
 from assay.data.inputs import find_inputs
 from assay.data.views import views_of
 from assay.run.record import RunRecord
+from quick_suite import rest_slow
 
 WriteParquet = Callable[..., Path]
 CLASSES = ("ant", "bee", "cat")
@@ -263,7 +264,7 @@ def killed_after(parts: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             yield
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("ending", rest_slow(["csv", "jsonl", "parquet"]))
 def test_a_prediction_that_was_killed_ends_as_one_that_was_not(
     ending: str, data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 
 from assay.models import build_model, input_size
 from assay.models.library import LIBRARIES
+from quick_suite import rest_slow
 
 
 def same_weights(ours: nn.Module, theirs: nn.Module) -> bool:
@@ -32,7 +33,9 @@ SMALL: list[tuple[str, Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "constructor", "options"), SMALL, ids=[name for name, *_ in SMALL])
+@pytest.mark.parametrize(
+    ("name", "constructor", "options"), rest_slow(SMALL, quick=3), ids=[name for name, *_ in SMALL]
+)
 def test_a_seed_gives_the_librarys_own_network(name: str, constructor: Any, options: dict[str, Any]) -> None:
     torch.manual_seed(3)
     theirs = constructor(**options)

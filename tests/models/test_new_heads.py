@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from assay.models.library import split_name
 from assay.models.structure import final_layers
 from assay.models.weights import Pretrained, load_weights
+from quick_suite import rest_slow
 
 CLASSES = 5
 HEADS = [  # each of another form
@@ -75,7 +76,7 @@ FAMILIES = [
 ]
 
 
-@pytest.mark.parametrize("name", [*HEADS, *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES)])
+@pytest.mark.parametrize("name", rest_slow([*HEADS, *FAMILIES], quick=4))
 @pytest.mark.filterwarnings("ignore")  # of the libraries' constructors
 def test_a_new_head_gives_all_classes_the_same_score_and_can_learn(name: str) -> None:
     torch.manual_seed(0)

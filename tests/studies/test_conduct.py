@@ -19,6 +19,7 @@ from assay.studies.plan import Plan, plan_study
 from assay.studies.study import Row
 from in_line import counting as counting_executor
 from in_line import write_study
+from quick_suite import rest_slow
 
 Counting = tuple[Execute, list[str]]
 
@@ -171,13 +172,15 @@ def test_a_run_that_others_need_comes_first_and_is_their_start(plan: Plan, tmp_p
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [
-        ("summary.json", "3"),
-        ("summary.json", '{"status": "finished"}'),
-        ("metrics.jsonl", "no\n"),
-        ("scores.safetensors", ""),
-        ("recipe.yaml", ": :"),
-    ],
+    rest_slow(
+        [
+            ("summary.json", "3"),
+            ("summary.json", '{"status": "finished"}'),
+            ("metrics.jsonl", "no\n"),
+            ("scores.safetensors", ""),
+            ("recipe.yaml", ": :"),
+        ]
+    ),
 )
 def test_a_damaged_record_is_a_failure_and_is_done_again(
     plan: Plan, tmp_path: Path, counting: Counting, file: str, content: str

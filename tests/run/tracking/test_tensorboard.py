@@ -27,6 +27,7 @@ from assay.run.tracking.histograms import BUCKETS, histograms
 from assay.run.tracking.pictures import draw_kernels, draw_mistakes
 from assay.training.loop import Step, Update, train_epoch
 from assay.training.precision import Precision
+from quick_suite import rest_slow
 from stop_after import StopAfter
 
 TINY = Recipe().but(
@@ -173,7 +174,7 @@ def crash_at(call: int, original: Callable[..., None]) -> Callable[..., None]:
     return crashing
 
 
-@pytest.mark.parametrize("steps", [1, 12, 17])
+@pytest.mark.parametrize("steps", rest_slow([12, 1, 17]))
 def test_an_interrupted_run_shows_all_and_nothing_twice(
     steps: int, shown: dict[str, list[Any]], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from assay.studies.search.result import SearchResult
 from assay.studies.search.search import BEFORE, BEST, plan_confirmation, search
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import Workers, on_ray
+from quick_suite import rest_slow
 
 Make = Callable[[Callable[[Recipe], Sequence[float]]], Execute]
 
@@ -183,7 +184,7 @@ def test_what_is_stopped_by_a_signal_goes_on_with_the_same_values(tmp_path: Path
     assert [one for one in drawn(found) if one[0] != "put back"] == drawn(undisturbed)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", rest_slow([signal.SIGINT, signal.SIGTERM]))
 def test_a_signal_at_the_end_of_a_trial_is_not_lost(
     tmp_path: Path, pretend: Make, begun: Callable[[], list[str]], kind: signal.Signals
 ) -> None:

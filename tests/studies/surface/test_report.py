@@ -39,6 +39,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> StudyReport:
     return assay.run_study(home / "smooth.yaml", seeds=1, out=home / "out", execute=run_in_line, progress=False)
 
 
+@pytest.mark.slow
 def test_a_probed_study_reports_the_surface(probed: StudyReport) -> None:
     assert probed.surface is not None
     assert [network.name for network in probed.surface.networks] == ["relu", "tanh"]
@@ -69,6 +70,7 @@ def lines_alone(probed: StudyReport, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_surface_is_rebuilt_from_the_lines_alone(probed: StudyReport, tmp_path: Path) -> None:
     alone = lines_alone(probed, tmp_path / "alone")
     report = assay.show_study("smooth", runs=alone, save=tmp_path / "again")
@@ -80,6 +82,7 @@ def test_the_surface_is_rebuilt_from_the_lines_alone(probed: StudyReport, tmp_pa
     assert not any("again" in path.name for path in alone.iterdir())
 
 
+@pytest.mark.slow
 def test_lines_of_earlier_versions_are_read_without_a_surface(probed: StudyReport, tmp_path: Path) -> None:
     alone = lines_alone(probed, tmp_path / "alone")
     lines = [json.loads(line) for line in (alone / "runs.jsonl").read_text().splitlines()]
@@ -95,6 +98,7 @@ def test_lines_of_earlier_versions_are_read_without_a_surface(probed: StudyRepor
     assert "the loss's surface of 4 runs is not in it: they are of an earlier version" in report.remarks[0]
 
 
+@pytest.mark.slow
 def test_a_probed_run_that_is_done_again_is_compared_in_its_traces(probed: StudyReport, tmp_path: Path) -> None:
     alone = lines_alone(probed, tmp_path / "alone")
     assert verify_run(alone, execute=run_in_line).differences == ()
@@ -106,6 +110,7 @@ def test_a_probed_run_that_is_done_again_is_compared_in_its_traces(probed: Study
     assert verify_run(alone, execute=run_in_line).differences == ("what the probe wrote: other losses",)
 
 
+@pytest.mark.slow
 def test_a_folder_with_other_files_is_not_written_into(probed: StudyReport, tmp_path: Path) -> None:
     (tmp_path / "surface.md").write_text("mine")
     with pytest.raises(ValueError, match=r"has files and no study\.json; expected a new folder, or that of a study$"):
