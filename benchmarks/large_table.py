@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,24 +39,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True)
-    file = write_study(options.out / "large.yaml", *options.grid)
-    count = write_runs(file, options.seeds, options.images, Store(options.out / "studies" / "runs"))
+    file, studies = write_study(options.out / "large.yaml", *options.grid), options.out / "studies"
+    count = write_runs(file, options.seeds, options.images, Store(studies / "runs"))
     print(f"{np.prod(options.grid)} rows, {count} runs")
-    folder = str(options.out / "studies" / "large-full")
+    folder = studies / "large-full"
     for what, words in {
-        "study run, one run missing": [
-            "study",
-            "run",
-            str(file),
-            "--seeds",
-            str(options.seeds),
-            "--out",
-            str(options.out / "studies"),
-        ],
+        "study run, one run missing": ["study", "run", file, "--seeds", options.seeds, "--out", studies],
         "study show": ["study", "show", folder],
-        "study show, of runs.jsonl alone": ["study", "show", str(file), "--from", folder],
+        "study show, of runs.jsonl alone": ["study", "show", file, "--from", folder],
         "study show --format runs": ["study", "show", folder, "--format", "runs"],
-        "report": ["report", folder, "--out", str(options.out / "page.html")],
+        "report": ["report", folder, "--out", options.out / "page.html"],
     }.items():
         print(f"{what:33} {measured(words)}", flush=True)
 
@@ -97,9 +90,9 @@ def write_run(store: Store, first: Job, job: Job, answers: np.ndarray, labels: n
     write_json(folder / "summary.json", summary)
 
 
-def measured(words: list[str]) -> str:
+def measured(words: Sequence[object]) -> str:
     """The processors' time, which does not depend on what else they do, and the most memory of a command."""
-    process = subprocess.Popen([sys.executable, "-m", "assay", *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "assay", *map(str, words)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     failed = f", status {process.returncode}" if process.returncode else ""
