@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -126,8 +127,28 @@ def test_a_plan_keeps_its_design(read: Reader, tmp_path: Path) -> None:
     plan = plan_study(read(STUDY))
     write_plan(plan, tmp_path / "kept", "half")
     assert read_plan(tmp_path / "kept").setting.design == plan.setting.design == plan.study.design
-    text = (tmp_path / "kept" / "study.json").read_text()
-    (tmp_path / "kept" / "study.json").write_text(text.replace('"levels": {', '"levels": {"x": [2], ', 1))
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        3,
+        {},
+        {"factors": {"optim.lr": [1, 2]}},
+        {"factors": [], "levels": {"a": []}},
+        {"factors": {}, "levels": {"a": []}},
+        {"factors": {"optim.lr": [1, 2]}, "levels": {}},
+        {"factors": {"optim.lr": [1, 2]}, "levels": [[0]]},
+        {"factors": {"optim.lr": [1]}, "levels": {"a": [0]}},
+        {"factors": {"optim.lr": [1, 2]}, "levels": {"a": [2]}},
+        {"factors": {"optim.lr": [1, 2]}, "levels": {"a": [0, 1]}},
+    ],
+)
+def test_a_damaged_design_is_named(design: Any, read: Reader, tmp_path: Path) -> None:
+    write_plan(plan_study(read(STUDY)), tmp_path / "kept", "half")
+    written = json.loads((tmp_path / "kept" / "study.json").read_text())
+    written["setting"]["design"] = design
+    (tmp_path / "kept" / "study.json").write_text(json.dumps(written))
     with pytest.raises(ValueError, match="design: expected two values of each factor, and 0 or 1"):
         read_plan(tmp_path / "kept")
 
