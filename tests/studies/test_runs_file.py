@@ -29,7 +29,7 @@ from assay.studies.execution.ended import Answers, EndedRun
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.folder import read_plan, write_plan
-from assay.studies.forms.words import footnotes
+from assay.studies.forms.words import footnotes, header
 from assay.studies.plan import Plan, plan_study
 from assay.studies.runs_file import RUNS_FILE, as_lines, read_runs, runs_told
 from assay.studies.study import Row, Study
@@ -285,6 +285,9 @@ def test_a_table_is_made_of_lines_alone(tmp_path: Path) -> None:
     filled(tmp_path, RUNS)
     table = made(tmp_path)
     assert table.setting.commits == ("abc",)
+    assert header(table.setting)["code"].endswith("commit abc")
+    assert header(replace(table.setting, commits=("abc", "def")))["code"].endswith("commits abc, def")
+    assert "commit" not in header(replace(table.setting, commits=()))["code"]
     assert table.lines[1].accuracies == pytest.approx({0: 76.0, 1: 77.1, 2: 75.2})
 
 
