@@ -20,9 +20,10 @@ from assay.studies.folder import folder_of, write_plan
 from assay.studies.forms.words import footnotes
 from assay.studies.plan import plan_study
 from assay.studies.proxy import Proxy
-from assay.studies.ranking import PUBLISHED, kendall, rank
+from assay.studies.ranking import kendall, rank
 from assay.studies.runs_file import RUNS_FILE, as_lines
 from assay.studies.study import Row, Study
+from assay.studies.table import PUBLISHED
 
 STUDY = Study(
     "order",

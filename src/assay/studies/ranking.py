@@ -16,13 +16,12 @@ from assay.studies.folder import PLAN_FILE, folder_of, read_plan, store_of
 from assay.studies.plan import BUDGETS, Plan
 from assay.studies.results import StudyResults
 from assay.studies.runs_file import runs_told
-from assay.studies.table import Ranking
+from assay.studies.table import PUBLISHED, Ranking
 
 Floats = NDArray[np.float64]
 Accuracies = Mapping[str, Sequence[float]]
 """of each row's runs, by the row's name"""
 
-PUBLISHED = "the published one"
 FEWEST_ROWS = 3
 """of fewer rows an order says nothing"""
 _DRAWS = 2000

@@ -96,6 +96,10 @@ class Line:
         return self.difference.p if self.test == "welch" else self.difference.images_p
 
 
+PUBLISHED = "the published one"
+"""what a `Ranking` against the source's figures is called"""
+
+
 @dataclass(frozen=True)
 class Ranking:
     """How far the order of a study's rows agrees with another order of them.

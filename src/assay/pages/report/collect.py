@@ -13,7 +13,7 @@ from assay.classifier.split_request import SplitRequest
 from assay.data.choices import OUT_OF_FOLD
 from assay.models.kernels import Kernels, first_kernels
 from assay.pages.report.content import JointErrors, Report, RunPart, StudyPart
-from assay.pages.report.find import MOST_RUNS, find_folders, name_runs, runs_of
+from assay.pages.report.find import MOST_RUNS, find_folders, name_runs
 from assay.run.folder import FOLDS
 from assay.run.record import SCORES_FILE, RunRecord, read_summary
 from assay.studies.api import show_study
@@ -28,7 +28,10 @@ def collect(
 ) -> Report:
     """Read everything that a page says; arguments and exceptions are those of ``build_page``."""
     found = find_folders(paths)
-    studies = tuple(_study_part(f"study-{place}", folder) for place, folder in enumerate(found.studies, start=1))
+    studies = tuple(
+        _study_part(f"study-{place}", folder, len(runs))
+        for place, (folder, runs) in enumerate(found.of_studies.items(), start=1)
+    )
     names = name_runs(found)
     most = max(_FEWEST_PICTURES, min(_MOST_PICTURES, _ALL_PICTURES // max(len(names), 1)))
     reader = _RunReader(root, most)
@@ -37,13 +40,12 @@ def collect(
     return Report(title, command, runs, studies, tuple(reader.together(runs)))
 
 
-def _study_part(key: str, folder: Path) -> StudyPart:
+def _study_part(key: str, folder: Path, runs: int) -> StudyPart:
     try:
         report = show_study(folder)
     except (ValueError, OSError) as error:
         return StudyPart(key, folder.name, folder, None, (f"The study cannot be read: {error}.",))
     if any(row.results or row.failures for row in report.results.rows):
-        runs = len(runs_of(folder))
         many = f"Its {runs:,} runs are not shown one by one, as they are more than {MOST_RUNS}; name some of them."
         return StudyPart(key, folder.name, folder, report, (many,) if runs > MOST_RUNS else ())
     remark = f"No run of this study has ended, or its runs are not in {store_of(folder.parent).root}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from assay.run.folder import RunFolder
@@ -21,6 +22,11 @@ class FoundFolders:
 
     runs: tuple[Path, ...]
     studies: tuple[Path, ...]
+
+    @cached_property
+    def of_studies(self) -> dict[Path, dict[Path, list[str]]]:
+        """For each study the folders of its runs that have begun, each with the rows and seeds that it is of."""
+        return {study: _runs_of(study) for study in self.studies}
 
 
 def find_folders(paths: Sequence[str | Path]) -> FoundFolders:
@@ -72,8 +78,7 @@ def name_runs(found: FoundFolders) -> dict[Path, str]:
     """
     names: dict[Path, list[str]] = {}
     of_large: set[Path] = set()
-    for study in found.studies:
-        runs = runs_of(study)
+    for study, runs in found.of_studies.items():
         if len(runs) > MOST_RUNS:
             of_large |= runs.keys()
             continue
@@ -84,8 +89,7 @@ def name_runs(found: FoundFolders) -> dict[Path, str]:
     return {**shortest_names(alone), **{folder: " = ".join(several) for folder, several in names.items()}}
 
 
-def runs_of(study: Path) -> dict[Path, list[str]]:
-    """Return the folders of a study's runs that have begun, each with the rows and seeds that it is of."""
+def _runs_of(study: Path) -> dict[Path, list[str]]:
     try:
         plan, store = read_plan(study), store_of(study.parent)
     except ValueError:  # the study's own part of the page says why

@@ -10,7 +10,7 @@ from assay.run.selection import SELECTION
 from assay.studies.factorial.effects import INTERACTION, MAIN
 from assay.studies.results import Setting
 from assay.studies.splits import Part
-from assay.studies.table import Ranking, Table
+from assay.studies.table import PUBLISHED, Ranking, Table
 from assay.studies.verdict import CANNOT_TELL, FEWEST_RUNS, LEVEL, SPENT, source_noise
 
 
@@ -181,15 +181,12 @@ def _on_claims(table: Table) -> str:
 
 def _on_order(table: Table) -> str:
     """Whether the order of the rows is that of the source, and whether it carries over to larger budgets."""
-    orders = "; ".join(f"against {one.against} {_tau(one)}" for one in table.rankings)
-    parts = [f"Order of the rows, Kendall's tau with its 95 % interval (bootstrap over the seeds): {orders}."]
-    is_alone = table.setting.budget != "full" and not any("budget" in one.against for one in table.rankings)
-    return " ".join(
-        [
-            *(parts if orders else []),
-            *(["No run at a larger budget says whether this order carries over."] if is_alone else []),
-        ]
-    )
+    said = []
+    if orders := "; ".join(f"against {one.against} {_tau(one)}" for one in table.rankings):
+        said.append(f"Order of the rows, Kendall's tau with its 95 % interval (bootstrap over the seeds): {orders}.")
+    if table.setting.budget != "full" and all(one.against == PUBLISHED for one in table.rankings):
+        said.append("No run at a larger budget says whether this order carries over.")
+    return " ".join(said)
 
 
 def _tau(one: Ranking) -> str:

@@ -15,12 +15,12 @@ const assayCharts = (() => {
   const curveRows = (chart) => {
     const rows = [];
     for (const run of shown()) {
+      const { key, name, note, colour } = run;
       for (const [split, field] of Object.entries(data.charts[chart].fields)) {
         const values = run[field] ?? [];
         const alone = values.filter((value) => value !== null).length === 1;
         values.forEach((value, place) => {
           const [low, high] = ["low", "high"].map((end) => run[`${field}_${end}`]?.[place] ?? value);
-          const { key, name, note, colour } = run;
           if (value !== null) rows.push({ run: key, name, note, colour, split, epoch: run.epochs[place], value, alone, low, high });
         });
       }
