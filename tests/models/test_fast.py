@@ -8,6 +8,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from assay.models import build_model, count_parameters
+from assay.models.fast import PooledConv2d
 from assay.models.whitening import whitening_layer
 
 
@@ -32,7 +33,15 @@ def test_sides_are_those_of_the_paper() -> None:
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
             layer.register_forward_hook(lambda _layer, _inputs, output: sides.append(output.shape[-1]))
     model(torch.randn(2, 3, 32, 32))
-    assert sides == [31, 31, 15, 15, 15, 7, 7, 7, 3, 3]
+    assert sides == [31, 30, 15, 15, 14, 7, 7, 6, 3, 3]  # the paper's 31, 15 and 7, less what pooling drops
+
+
+@pytest.mark.parametrize("sides", [(7, 7), (6, 7), (7, 6), (6, 6), (15, 31)])
+def test_what_pooling_drops_changes_nothing(sides: tuple[int, int]) -> None:
+    layer = PooledConv2d(3, 5).double()
+    whole = nn.functional.conv2d(x := torch.randn(2, 3, *sides).double(), layer.weight, padding=1)
+    assert_close(nn.functional.max_pool2d(layer(x), 2), nn.functional.max_pool2d(whole, 2))
+    assert layer(x).shape[2:] == tuple(side - side % 2 for side in sides)
 
 
 @torch.no_grad()

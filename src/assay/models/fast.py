@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assay.base.numbers import whole
@@ -65,9 +66,25 @@ class FastCNN(nn.Module):
 
 def _group(inputs: int, outputs: int, act: Activation) -> nn.Sequential:
     """Convolution and pooling, then another convolution, each with norm and activation; it halves the side."""
-    halved = (_conv(inputs, outputs), nn.MaxPool2d(2), nn.BatchNorm2d(outputs, momentum=_MOMENTUM), act())
-    return nn.Sequential(*halved, _conv(outputs, outputs), nn.BatchNorm2d(outputs, momentum=_MOMENTUM), act())
+    halved = (PooledConv2d(inputs, outputs), nn.MaxPool2d(2), nn.BatchNorm2d(outputs, momentum=_MOMENTUM), act())
+    second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+    return nn.Sequential(*halved, second, nn.BatchNorm2d(outputs, momentum=_MOMENTUM), act())
 
 
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+class PooledConv2d(nn.Conv2d):
+    """A 3x3 convolution with padding, without the last row or column of an odd number: 2x2 pooling would drop them.
+
+    Of images of 32 pixels the fast network's convolutions have 31, 15 and 7 positions a side, so that 6, 13 and 27 %
+    of what they compute would be dropped.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, inputs, H, W) become (N, outputs, H or H - 1, W or W - 1), of even sides."""
+        height, width = x.shape[2:]
+        if height % 2 == 0 and width % 2 == 0:
+            return super().forward(x)
+        padded = F.pad(x, (1, 1 - width % 2, 1, 1 - height % 2))
+        return F.conv2d(padded, self.weight)
