@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from assay.recipe.commented import commented_yaml
-from assay.recipe.fields import describe_field, field_names, parse_value
+from assay.recipe.fields import describe_field, field_names, field_schema, parse_field, parse_value
 from assay.recipe.recipe import Recipe
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -369,6 +369,29 @@ def test_values_of_a_command_line(text: str, value: object) -> None:
     parsed = parse_value(text)
     assert parsed == value
     assert type(parsed) is type(value)
+
+
+def test_every_option_of_a_field_can_be_given_on_a_command_line() -> None:
+    """Also one that looks like a value of another type, such as none."""
+    given = [(name, option) for name in field_names() for part in field_schema(name) for option in part.get("enum", ())]
+    assert ("test.views", "none") in given
+    for name, option in given:
+        assert parse_field(name, option) == option
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("model.pretrained", "2026", "2026"),
+        ("data.groups", "true", "true"),
+        ("model.pretrained", "null", None),
+        ("train.ema", "none", None),
+        ("train.ema", "0.5", 0.5),
+        ("data.mean", "0.5", 0.5),
+    ],
+)
+def test_text_stays_text_where_the_field_takes_it(name: str, text: str, value: object) -> None:
+    assert parse_field(name, text) == value
 
 
 @pytest.mark.parametrize("text", ["folder:/photos #2", "2024-01-01", "folder: x"])

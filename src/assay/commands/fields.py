@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from assay.recipe.fields import describe_field, field_names, parse_value
+from assay.recipe.fields import describe_field, field_names, parse_field
 
 
 def add_recipe(parser: argparse.ArgumentParser, or_else: str = "") -> None:
@@ -34,4 +34,4 @@ def add_fields(parser: argparse.ArgumentParser) -> None:
 def given_fields(options: argparse.Namespace) -> dict[str, Any]:
     """The values of the flags that were given, under their dotted names."""
     # A flag that is not given has no attribute (SUPPRESS), so the recipe's own value stays.
-    return {name: parse_value(vars(options)[name]) for name in field_names() if name in vars(options)}
+    return {name: parse_field(name, vars(options)[name]) for name in field_names() if name in vars(options)}

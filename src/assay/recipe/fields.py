@@ -77,6 +77,18 @@ def parse_value(text: str) -> Any:
         return text
 
 
+def parse_field(name: str, text: str) -> Any:
+    """A command line's text as a value of that field: as `parse_value`, but where the field takes text, it stays text.
+
+    "none" is an option of some fields, and a folder may be called 2026.
+    """
+    parts = field_schema(name)
+    if any(text in part.get("enum", ()) for part in parts):
+        return text
+    value = parse_value(text)
+    return text if value is not None and all(part["type"] == "string" for part in parts) else value
+
+
 def first_error(error: ValidationError) -> str:
     """The first complaint in one line: 'data.size: 2 is not a whole number at least 4 and at most 2048'."""
     first = error.errors()[0]

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from assay.base.json_files import JsonObject
 from assay.base.numbers import is_number
 from assay.base.registry import nearest
-from assay.recipe.fields import check_field, field_schema, parse_value
+from assay.recipe.fields import check_field, field_schema, parse_field, parse_value
 from assay.recipe.recipe import Recipe
 from assay.run.folder import WITHOUT_EFFECT
 
@@ -161,8 +161,7 @@ class _Field:
             high, colon, scale = rest.partition(":")
             return self._read_range(low, high, scale if colon else None)
         texts = re.findall(r"\[[^]]*]|[^,]+", text)  # a list in brackets is one value
-        # An option may look like a value of another type: "none" would be parsed as null.
-        values = {one: self._check(one if one in self.options else parse_value(one)) for one in texts}
+        values = {one: self._check(parse_field(self.name, one)) for one in texts}
         if len(values) < max(2, len(texts)):
             raise ValueError(
                 f"{self.name}={text}: expected LOW..HIGH, or two or more different values: {self.name}=A,B"
