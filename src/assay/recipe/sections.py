@@ -242,7 +242,7 @@ class TrainSection(StrictModel):
     compile: bool = False
     """compile the network with torch.compile: slower to start, then often faster"""
     checkpoint_minutes: Annotated[float, Field(ge=0, le=10_080)] = 5.0
-    """minutes between checkpoints inside an epoch (0: at every step); one is written after each epoch too"""
+    """minutes between checkpoints (0: at every step); sooner after an epoch, where it costs little time"""
     tensorboard: bool = True
     """write scalars, histograms, pictures and hyperparameters for TensorBoard into the run folder"""
 

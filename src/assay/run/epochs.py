@@ -27,6 +27,8 @@ from assay.training.position import Position
 from assay.training.sharing import Sharing
 from assay.training.transfer import train_what_learns
 
+_WORTH = 20
+"""How many times as long as a checkpoint takes passes until the next one: short epochs would else mostly write them."""
 _DROPOUT = 2  # keeps the seeds of the network's own draws apart from those of the batches
 
 
@@ -54,6 +56,8 @@ class Run:
     stop: StopRequest
     ranks: Ranks
     saved: float = field(default_factory=time.monotonic)
+    cost: float = 0.0
+    """seconds that the last checkpoint took"""
 
     def say(self, text: str) -> None:
         """Tell all observers."""
@@ -62,6 +66,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        began = time.monotonic()
         for observer in self.observers:
             observer.flush()
         state = {
@@ -74,6 +79,15 @@ class Run:
         }
         self.folder.write_checkpoint(state)
         self.saved = time.monotonic()
+        self.cost = self.saved - began
+
+    def save_after_epoch(self) -> None:
+        """Write the checkpoint if the run is over, if it is due, or if the time since the last one makes up for it."""
+        settings = self.recipe.train
+        wait = min(60 * settings.checkpoint_minutes, _WORTH * self.cost)
+        over = is_over(settings, self.position.epoch, self.position.best_epoch)
+        if over or time.monotonic() - self.saved >= wait:
+            self.save()
 
     def save_when_due(self) -> None:
         """Write the checkpoint if the last one is older than the recipe allows, or if a signal asks to stop.
@@ -121,7 +135,7 @@ def train_epochs(run: Run, enough: Callable[[int], bool]) -> None:
             if position.epoch < last_epoch(run.recipe.train) and enough(position.epoch):
                 run.recipe = run.recipe.but({"train.stop_after": position.epoch})
                 run.folder.announce(run.recipe)  # before the checkpoint: a resumed run stops there too
-            run.save()
+            run.save_after_epoch()
         if position.epoch < last_epoch(run.recipe.train):
             text = f"stopped after epoch {position.epoch}: none has been better than epoch {position.best_epoch}"
             run.say(text)
