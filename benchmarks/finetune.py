@@ -25,7 +25,7 @@ import assay
 from assay.base.json_files import LineLog
 from assay.base.statistics import estimate
 from assay.classifier.evaluation import evaluate_batches
-from assay.recipe.fields import parse_value
+from assay.recipe.fields import parse_field
 from assay.recipe.named import find_recipe
 from assay.run.build import build
 from assay.run.suited import suited
@@ -56,7 +56,7 @@ def parse() -> argparse.Namespace:
 
 
 def jobs(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    fields = {name: parse_value(value) for name, value in (field.split("=", 1) for field in options.fields)}
+    fields = {name: parse_field(name, value) for name, value in (field.split("=", 1) for field in options.fields)}
     for images in options.images or [None]:
         for seed in range(options.seeds):
             yield {"data": options.data, "images": images, "seed": seed, "fields": fields}

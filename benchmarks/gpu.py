@@ -33,7 +33,7 @@ import torch
 
 from assay.base.device import pick_device, reproducible
 from assay.base.json_files import read_json, write_json
-from assay.recipe.fields import parse_value
+from assay.recipe.fields import parse_field
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.run.adapt import adapt
@@ -105,7 +105,7 @@ def main() -> None:
     device = pick_device(options.device)
     found = read_json(options.out) if options.out.exists() else {}
     with tempfile.TemporaryDirectory() as runs:
-        fields = {name: parse_value(value) for name, value in (field.split("=", 1) for field in options.fields)}
+        fields = {name: parse_field(name, value) for name, value in (field.split("=", 1) for field in options.fields)}
         fields |= {"data.root": str(options.data), "train.device": options.device, "train.tensorboard": False}
         end = time.monotonic() + 60 * options.minutes
         world = World(device, Path(runs), end, fields, options.batch, options.patience)

@@ -33,7 +33,7 @@ SMALL = {
     "ranks.py --kills 1 --epochs 1": " runs, all of which went on to their end",
     "predictions.py --images 3000": "after a kill and --resume the file is the same",
     "peers.py photos --size 32 --seeds 1 --epochs 1": "tutorial: ",
-    "large_table.py --grid 2 2 1 --seeds 2 --images 50": "report                      ",
+    "large_table.py --grid 2 2 1 --seeds 2 --images 50 --only run report": "report STUDY --out PAGE ",
     "kills.py --kills 1 --epochs 1": "1 of 1 ends are identical",
 }
 FEW = {

@@ -81,7 +81,11 @@ def parse_field(name: str, text: str) -> Any:
     """A command line's text as a value of that field: as `parse_value`, but where the field takes text, it stays text.
 
     "none" is an option of some fields, and a folder may be called 2026.
+
+    Raises:
+        ValueError: a recipe has no such field.
     """
+    check_field(name)
     parts = field_schema(name)
     if any(text in part.get("enum", ()) for part in parts):
         return text
