@@ -154,6 +154,20 @@ def test_a_process_that_hangs_is_ended_after_the_others(status: int, monkeypatch
     assert launch.on_ranks(2, work) == status
 
 
+def test_a_process_that_is_stopped_is_ended(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(launch, "SILENCE", 0.5)
+    monkeypatch.setattr(launch, "_BEAT", 0.05)
+    monkeypatch.setattr(launch, "GRACE", 0.1)
+
+    def work() -> int:
+        if os.environ["RANK"] == "0":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return signal.pause()  # type: ignore[func-returns-value]
+
+    assert launch.on_ranks(2, work) == 1
+    assert capfd.readouterr().err == "assay: process 0 of 2 was ended: it gave no sign of life for 0.5 seconds\n"
+
+
 @pytest.mark.slow
 def test_torchrun_goes_on_by_itself(tmp_path: Path) -> None:
     """The first attempt kills a process at a step; the second one finds the run folder there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import traceback
 import warnings
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +24,9 @@ MEETING = "ASSAY_MEETING"
 """the environment's variable that says where the processes meet: an address as torch.distributed takes it"""
 GRACE = 20.0
 """seconds that the other processes have to end by themselves after the first one has"""
+SILENCE = 30.0
+"""seconds after which a process that gives no sign of life, such as a stopped one, is ended"""
+_BEAT = 1.0  # seconds from one sign of life to the next
 _INTERRUPTED = 130
 
 
@@ -74,29 +79,34 @@ def on_ranks(count: int, work: Callable[[], int]) -> int:
     with tempfile.TemporaryDirectory(prefix="assay-") as folder, _Requests() as requests:
         reader, writer = os.pipe()  # its end tells the processes that this one has ended
         meeting = {MEETING: f"file://{Path(folder) / 'meeting'}", "WORLD_SIZE": str(count)}
-        processes = {}
+        processes, pulses = {}, _Pulses()
         for rank in range(count):
             own = {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(count)}
-            processes[rank] = _fork(work, own, count, reader, writer)
+            pulse = pulses.add(rank)
+            processes[rank] = _fork(work, own, count, reader, writer, pulse)
+            os.close(pulse)
         os.close(reader)
         try:
-            return _follow(processes, requests)
+            return _follow(processes, requests, pulses)
         finally:
             os.close(writer)
+            pulses.close()
 
 
-def _fork(work: Callable[[], int], variables: Mapping[str, str], count: int, reader: int, writer: int) -> int:
+def _fork(
+    work: Callable[[], int], variables: Mapping[str, str], count: int, reader: int, writer: int, pulse: int
+) -> int:
     """Start a process that does the work; return its number."""
     sys.stdout.flush()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # Python 3.12: threads and fork
         number = os.fork()
     if number == 0:
         os.close(writer)
-        _do(work, variables, count, reader)
+        _do(work, variables, count, reader, pulse)
     return number
 
 
-def _do(work: Callable[[], int], variables: Mapping[str, str], count: int, reader: int) -> NoReturn:
+def _do(work: Callable[[], int], variables: Mapping[str, str], count: int, reader: int, pulse: int) -> NoReturn:
     """Do the work as one of the processes, and end."""
     atexit._clear()  # what the parent has registered is not this process's to clean up
     status = 1  # that of a Python that crashes
@@ -104,7 +114,7 @@ def _do(work: Callable[[], int], variables: Mapping[str, str], count: int, reade
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
         for kind, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
             signal.signal(kind, handler)
-        threading.Thread(target=_end_with_parent, args=[reader], daemon=True).start()
+        threading.Thread(target=_live_with_parent, args=[reader, pulse], daemon=True).start()
         os.environ.update(variables)
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         _share_threads(count)
@@ -123,9 +133,39 @@ def _share_threads(count: int) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
 
 
-def _end_with_parent(reader: int) -> None:
-    os.read(reader, 1)
+def _live_with_parent(reader: int, pulse: int) -> None:
+    """Give the parent a sign of life again and again; end with it."""
+    while not select.select([reader], [], [], _BEAT)[0]:  # it is readable once the parent has closed its end
+        os.write(pulse, b".")
     os._exit(1)
+
+
+@dataclass
+class _Pulses:
+    """The signs of life of this process's children."""
+
+    _pipes: dict[int, int] = field(default_factory=dict)
+    _seen: dict[int, float] = field(default_factory=dict)
+
+    def add(self, rank: int) -> int:
+        """Return the end of a pipe that a child writes to."""
+        self._pipes[rank], pulse = os.pipe()
+        os.set_blocking(self._pipes[rank], False)
+        self._seen[rank] = time.monotonic()
+        return pulse
+
+    def silent(self) -> set[int]:
+        """The ranks that have given no sign for too long."""
+        for rank, pipe in self._pipes.items():
+            with suppress(BlockingIOError):
+                os.read(pipe, 65536)  # empty at its end: a process that has ended is no silent one
+                self._seen[rank] = time.monotonic()
+        return {rank for rank, seen in self._seen.items() if time.monotonic() - seen > SILENCE}
+
+    def close(self) -> None:
+        """Close this process's ends."""
+        for pipe in self._pipes.values():
+            os.close(pipe)
 
 
 @dataclass
@@ -148,19 +188,24 @@ class _Requests:
         self.count += 1
 
 
-def _follow(processes: Mapping[int, int], requests: _Requests) -> int:
+def _follow(processes: Mapping[int, int], requests: _Requests, pulses: _Pulses) -> int:
     """Wait until all have ended, see that they do, and return the status of the whole."""
-    left, statuses, lost = dict(processes), dict[int, int](), ""
+    left, statuses, silent, lost = dict(processes), dict[int, int](), set[int](), ""
     passed_on, deadline = 0, float("inf")
     while left:
         time.sleep(0.02)
+        for rank in pulses.silent() & left.keys():
+            silent.add(rank)
+            _send(signal.SIGKILL, {rank: left[rank]})
         for rank, status in _ended(left):
             statuses[rank] = status
             if deadline < float("inf"):
                 continue
             deadline = time.monotonic() + GRACE
             if status < 0:
-                lost = f"process {rank} of {len(processes)} was killed by {signal.Signals(-status).name}"
+                how = f"killed by {signal.Signals(-status).name}"
+                why = f"ended: it gave no sign of life for {SILENCE:g} seconds" if rank in silent else how
+                lost = f"process {rank} of {len(processes)} was {why}"
         if requests.count > passed_on:  # a second one ends them at once
             _send(signal.SIGKILL if passed_on else signal.SIGTERM, left)
             passed_on = requests.count
