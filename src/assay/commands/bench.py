@@ -87,8 +87,9 @@ def _step_rows(found: Bench) -> Iterator[tuple[str, ...]]:
         ours = [(f"assay, {kind}", kind, cost) for kind, cost in steps.ours.items()]
         for loop, kind, cost in (*ours, ("plain", "fp32", steps.plain), ("plain, in memory", "fp32", steps.held)):
             share = found.share(steps, cost.seconds, kind)
-            time, speed = f"{1000 * cost.seconds:,.1f}", f"{steps.batch / cost.seconds:,.0f}"
-            yield steps.recipe, loop, time, speed, f"{share:.0%}", _megabytes(cost)
+            milliseconds = 1000 * cost.seconds
+            time = f"{milliseconds:,.1f}" if milliseconds < 100 else f"{milliseconds:,.0f}"
+            yield steps.recipe, loop, time, f"{steps.batch / cost.seconds:,.0f}", f"{share:.0%}", _megabytes(cost)
 
 
 def _part_rows(found: Bench) -> Iterator[tuple[str, ...]]:
