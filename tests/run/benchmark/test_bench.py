@@ -91,8 +91,8 @@ def test_shares_and_ratios_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert row["times_plain"] == {"fp32": 4.0, "bf16": 8.0}
     print_bench(found)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["fast-94", "assay,", "bf16", "250.0", "400", "25%", "2"] in rows
-    assert ["fast-94", "plain", "2,000.0", "50", "6%", "unknown"] in rows
+    assert ["fast-94", "assay,", "bf16", "250", "400", "25%", "2"] in rows
+    assert ["fast-94", "plain", "2,000", "50", "6%", "unknown"] in rows
     assert ["fast-94", "30.00", "100.00", "200.00", "0.40"] in rows
     assert ["flip", "8", "100", "12.5"] in rows
     assert ["assay", "10.0", "2.00", "100"] in rows
