@@ -314,6 +314,15 @@ def test_the_large_batch_stays_four_times_the_small_one_when_quick() -> None:
     assert {recipe.data.name for recipe in small} == {"cifar10"}
 
 
+@pytest.mark.parametrize("name", ["efficient-training", "refinements", "mobilenet", "inception", "precision"])
+def test_quick_rows_of_imagenet_are_augmented_as_cifar10_usually_is(name: str) -> None:
+    """By crop and flip alone: nothing is left of what ImageNet's recipe does with colours."""
+    study = STUDIES[name]
+    differences = quick(study, study.rows[0]).differences(Recipe())
+    augmented = {field: value for field, (value, _) in differences.items() if field.startswith("augment.")}
+    assert augmented == {"augment.crop": 4, "augment.flip": 0.5}
+
+
 def test_training_images_are_measured_where_a_row_asks_for_them() -> None:
     rows = [(study, row) for study in STUDIES.values() for row in study.rows if row.split == "train"]
     assert [row.name for _, row in rows] == ["training images"]

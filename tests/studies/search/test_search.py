@@ -13,19 +13,21 @@ from typing import Any
 
 import optuna
 import pytest
+import yaml
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.trial import FrozenTrial
 from searching import BASE, OVER, by_rate, look
 
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
+from assay.recipe.sections import Sections
 from assay.run.precision import stated
 from assay.studies.conduct import Execute, InterruptedStudyError
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.search.budget import Budget
 from assay.studies.search.result import SearchResult
-from assay.studies.search.search import BEFORE, BEST, plan_confirmation, search
+from assay.studies.search.search import ASKED, BEFORE, BEST, plan_confirmation, search
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import Workers, on_ray
 from quick_suite import rest_slow
@@ -259,6 +261,9 @@ def test_what_ray_cannot_share_is_refused_at_once(cpus: Any) -> None:
 
 def test_another_search_needs_another_folder(tmp_path: Path, pretend: Make) -> None:
     look(tmp_path, pretend(by_rate), trials=1)
+    asked = yaml.safe_load((tmp_path / "studies" / "search" / ASKED).read_text())
+    sections = list(asked["recipe"])
+    assert sections == [name for name in Sections.model_fields if name in sections]  # to be read: in a recipe's order
     with pytest.raises(ValueError, match="holds another search"):
         look(tmp_path, pretend(by_rate), ["optim.lr"], trials=1)
 
