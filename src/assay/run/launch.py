@@ -136,7 +136,8 @@ def _share_threads(count: int) -> None:
 def _live_with_parent(reader: int, pulse: int) -> None:
     """Give the parent a sign of life again and again; end with it."""
     while not select.select([reader], [], [], _BEAT)[0]:  # it is readable once the parent has closed its end
-        os.write(pulse, b".")
+        with suppress(OSError):  # the parent is ending: this pipe may be closed a moment before the other one
+            os.write(pulse, b".")
     os._exit(1)
 
 
