@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import io
+import itertools
 import json
 import os
 import re
@@ -34,6 +35,9 @@ sys.dont_write_bytecode = False
 # The same examples in each worker and in each run: a failure is the change's, never the day's.
 settings.register_profile("the same each time", derandomize=True, database=None, deadline=None)
 settings.load_profile("the same each time")
+
+
+NUMBERS = itertools.count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -111,8 +115,8 @@ def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, empty at its start."""
-    folder = tmp_path_factory.mktemp("cache")
+    """A cache folder of the test's own, which is not there at its start: few tests need it, and there are thousands."""
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(NUMBERS)}"
     monkeypatch.setenv("ASSAY_CACHE", str(folder))
     return folder
 

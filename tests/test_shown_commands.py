@@ -89,10 +89,11 @@ def small(command: str) -> list[str]:
     return [*shlex.split(command)[1:], *shlex.split(more)]
 
 
-def coarsely(savefig: Callable[..., None]) -> Callable[..., None]:
-    """Figures are drawn, but few of their pixels, and not laid out; tests of each of them do both."""
+def cleared(savefig: Callable[..., None]) -> Callable[..., None]:
+    """Figures are made, and their files empty: laying out and drawing them is for the tests of each of them."""
 
     def save(figure: Figure, *where: Any, **options: Any) -> None:
+        figure.clear()
         figure.set_layout_engine("none")
         savefig(figure, *where, **{**options, "dpi": 20})
 
@@ -108,7 +109,7 @@ def _world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A working folder with all that the commands name; studies train in this process, and a server ends at once."""
-    monkeypatch.setattr(Figure, "savefig", coarsely(Figure.savefig))
+    monkeypatch.setattr(Figure, "savefig", cleared(Figure.savefig))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.setattr(local, "run_here", run_small)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from assay.data import decode as module
 from assay.data.decode import decode, decode_all, default_workers, map_in_workers
-from assay.data.images import FileImages
+from assay.data.images import ArrayImages, FileImages
 from assay.data.preprocess import Preprocessing
 from assay.data.split import Split
 
@@ -31,6 +31,20 @@ def test_many_chunks_and_workers_give_the_same(split: Split, monkeypatch: pytest
     monkeypatch.setattr(module, "DECODE_CHUNK", 2)
     for workers in (0, 2):
         assert np.array_equal(decode_all(split.images, how, workers)[0], whole)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [Preprocessing(3, 6, 6), Preprocessing(1, 6, 6), Preprocessing(3, 5, 5), Preprocessing(3, 6, 6, crop_pct=0.75)],
+)
+@pytest.mark.parametrize("shape", [(7, 6, 6), (7, 6, 6, 3), (7, 6, 4, 3)])
+def test_arrays_are_decoded_as_images_of_them(how: Preprocessing, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    images = ArrayImages(pixels, [str(row) for row in range(7)])
+    batches = [[6, 0, 3], range(2)]
+    found = [part for part, errors in decode(images, how, batches, 0) if not errors]
+    for rows, part in zip(batches, found, strict=True):
+        assert np.array_equal(part, [how.decode(Image.fromarray(pixels[row]), "one") for row in rows])
 
 
 @with_workers

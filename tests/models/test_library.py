@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torchvision
 from torch import nn
 from torch.testing import assert_close
 
-from assay.models import build_model, input_size
+from assay.models import build_model, input_size, library
 from assay.models.library import LIBRARIES
 from quick_suite import rest_slow
 
@@ -142,6 +143,21 @@ def test_mistakes_are_refused_in_one_line(name: str, options: dict[str, Any], wo
     with torch.device("meta"), pytest.raises(ValueError, match=words.replace("?", r"\?")) as refusal:
         build_model(name, **{"classes": 10, **options})
     assert "\n" not in str(refusal.value)
+
+
+def test_a_size_that_fits_is_tried_once_and_another_is_still_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, fits = [], library._tried
+    monkeypatch.setattr(library, "_tried", lambda *arguments: tried.append(arguments[-1]) or fits(*arguments))
+    monkeypatch.setattr(library, "_FITTING", set())
+    build = partial(build_model, "torchvision:alexnet", classes=2)
+    built = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        built.append(build(image_size=63).state_dict())
+    assert tried == [63]
+    assert all(torch.equal(first, second) for first, second in zip(*(state.values() for state in built), strict=True))
+    with pytest.raises(ValueError, match="needs images of at least 63 pixels, not 62"):
+        build(image_size=62)
 
 
 def test_both_libraries_list_their_models() -> None:

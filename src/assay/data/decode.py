@@ -58,9 +58,20 @@ def decode(
         uint8 ``[B, C, stored, stored]``, or of the transform's size; zeros where an image is bad; and
         the errors of the bad ones.
     """
+    if transform is None and (ready := _ready(images, how)) is not None:
+        yield from ((ready[list(rows)], {}) for rows in batches)
+        return
     requests = zip(batches, repeat(np.zeros(0, np.int64)) if seeds is None else seeds, strict=False)
     in_arrays = isinstance(images, ArrayImages)  # nothing to decode, so that sending would cost more than it saves
     yield from map_in_workers(partial(_decode_rows, images, how, transform), requests, 0 if in_arrays else workers)
+
+
+def _ready(images: Images, how: Preprocessing) -> NDArray[np.uint8] | None:
+    """All pixels, ``[N, C, stored, stored]``, where they are decoded and of the wanted channels and size already."""
+    if not isinstance(images, ArrayImages) or how.crops:
+        return None
+    pixels = images.pixels[:, None] if images.pixels.ndim == 3 else images.pixels.transpose(0, 3, 1, 2)
+    return pixels if pixels.shape[1:] == (how.channels, how.stored, how.stored) else None
 
 
 def decode_all(images: Images, how: Preprocessing, workers: int) -> tuple[NDArray[np.uint8], list[BadImageError]]:

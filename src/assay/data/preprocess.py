@@ -65,17 +65,17 @@ class Preprocessing:
     @property
     def decoding(self) -> str:
         """A text that differs where the decoded pixels may."""
-        return f"{self.channels} {self.stored} {self.interpolation} {self.crop_pct if self._is_cropped_now else None}"
+        return f"{self.channels} {self.stored} {self.interpolation} {self.crop_pct if self.crops else None}"
 
     @property
-    def _is_cropped_now(self) -> bool:
-        """Whether the image is cropped when it is decoded, not on the device."""
+    def crops(self) -> bool:
+        """Whether an image is scaled and cropped when it is decoded, not on the device."""
         return self.crop_pct is not None and self.stored == self.size
 
     def square(self, image: Image.Image) -> Image.Image:
         """The square of ``stored`` pixels of an upright image; one of that size already is not touched."""
         how, side = INTERPOLATIONS[self.interpolation], (self.stored, self.stored)
-        if self._is_cropped_now:
+        if self.crops:
             return _scale_and_crop(image, self.scaled, self.size, how)
         return image if image.size == side else ImageOps.fit(image, side, how)
 

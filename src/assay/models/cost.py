@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_flops(network: nn.Module, channels: int, size: int, device: torch.device) -> int:
@@ -14,6 +13,8 @@ def count_flops(network: nn.Module, channels: int, size: int, device: torch.devi
     convolutions and matrix products count; norms, activations and pooling are a few percent more. The network must
     be in evaluation mode.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton: a third of a second, which few commands need
+
     image = torch.zeros(1, channels, size, size, device=device)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(image)

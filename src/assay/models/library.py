@@ -42,6 +42,7 @@ class Library(Protocol):
 
 
 LIBRARIES: dict[str, Library] = {"torchvision": from_torchvision, "timm": from_timm}
+_FITTING: set[tuple[object, ...]] = set()  # the arguments of networks that took their images in this process
 
 
 def split_name(name: str) -> tuple[Library, str]:
@@ -74,8 +75,9 @@ def build_library_model(
 ) -> nn.Module:
     """Build ``library:model`` as `assay.models.build_model` does; ``channels`` must be 1 or 3.
 
-    It is first built without memory, on the meta device, to see whether it takes images of that size. The only
-    option is ``dropout``, a rate in [0, 1) before the final layer, where the model has it.
+    It is first built without memory, on the meta device, to see whether it takes images of that size; once in a
+    process, for that takes longer than to build it. The only option is ``dropout``, a rate in [0, 1) before the final
+    layer, where the model has it.
     """
     library, own = split_name(name)
     if channels not in (1, 3):
@@ -83,15 +85,20 @@ def build_library_model(
     options: dict[str, Any] = {} if dropout is None else {"dropout": rate("dropout", dropout)}
     make = partial(library.make, own, classes=whole("classes", classes), channels=channels, **options)
     tried = partial(_tried, make, (2, channels), (2, classes))
+    known = (name, classes, channels, whole("image_size", image_size), dropout)
+    on_meta = torch.get_default_device().type == "meta"
+    if known in _FITTING and not on_meta:
+        return make(size=image_size)
     try:
-        on_meta = tried(whole("image_size", image_size))
+        network = tried(image_size)
     except _MisfitError as error:
         raise ValueError(_refusal(name, image_size, str(error), library.input_form(own).size, tried)) from None
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
         raise ValueError(f"model {name} has no option 'dropout': its constructor takes none") from None
-    return on_meta if torch.get_default_device().type == "meta" else make(size=image_size)
+    _FITTING.add(known)
+    return network if on_meta else make(size=image_size)
 
 
 class _MisfitError(Exception):

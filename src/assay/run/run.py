@@ -26,7 +26,7 @@ from assay.run.probing.probe import SurfaceProbe
 from assay.run.record import RunRecord
 from assay.run.selection import is_over
 from assay.run.shared import device_of, in_words
-from assay.run.tracking import EventFiles, TensorBoard
+from assay.run.tracking.event_files import EventFiles
 from assay.training.checkpoint import State
 from assay.training.position import Position
 
@@ -162,6 +162,9 @@ def _observers_of(
     log, steps = folder.path / "tb", len(components.batches)
     yield EventFiles(log, previous.get("tracker") if previous else {})
     if recipe.train.tensorboard:
+        # Here, because it imports tensorboard and matplotlib, which only a run that writes for them should wait for.
+        from assay.run.tracking.tensorboard import TensorBoard
+
         yield TensorBoard(log, components.network, steps, position.epoch * steps + position.step)
     if recipe.probe.every is not None:
         options = {**recipe.probe.model_dump(exclude_none=True), "optimizer": components.update.optimizer}

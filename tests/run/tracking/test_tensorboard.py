@@ -22,9 +22,9 @@ from assay.recipe.recipe import Recipe
 from assay.run.folder import RunFolder
 from assay.run.record import RunRecord
 from assay.run.run import InterruptedRunError, run
-from assay.run.tracking import TensorBoard
 from assay.run.tracking.histograms import BUCKETS, histograms
 from assay.run.tracking.pictures import draw_kernels, draw_mistakes
+from assay.run.tracking.tensorboard import TensorBoard
 from assay.training.loop import Step, Update, train_epoch
 from assay.training.precision import Precision
 from quick_suite import rest_slow

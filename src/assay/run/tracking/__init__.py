@@ -2,8 +2,3 @@
 
 Nothing here changes a number of the run: no generator is drawn from, and the network is only read.
 """
-
-from assay.run.tracking.event_files import EventFiles
-from assay.run.tracking.tensorboard import TensorBoard
-
-__all__ = ["EventFiles", "TensorBoard"]
