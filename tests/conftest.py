@@ -121,6 +121,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     return folder
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, and their files empty: laying out and drawing them is for the tests of each of them."""
+    from matplotlib.figure import Figure  # which few tests need
+
+    savefig = Figure.savefig
+
+    def save(figure: Figure, *where: Any, **options: Any) -> None:
+        figure.clear()
+        figure.set_layout_engine("none")
+        savefig(figure, *where, **{**options, "dpi": 20})
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
 def noise(seed: int, height: int = 8, width: int = 8, channels: int = 3) -> np.ndarray:
     """A random picture, uint8 ``[height, width, 3]``, or ``[height, width]`` for one channel."""
     shape = (height, width, 3) if channels == 3 else (height, width)

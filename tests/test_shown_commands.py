@@ -7,12 +7,10 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
 import yaml
-from matplotlib.figure import Figure
 
 from assay.cli import build_parser, main
 from assay.run.benchmark import bench, gauge
@@ -89,17 +87,6 @@ def small(command: str) -> list[str]:
     return [*shlex.split(command)[1:], *shlex.split(more)]
 
 
-def cleared(savefig: Callable[..., None]) -> Callable[..., None]:
-    """Figures are made, and their files empty: laying out and drawing them is for the tests of each of them."""
-
-    def save(figure: Figure, *where: Any, **options: Any) -> None:
-        figure.clear()
-        figure.set_layout_engine("none")
-        savefig(figure, *where, **{**options, "dpi": 20})
-
-    return save
-
-
 @pytest.fixture
 def _world(
     tmp_path: Path,
@@ -107,9 +94,9 @@ def _world(
     make_folder: Callable[..., Path],
     write_parquet: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
+    undrawn: None,  # noqa: ARG001 - for its effect
 ) -> None:
     """A working folder with all that the commands name; studies train in this process, and a server ends at once."""
-    monkeypatch.setattr(Figure, "savefig", cleared(Figure.savefig))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
     monkeypatch.setattr(local, "run_here", run_small)

@@ -34,7 +34,7 @@ def make_run(folder: Path, seed: int, name: str = "digits") -> Path:
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:  # noqa: ARG001 - for its effect
     """Three of them in the working folder, called runs/a, runs/b and runs/c."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("a", "b", "c")):

@@ -30,6 +30,7 @@ def test_check_prints_names_in_one_line_each(
     assert any("[2Jbad .png" in line for line in lines)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_evaluate_prints_a_line_for_each_image(
     finished_run: Path, tmp_path: Path, make_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

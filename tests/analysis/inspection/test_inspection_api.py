@@ -70,6 +70,7 @@ def test_the_tables_hold_every_layer(found: Inspection) -> None:
     assert weights[1]["std"] == f"{found.weights[1].std:.6g}"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_own_pictures_and_layers_and_another_model(model: Path, photo: Path, tmp_path: Path) -> None:
     other = save_classifier(tmp_path / "other", 1)
     made = inspect(
@@ -89,6 +90,7 @@ def test_own_pictures_and_layers_and_another_model(model: Path, photo: Path, tmp
     assert made.weights[1].std != made.weights[0].std
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_classifier_in_memory_against_itself(model: Path, photo: Path, tmp_path: Path) -> None:
     classifier = load(model)
     made = inspect(classifier, against=classifier, images=[photo], out=tmp_path / "out", formats=["svg"])
@@ -132,6 +134,7 @@ def test_a_bad_picture_and_too_many_are_refused(model: Path, photo: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_prints_the_costs_and_the_files(
     model: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +167,7 @@ def test_the_command_prints_the_costs_and_the_files(
     ]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_input_of_the_weights_stands_beside_that_of_the_model(
     found: Inspection, model: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
