@@ -32,10 +32,11 @@ class StrictModel(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _is_no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kinds = _types(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
-        if kinds & {int, float} and bool not in kinds and any(isinstance(one, bool) for one in values):
-            raise PydanticCustomError("number_type", "a boolean is no number")
+        if any(isinstance(one, bool) for one in values):
+            kinds = _types(cls.model_fields[str(info.field_name)].annotation)
+            if kinds & {int, float} and bool not in kinds:
+                raise PydanticCustomError("number_type", "a boolean is no number")
         return value
 
 
