@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -218,7 +219,8 @@ def _small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     def build_network(options: dict[str, Any], classes: tuple[str, ...], how: Preprocessing) -> nn.Module:
         key = (*options.items(), how.size)
         if key not in BUILT:
-            build_anew(options, classes, how)
+            with torch.device("meta"):  # without memory for weights, whose drawing takes the most time
+                build_anew(options, classes, how)
             BUILT.add(key)
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, len(classes)))
 
@@ -245,13 +247,18 @@ def test_no_change_of_one_field_breaks_a_named_recipe(name: str) -> None:
     assert set(refused) <= RIGHTLY_REFUSED
 
 
+@cache
+def numbered(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
 def pretended_data(recipe: Recipe) -> Data:
     """As many black images of 10 classes as the largest batch has, of which only one is in memory."""
     side = recipe.data.size or 32
 
     def part(count: int) -> MemoryDataset:
         pixels = torch.zeros(1, dtype=torch.uint8).expand(count, 3, side, side)
-        return MemoryDataset(pixels, torch.arange(count) % 10, [str(number) for number in range(count)])
+        return MemoryDataset(pixels, torch.arange(count) % 10, numbered(count))
 
     splits = {"train": part(16_384), "test": part(100), **({"held-out": part(100)} if recipe.data.held_out else {})}
     return Data(splits, tuple("abcdefghij"), Preprocessing(3, side, side, (0.5,) * 3, (0.5,) * 3))
