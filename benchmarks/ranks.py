@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=0, help="how many processes to kill (default: measure the speed)")
     parser.add_argument("--epochs", type=int, default=4, help="length of each training")
     parser.add_argument("--batch-size", type=int, default=128, help="where the speed is measured")
+    parser.add_argument("--images", type=int, help="of an epoch whose speed is measured (default: all 1,297)")
     parser.add_argument("--width", type=float, default=0.25, help="of the network whose speed is measured")
     parser.add_argument("--turns", type=int, default=3, help="how often each speed is measured")
     parser.add_argument("--seed", type=int, default=0)
@@ -70,6 +71,7 @@ def compare_speed(options: argparse.Namespace) -> None:
     speeds = dict.fromkeys(WAYS, 0.0)
     lengths = ["--train.epochs", str(options.epochs), "--train.batch_size", str(options.batch_size)]
     common = [*NETWORK, *QUIET, *lengths, "--model.width", str(options.width)]
+    common += [] if options.images is None else ["--data.train_images", str(options.images)]
     with TemporaryDirectory() as folder:
         for turn in range(options.turns):
             for place, (way, flags) in enumerate(WAYS.items()):

@@ -40,6 +40,7 @@ def main() -> None:
         "train.epochs": 2,
         "train.batch_size": options.batch_size,
         "train.device": options.device,
+        "model.width": options.width,
     }
     recipe = RECIPES["resnet18-cifar"].recipe.but(changes)
     watch = Watch()
@@ -55,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=2048, help="training images of an epoch, at most 49,000")
     parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--width", type=float, default=1.0, help="of the network")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 

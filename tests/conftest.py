@@ -113,6 +113,16 @@ def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
         yield starter
 
 
+@pytest.fixture(scope="session")
+def warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """Starts Python programs that have imported all they need, in no time."""
+    import killing
+    import warm_programs
+
+    with killing.warm(tmp_path_factory.mktemp("cache"), warm_programs.__file__) as starter:
+        yield starter
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own, which is not there at its start: few tests need it, and there are thousands."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import runpy
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +9,13 @@ import pytest
 import torch
 
 from assay.models import build_model
-from assay.run.benchmark import gauge
+from killing import Warm
 from small_world import PRETRAINED, WIDTH, write_cifar
+from warm_programs import ask
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
-    "tracking.py --images 16 --batch-size 8 --device cpu": "an epoch of 6125 steps: about ",
+    "tracking.py --images 16 --batch-size 8 --width 0.125 --device cpu": "an epoch of 6125 steps: about ",
     "mutation.py --list --count 3": "src/assay/",
     "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
     "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (
@@ -27,9 +24,9 @@ SMALL = {
     "power.py --tables 5": "half of the rows 8",
     "attack.py --minutes 0.01 --seed 5": " cases, 0 faults, at most ",
     "clients.py --clients 5 --seconds 0.1 --side 300": "beside 5 slow     memory 0.",
-    "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "20 items done, 0 not: none",
+    "gpu.py --minutes 9 --batch 4 --patience 0 --seeds 4": "17 items done, 0 not: none",
     "large_set.py --gib 0 --seconds 0 --width 80": "20 batches from step 20 on are the same",
-    "ranks.py --epochs 1 --batch-size 640 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
+    "ranks.py --epochs 1 --images 100 --batch-size 50 --width 0.125 --turns 1": "2 processes, 1 thread, norms of their own ",
     "ranks.py --kills 1 --epochs 1": " runs, all of which went on to their end",
     "predictions.py --images 3000": "after a kill and --resume the file is the same",
     "peers.py photos --size 32 --seeds 1 --epochs 1": "tutorial: ",
@@ -44,24 +41,35 @@ FEW = {
     "data.size": 32,
     "model.width": WIDTH,
 }
+GPU = """
+import runpy
+import on_device
+from assay.run.benchmark import gauge
+
+on_device.CHECKS = {{"layout": on_device.layout_is_channels_last}}  # tests/test_on_device.py does them all
+gauge.in_own_process = lambda function, *values: function(*values)
+runpy.run_path("{script}", run_name="__main__")
+"""
 SCRIPTS = {command.split()[0] for command in SMALL}
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of the loaders that are measured against
+@pytest.mark.xdist_group("programs")  # one worker starts the warm one
 @pytest.mark.parametrize("command", SMALL)
 def test_a_benchmark_runs(
     command: str,
     tmp_path: Path,
     write_parquet: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     finished_run: Path,
     make_folder: Callable[..., Path],
+    cache: Path,
+    warm_programs: Warm,
 ) -> None:
-    monkeypatch.setenv("ASSAY_DATA", str(write_cifar(tmp_path / "data", write_parquet)))
-    monkeypatch.syspath_prepend(BENCHMARKS)  # as of a script that is run
+    """In a fork of a warm process, as are the commands of assay that it starts."""
+    data = tmp_path / "data"
     script, *arguments = command.split()
+    if script in ("tracking.py", "finetune.py", "gpu.py", "kills.py"):
+        write_cifar(data, write_parquet)
     if (
         script in ("kills.py", "finetune.py", "gpu.py", "large_set.py", "predictions.py", "large_table.py")
         or "--kills" in arguments
@@ -70,26 +78,25 @@ def test_a_benchmark_runs(
     if script in ("clients.py", "predictions.py"):
         arguments.append(str(finished_run))
     if script == "gpu.py":
-        monkeypatch.setattr(gauge, "in_own_process", lambda function, *values: function(*values))
         small = [f"{name}={value}" for name, value in FEW.items()]
-        arguments += ["--device", "cpu", "--data", str(tmp_path / "data"), "--fields", *small]
+        arguments += ["--device", "cpu", "--data", str(data), "--fields", *small]
     if script == "finetune.py":
         torch.save(build_model("resnet18", classes=7, width=WIDTH).state_dict(), tmp_path / "weights.pth")
         network = ["model.name=resnet18", f"model.width={WIDTH}", f"model.pretrained={tmp_path / 'weights.pth'}"]
         arguments[-2:-2] = network
     if script == "peers.py":
-        monkeypatch.chdir(tmp_path)
-        make_folder(Path("photos"), {"train/cat": 6, "train/dog": 6, "test/cat": 3, "test/dog": 3}, side=40)
-        torch.save(build_model(PRETRAINED, classes=1000).state_dict(), "weights.pth")
-        arguments += ["--network", PRETRAINED, "--weights", "weights.pth"]
-    if script == "ranks.py":  # it forks itself, which is safe only before torch has used its threads
-        done = subprocess.run([sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True)
-        assert SMALL[command] in done.stdout, done.stderr
-        return
-    monkeypatch.setattr(sys, "argv", [script, *arguments])
-    with contextlib.suppress(SystemExit):  # whose status says what the last line says
-        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
-    assert SMALL[command] in capsys.readouterr().out
+        counts = {"train/cat": 6, "train/dog": 6, "test/cat": 3, "test/dog": 3}
+        make_folder(tmp_path / "asked" / "photos", counts, side=40)
+        torch.save(build_model(PRETRAINED, classes=1000).state_dict(), tmp_path / "weights.pth")
+        arguments += ["--network", PRETRAINED, "--weights", str(tmp_path / "weights.pth")]
+    program = BENCHMARKS / script
+    if script == "gpu.py":
+        program = tmp_path / script
+        program.write_text(GPU.format(script=BENCHMARKS / script))
+    environment = {"ASSAY_DATA": str(data), "ASSAY_CACHE": str(cache)}
+    asked = ask(tmp_path / "asked", [program, *arguments], environment)
+    warm_programs.do(asked)  # whose status says what the last line says
+    assert SMALL[command] in (asked / "stdout").read_text(), (asked / "stderr").read_text()
 
 
 def test_no_script_is_left_out() -> None:

@@ -1,0 +1,107 @@
+"""Python programs as forks of a process that has imported what they need, and so are the programs that they start.
+
+As a program, this is their fork server: ``warm_programs.py SOCKET``. The file ``asked.json`` in a request's folder says
+what is run there: the words after ``python``, and what differs in the environment. What the program prints is in
+``stdout`` and ``stderr`` beside it, and its number in ``pid``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from assay.studies.execution import child, fork_server
+
+_LIBRARIES = ("assay.api", "assay.cli", "assay.run.benchmark.gauge", "matplotlib.pyplot", "timm", "torchvision")
+
+
+def ask(folder: Path, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Path:
+    """Make the folder of a request."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = {"arguments": [str(word) for word in arguments], "environment": dict(environment or {})}
+    (folder / "asked.json").write_text(json.dumps(asked))
+    return folder
+
+
+def main(folder: Path) -> int:
+    """Do what is asked for in the folder, and return the exit status."""
+    asked = json.loads((folder / "asked.json").read_text())
+    os.environ.update(asked["environment"])
+    os.chdir(folder)
+    subprocess.Popen = _ForkingPopen
+    warnings.simplefilter("error")  # as in the tests
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+    warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+    (folder / "pid").write_text(str(os.getpid()))
+    with (
+        (folder / "stdout").open("w", buffering=1) as out,
+        (folder / "stderr").open("w", buffering=1) as errors,
+        redirect_stdout(out),
+        redirect_stderr(errors),
+    ):
+        return _status(asked["arguments"])
+
+
+class _ForkingPopen(subprocess.Popen):
+    """Forks ``python -m`` instead of starting a new Python for it."""
+
+    def __init__(self, args: Any, **options: Any) -> None:
+        if isinstance(args, list) and args[:2] == [sys.executable, "-m"]:
+            options["preexec_fn"] = partial(_instead, args[1:], options.get("pass_fds", ()))
+        super().__init__(args, **options)
+
+
+def _instead(arguments: Sequence[str], kept: Sequence[int]) -> NoReturn:
+    """Do the work of the program that would now take the place of this process, and end."""
+    opened = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    for number in {*opened} - {0, 1, 2, *kept}:
+        with suppress(OSError):  # of the one that has listed them
+            os.close(number)  # the parent waits for the end of one of them
+    gc.enable()
+    warnings.simplefilter("default")
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    status = _status(arguments)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def _status(arguments: Sequence[str]) -> int:
+    """The exit status of ``python ARGUMENTS``."""
+    is_module = arguments[0] == "-m"
+    sys.argv = [*arguments[is_module:]]
+    try:
+        if is_module:
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.path.insert(0, str(Path(sys.argv[0]).parent))
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as left:
+        if isinstance(left.code, str):
+            print(left.code, file=sys.stderr)
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    for library in _LIBRARIES:
+        importlib.import_module(library)
+    child.main = main
+    fork_server.main(socket.socket(fileno=int(sys.argv[1])))
