@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -48,18 +48,19 @@ def is_midway(folder: Path) -> bool:
 class Warm:
     """Starts processes as a `ForkServer` does, whichever test asks, and keeps how they ended.
 
-    What differs between tests is no reason for a new server: pytest's own variable, and the cache.
+    What differs between tests is no reason for a new server: the environment stays as it was at first.
     """
 
     def __init__(self, program: Sequence[str], cache: Path) -> None:
         self.ends: list[int] = []
         self.server = ForkServer(program)
-        self._cache = str(cache)
+        self._environment = {**os.environ, "ASSAY_CACHE": str(cache)}
+        self._environment.pop("PYTEST_CURRENT_TEST", None)
+        self._place = Path.cwd()
 
     def __call__(self, folder: Path, log: IO[bytes]) -> RunProcess:
         """Start the process of a run, or of the study in a store."""
-        with patch.dict(os.environ, {"ASSAY_CACHE": self._cache}):
-            os.environ.pop("PYTEST_CURRENT_TEST", None)
+        with patch.dict(os.environ, self._environment, clear=True), chdir(self._place):
             process = self.server(folder, log)
 
         def wait(seconds: float | None) -> int | None:
