@@ -7,6 +7,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from searching import Asked, by_rate, look
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.studies.conduct import Execute
+from assay.studies.execution import local
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import on_ray
 from killing import Warm, warm
@@ -106,12 +108,13 @@ def test_an_error_comes_back_from_ray_as_it_was() -> None:
 
 
 def test_a_search_on_digits_from_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    warm_runs: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from assay.cli import Parser
     from assay.commands.study import search as command
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(local, "process_starter", lambda: nullcontext(warm_runs))
     parser = Parser()
     command.add_arguments(parser)
     given = "digits --over optim.lr=0.001..0.1 --trials 3 --confirm-seeds 7 --train.epochs 1 --train.select held-out"
