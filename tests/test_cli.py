@@ -26,6 +26,9 @@ from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
 from assay.run.record import RunRecord
 from assay.run.run import InterruptedRunError
+from assay.studies.execution.processes import RunProcess
+from killing import Warm
+from warm_programs import ask
 
 COMMAND = Path(sys.executable).with_name("assay")
 PICTURES = {"mistakes.png", "confusion.png", "samples.png", "curves.png"}
@@ -252,28 +255,31 @@ def test_the_command_that_goes_on_means_the_folder(
     assert "is finished; ask for more with --train.epochs" in capsys.readouterr().out
 
 
-def stop_after_another_epoch(line: list[str | Path], folder: Path, signal_number: int) -> tuple[int, str]:
-    """Start the command, wait for an epoch, send the signal; its status and what it said."""
+def stop_after_another_epoch(
+    process: RunProcess, asked: Path, folder: Path, signal_number: int
+) -> tuple[int | None, str]:
+    """Wait for an epoch of a training, send the signal; its status and what it said."""
     log = folder / "metrics.jsonl"
     before = log.stat().st_size if log.exists() else 0
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 100
-        while not log.exists() or log.stat().st_size <= before:
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal_number)
-        said = process.communicate(timeout=60)[1]
-    return process.returncode, said
+    deadline = time.monotonic() + 100
+    while not log.exists() or log.stat().st_size <= before:
+        assert process.wait(0.05) is None, (asked / "stderr").read_text()
+        assert time.monotonic() < deadline
+    os.kill(int((asked / "pid").read_text()), signal_number)
+    return process.wait(60), (asked / "stderr").read_text()
 
 
 @pytest.mark.slow
-def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path) -> None:
+def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path, warm_programs: Warm) -> None:
     folder = tmp_path / "a run"
-    line: list[str | Path] = [COMMAND, "train", "digits", "--train.epochs", "500", "--out", folder]
+    line = ["train", "digits", "--train.epochs", "500", "--out", str(folder)]
     counts = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        status, said = stop_after_another_epoch(line, folder, number)
+        asked = ask(tmp_path / number.name, ["-m", "assay", *line])
+        with (tmp_path / "log").open("wb") as log:
+            process = warm_programs(asked, log)
+        with process.stdin:
+            status, said = stop_after_another_epoch(process, asked, folder, number)
         assert status == 130
         stopped, command = said.splitlines()
         position = torch.load(folder / "last.ckpt", weights_only=True)["position"]
@@ -282,6 +288,6 @@ def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path) -> None:
         epochs = [row["epoch"] for row in RunRecord.read(folder).metrics]
         assert epochs == list(range(1, position["epoch"] + 1))
         counts.append(len(epochs))
-        line = [COMMAND, *shlex.split(command)[4:], "--train.epochs", "400"]
+        line = [*shlex.split(command)[4:], "--train.epochs", "400"]
     assert 1 <= counts[0] < counts[1]
     assert not (folder / "summary.json").exists()

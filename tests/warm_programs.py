@@ -19,13 +19,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from assay.studies.execution import child, fork_server
 
+_do_run = child.main
 _LIBRARIES = ("assay.api", "assay.cli", "assay.run.benchmark.gauge", "matplotlib.pyplot", "timm", "torchvision")
 
 
@@ -42,30 +43,30 @@ def main(folder: Path) -> int:
     asked = json.loads((folder / "asked.json").read_text())
     os.environ.update(asked["environment"])
     os.chdir(folder)
+    child.main = _do_run  # for the program that forks runs
     subprocess.Popen = _ForkingPopen
     warnings.simplefilter("error")  # as in the tests
     warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
     warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
     (folder / "pid").write_text(str(os.getpid()))
-    with (
-        (folder / "stdout").open("w", buffering=1) as out,
-        (folder / "stderr").open("w", buffering=1) as errors,
-        redirect_stdout(out),
-        redirect_stderr(errors),
-    ):
-        return _status(asked["arguments"])
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        with (folder / name).open("w") as file:
+            os.dup2(file.fileno(), number)
+    return _status(asked["arguments"])
 
 
 class _ForkingPopen(subprocess.Popen):
-    """Forks ``python -m`` instead of starting a new Python for it."""
+    """Forks a Python program instead of starting a new Python for it."""
 
     def __init__(self, args: Any, **options: Any) -> None:
-        if isinstance(args, list) and args[:2] == [sys.executable, "-m"]:
-            options["preexec_fn"] = partial(_instead, args[1:], options.get("pass_fds", ()))
+        if args[0] == sys.executable:
+            words = [word for word in args[1:] if word != "-u"]
+            options["preexec_fn"] = partial(_instead, words, options.get("env"), options.get("pass_fds", ()))
+        sys.stdout.flush()
         super().__init__(args, **options)
 
 
-def _instead(arguments: Sequence[str], kept: Sequence[int]) -> NoReturn:
+def _instead(arguments: Sequence[str], environment: Mapping[str, str] | None, kept: Sequence[int]) -> NoReturn:
     """Do the work of the program that would now take the place of this process, and end."""
     opened = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
     for number in {*opened} - {0, 1, 2, *kept}:
@@ -73,7 +74,9 @@ def _instead(arguments: Sequence[str], kept: Sequence[int]) -> NoReturn:
             os.close(number)  # the parent waits for the end of one of them
     gc.enable()
     warnings.simplefilter("default")
-    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    if environment is not None:
+        os.environ.clear()
+        os.environ.update(environment)
     status = _status(arguments)
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -4,8 +4,6 @@ import errno
 import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -13,22 +11,28 @@ import pytest
 
 from assay.cli import main
 from assay.pages.server import serve as serving
+from killing import Warm
+from warm_programs import ask
 
 
 @pytest.mark.slow
-def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "assay", "serve", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        address = line.split()[0]
+@pytest.mark.xdist_group("programs")  # one worker starts the warm one
+def test_it_answers_until_it_is_interrupted(tmp_path: Path, warm_programs: Warm) -> None:
+    (tmp_path / "runs").mkdir()
+    asked = ask(tmp_path / "asked", ["-m", "assay", "serve", tmp_path / "runs", "--port", "0"])
+    with (tmp_path / "log").open("wb") as log:
+        process = warm_programs(asked, log)
+    with process.stdin:
+        while not (asked / "stdout").exists() or "\n" not in (asked / "stdout").read_text():
+            assert process.wait(0.05) is None, (asked / "stderr").read_text()
+        address = (asked / "stdout").read_text().split()[0]
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(f"{address}/api/runs") as answer:
             assert answer.read() == b"[]"
             assert "server" not in answer.headers
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "assay: interrupted\n")
+        os.kill(int((asked / "pid").read_text()), signal.SIGINT)
+        assert process.wait(60) == 130
+    assert (asked / "stderr").read_text() == "assay: interrupted\n"
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

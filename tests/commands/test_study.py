@@ -10,6 +10,8 @@ import pytest
 from assay.cli import main
 from assay.studies.named import STUDIES
 from in_line import run_in_line
+from killing import Warm
+from warm_programs import ask
 
 YAML = """
 base: digits
@@ -88,10 +90,12 @@ def test_a_row_that_fails_is_told_by_the_exit_status(study: Path, capsys: pytest
 
 
 @pytest.mark.slow
-def test_each_run_is_a_process_of_its_own(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["study", "run", str(study), "--seeds", "1", "--cpus", "1"]) == 0
-    assert "2 of 2 runs done" in capsys.readouterr().out
-    pictures = {path.name for path in Path("studies/rates-full").glob("*.png")}
+@pytest.mark.xdist_group("programs")  # one worker starts the warm one
+def test_each_run_is_a_process_of_its_own(study: Path, tmp_path: Path, warm_programs: Warm) -> None:
+    asked = ask(tmp_path / "asked", ["-m", "assay", "study", "run", study.resolve(), "--seeds", "1", "--cpus", "1"])
+    assert warm_programs.do(asked) == 0, (asked / "stderr").read_text()
+    assert "2 of 2 runs done" in (asked / "stdout").read_text()
+    pictures = {path.name for path in (asked / "studies" / "rates-full").glob("*.png")}
     assert pictures == {"forest.png", "cost.png"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,11 @@ import assay
 from assay.cli import main
 from assay.run import epochs, launch
 from assay.run.record import RunRecord, read_scores
+from killing import Warm
+from warm_programs import ask
 
 pytestmark = [
-    pytest.mark.xdist_group("processes"),
+    pytest.mark.xdist_group("programs"),  # one worker starts the warm one
     pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone"),
 ]
 STEPS = 6
@@ -169,7 +170,7 @@ def test_a_process_that_is_stopped_is_ended(monkeypatch: pytest.MonkeyPatch, cap
 
 
 @pytest.mark.slow
-def test_torchrun_goes_on_by_itself(tmp_path: Path) -> None:
+def test_torchrun_goes_on_by_itself(tmp_path: Path, warm_programs: Warm) -> None:
     """The first attempt kills a process at a step; the second one finds the run folder there."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -184,20 +185,14 @@ def test_torchrun_goes_on_by_itself(tmp_path: Path) -> None:
         "epochs.Run.save_when_due = then\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
     flags = [*FLAGS, "--train.epochs", "1", "--out", str(tmp_path / "run")]
-    result = subprocess.run(
-        [*torchrun, "--max-restarts", "1", str(script), "train", "digits", *flags],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    asked = ask(tmp_path / "asked", [*torchrun, script, "train", "digits", *flags])
+    assert warm_programs.do(asked) == 0, (asked / "stderr").read_text()
     record = RunRecord.read(tmp_path / "run")
     assert record.summary["status"] == "finished"
     assert len(record.metrics) == len(record.timings) == 1
-    assert result.stdout.count("next: assay evaluate") == 1
+    assert (asked / "stdout").read_text().count("next: assay evaluate") == 1
 
 
 def test_restarts_need_a_named_folder(monkeypatch: pytest.MonkeyPatch) -> None:
