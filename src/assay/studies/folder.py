@@ -101,9 +101,8 @@ def publish(table: Table, advice: str, folder: Path) -> None:
         contents["effects.csv"] = effects_as_csv(table.effects)
     if advice:
         contents["next.md"] = advice
-        for kind in ("png", "svg"):
-            contents[f"forest.{kind}"] = figure_as(kind, plot_forest(table))
-            contents[f"cost.{kind}"] = figure_as(kind, plot_cost(table))
+        figures = {"forest": plot_forest(table), "cost": plot_cost(table)}
+        contents |= {f"{name}.{kind}": figure_as(kind, one) for name, one in figures.items() for kind in ("png", "svg")}
     replace_files(folder, contents)
     for name in _OF_RESULTS - contents.keys():
         (folder / name).unlink(missing_ok=True)

@@ -41,6 +41,7 @@ def publish_surface(report: SurfaceReport | None, folder: Path) -> None:
         return
     replace_file(folder / "surface.md", as_markdown(report.claims, report.setting))
     replace_file(folder / "surface.csv", as_csv(report.claims, report.setting))
-    for kind in ("png", "svg"):
-        save_figure(plot_along_gradient(report.networks, report.setting), folder / f"along-gradient.{kind}")
-        save_figure(plot_over_rates(report.networks, report.setting), folder / f"over-rates.{kind}")
+    for name, plot in (("along-gradient", plot_along_gradient), ("over-rates", plot_over_rates)):
+        figure = plot(report.networks, report.setting)
+        for kind in ("png", "svg"):
+            save_figure(figure, folder / f"{name}.{kind}")
