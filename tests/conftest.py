@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Before torch is imported, and for the processes that tests start: steps as small as theirs gain nothing
 # from a second thread, and wait long for it where the machine is busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where a test asks for more, they sleep while they wait, and do not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Nor should each of the processes compile all modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
