@@ -116,13 +116,9 @@ def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def warm_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+def warm_programs(warm_runs: Warm) -> Warm:
     """Starts Python programs that have imported all they need, in no time."""
-    import killing
-    import warm_programs
-
-    with killing.warm(tmp_path_factory.mktemp("cache"), warm_programs.__file__) as starter:
-        yield starter
+    return warm_runs
 
 
 @pytest.fixture(autouse=True)

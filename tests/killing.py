@@ -4,12 +4,13 @@ A file ``KEY.kills`` beside a run folder tells the processes that do this run wh
 ``step 7`` sends SIGKILL to itself at its seventh step, ``write 7`` before its seventh file is safe on the disk, and
 ``parent 7`` to its parent at its seventh step; then it waits for its own end, which has to follow.
 
-As a program, this is a fork server: ``killing.py run SOCKET`` for runs, ``killing.py study SOCKET`` for processes
-that conduct the small study in a store and fork their runs themselves.
+As a program, this is a fork server: ``killing.py run SOCKET`` for runs and for `warm_programs`, ``killing.py study
+SOCKET`` for processes that conduct the small study in a store and fork their runs themselves.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import IO
 from unittest.mock import patch
 
+import warm_programs
 from assay.recipe.recipe import Recipe, read_recipe
 from assay.run.folder import RunFolder
 from assay.run.observer import Observer
@@ -168,6 +170,10 @@ def _conduct(root: Path) -> int:
     return 0
 
 
+def _do_asked(folder: Path) -> int:
+    return warm_programs.main(folder) if warm_programs.is_asked(folder) else _do_run(folder)
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent / "studies" / "execution"))
     from small_study import small_plan
@@ -180,4 +186,8 @@ if __name__ == "__main__":
     child.run = _run
     if sys.argv[1] == "study":
         child.main = _conduct
+    else:
+        child.main = _do_asked
+        for library in warm_programs.LIBRARIES:
+            importlib.import_module(library)
     fork_server.main(socket.socket(fileno=int(sys.argv[2])))

@@ -1,19 +1,16 @@
 """Python programs as forks of a process that has imported what they need, and so are the programs that they start.
 
-As a program, this is their fork server: ``warm_programs.py SOCKET``. The file ``asked.json`` in a request's folder says
-what is run there: the words after ``python``, and what differs in the environment. What the program prints is in
-``stdout`` and ``stderr`` beside it, and its number in ``pid``.
+The file ``asked.json`` in a request's folder says what is run there: the words after ``python``, and what differs in
+the environment. What the program prints is in ``stdout`` and ``stderr`` beside it, and its number in ``pid``.
 """
 
 from __future__ import annotations
 
 import atexit
 import gc
-import importlib
 import json
 import os
 import runpy
-import socket
 import subprocess
 import sys
 import traceback
@@ -24,10 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from assay.studies.execution import child, fork_server
+from assay.studies.execution import child
 
 _do_run = child.main
-_LIBRARIES = ("assay.api", "assay.cli", "assay.run.benchmark.gauge", "matplotlib.pyplot", "timm", "torchvision")
+LIBRARIES = ("assay.api", "assay.cli", "assay.run.benchmark.gauge", "matplotlib.pyplot", "timm", "torchvision")
+"""what is imported before"""
 
 
 def ask(folder: Path, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Path:
@@ -36,6 +34,11 @@ def ask(folder: Path, arguments: Sequence[str | Path], environment: Mapping[str,
     asked = {"arguments": [str(word) for word in arguments], "environment": dict(environment or {})}
     (folder / "asked.json").write_text(json.dumps(asked))
     return folder
+
+
+def is_asked(folder: Path) -> bool:
+    """Whether a program is asked for there."""
+    return (folder / "asked.json").exists()
 
 
 def main(folder: Path) -> int:
@@ -101,10 +104,3 @@ def _status(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    for library in _LIBRARIES:
-        importlib.import_module(library)
-    child.main = main
-    fork_server.main(socket.socket(fileno=int(sys.argv[1])))
