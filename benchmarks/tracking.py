@@ -26,7 +26,8 @@ import torch
 import assay.run.run
 from assay.recipe.named import RECIPES
 from assay.run.observer import Observer
-from assay.run.tracking import TensorBoard
+from assay.run.tracking import tensorboard
+from assay.run.tracking.tensorboard import TensorBoard
 
 HELD_OUT = 0.02
 WHOLE = 49_000  # what is left to train on
@@ -44,7 +45,7 @@ def main() -> None:
     }
     recipe = RECIPES["resnet18-cifar"].recipe.but(changes)
     watch = Watch()
-    timed = mock.patch.object(assay.run.run, "TensorBoard", watch.open)
+    timed = mock.patch.object(tensorboard, "TensorBoard", watch.open)
     with timed, TemporaryDirectory() as folder, contextlib.suppress(EnoughError):
         assay.run.run.run(recipe, Path(folder) / "run", observers=[watch])
     batch = recipe.train.batch_size
