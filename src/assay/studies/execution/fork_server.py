@@ -31,9 +31,11 @@ _LAZY = (
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
     "PIL.PpmImagePlugin",
+    "assay.run.tracking.tensorboard",
     "safetensors.numpy",
     "tensorboard.plugins.hparams.metadata",
     "torch._dynamo",  # torch's optimizers import it at their first step, though nothing is compiled: 1 to 2 seconds
+    "torch.utils.flop_counter",
     "torch.utils.serialization",
 )
 """What most runs import on their way; timm and torchvision, slow to import, are left to those that use them."""
