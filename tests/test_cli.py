@@ -270,6 +270,7 @@ def stop_after_another_epoch(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("programs")  # one worker starts the warm one
 def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path, warm_programs: Warm) -> None:
     folder = tmp_path / "a run"
     line = ["train", "digits", "--train.epochs", "500", "--out", str(folder)]

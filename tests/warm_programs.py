@@ -7,10 +7,12 @@ the environment. What the program prints is in ``stdout`` and ``stderr`` beside 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import traceback
@@ -23,6 +25,7 @@ from typing import Any, NoReturn
 
 from assay.studies.execution import child
 
+_PR_SET_PDEATHSIG = 1
 _do_run = child.main
 LIBRARIES = ("assay.api", "assay.cli", "assay.run.benchmark.gauge", "matplotlib.pyplot", "timm", "torchvision")
 """what is imported before"""
@@ -46,6 +49,7 @@ def main(folder: Path) -> int:
     asked = json.loads((folder / "asked.json").read_text())
     os.environ.update(asked["environment"])
     os.chdir(folder)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # or a test that fails would leave a server behind
     child.main = _do_run  # for the program that forks runs
     subprocess.Popen = _ForkingPopen
     warnings.simplefilter("error")  # as in the tests
