@@ -108,17 +108,11 @@ def train_once(name: str, tmp_path_factory: pytest.TempPathFactory, changes: Map
 
 @pytest.fixture(scope="session")
 def warm_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    """Starts processes of runs, which may kill themselves, in no time."""
+    """Starts in no time what has its imports ready: runs, which may kill themselves, and Python programs."""
     import killing  # and with it torch, which not every test needs
 
     with killing.warm(tmp_path_factory.mktemp("cache"), killing.__file__, "run") as starter:
         yield starter
-
-
-@pytest.fixture(scope="session")
-def warm_programs(warm_runs: Warm) -> Warm:
-    """Starts Python programs that have imported all they need, in no time."""
-    return warm_runs
 
 
 @pytest.fixture(autouse=True)

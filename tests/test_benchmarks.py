@@ -63,7 +63,7 @@ def test_a_benchmark_runs(
     finished_run: Path,
     make_folder: Callable[..., Path],
     cache: Path,
-    warm_programs: Warm,
+    warm_runs: Warm,
 ) -> None:
     """In a fork of a warm process, as are the commands of assay that it starts."""
     data = tmp_path / "data"
@@ -95,7 +95,7 @@ def test_a_benchmark_runs(
         program.write_text(GPU.format(script=BENCHMARKS / script))
     environment = {"ASSAY_DATA": str(data), "ASSAY_CACHE": str(cache)}
     asked = ask(tmp_path / "asked", [program, *arguments], environment)
-    warm_programs.do(asked)  # whose status says what the last line says
+    warm_runs.do(asked)  # whose status says what the last line says
     printed = (asked / "stdout").read_text()
     assert SMALL[command] in printed, (asked / "stderr").read_text()
     assert ", status " not in printed  # of a command that has failed

@@ -271,14 +271,14 @@ def stop_after_another_epoch(
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("programs")  # one worker starts the warm one
-def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path, warm_programs: Warm) -> None:
+def test_a_stopped_training_goes_on_where_it_stood(tmp_path: Path, warm_runs: Warm) -> None:
     folder = tmp_path / "a run"
     line = ["train", "digits", "--train.epochs", "500", "--out", str(folder)]
     counts = []
     for number in (signal.SIGINT, signal.SIGTERM):
         asked = ask(tmp_path / number.name, ["-m", "assay", *line])
         with (tmp_path / "log").open("wb") as log:
-            process = warm_programs(asked, log)
+            process = warm_runs(asked, log)
         with process.stdin:
             status, said = stop_after_another_epoch(process, asked, folder, number)
         assert status == 130

@@ -17,11 +17,11 @@ from warm_programs import ask
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("programs")  # one worker starts the warm one
-def test_it_answers_until_it_is_interrupted(tmp_path: Path, warm_programs: Warm) -> None:
+def test_it_answers_until_it_is_interrupted(tmp_path: Path, warm_runs: Warm) -> None:
     (tmp_path / "runs").mkdir()
     asked = ask(tmp_path / "asked", ["-m", "assay", "serve", tmp_path / "runs", "--port", "0"])
     with (tmp_path / "log").open("wb") as log:
-        process = warm_programs(asked, log)
+        process = warm_runs(asked, log)
     with process.stdin:
         while not (asked / "stdout").exists() or "\n" not in (asked / "stdout").read_text():
             assert process.wait(0.05) is None, (asked / "stderr").read_text()

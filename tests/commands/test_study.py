@@ -91,9 +91,9 @@ def test_a_row_that_fails_is_told_by_the_exit_status(study: Path, capsys: pytest
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("programs")  # one worker starts the warm one
-def test_each_run_is_a_process_of_its_own(study: Path, tmp_path: Path, warm_programs: Warm) -> None:
+def test_each_run_is_a_process_of_its_own(study: Path, tmp_path: Path, warm_runs: Warm) -> None:
     asked = ask(tmp_path / "asked", ["-m", "assay", "study", "run", study.resolve(), "--seeds", "1", "--cpus", "1"])
-    assert warm_programs.do(asked) == 0, (asked / "stderr").read_text()
+    assert warm_runs.do(asked) == 0, (asked / "stderr").read_text()
     assert "2 of 2 runs done" in (asked / "stdout").read_text()
     pictures = {path.name for path in (asked / "studies" / "rates-full").glob("*.png")}
     assert pictures == {"forest.png", "cost.png"}

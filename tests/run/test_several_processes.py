@@ -169,7 +169,7 @@ def test_a_process_that_is_stopped_is_ended(monkeypatch: pytest.MonkeyPatch, cap
 
 
 @pytest.mark.slow
-def test_torchrun_goes_on_by_itself(tmp_path: Path, warm_programs: Warm) -> None:
+def test_torchrun_goes_on_by_itself(tmp_path: Path, warm_runs: Warm) -> None:
     """The first attempt kills a process at a step; the second one finds the run folder there."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -187,7 +187,7 @@ def test_torchrun_goes_on_by_itself(tmp_path: Path, warm_programs: Warm) -> None
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
     flags = [*FLAGS, "--train.epochs", "1", "--out", str(tmp_path / "run")]
     asked = ask(tmp_path / "asked", [*torchrun, script, "train", "digits", *flags])
-    assert warm_programs.do(asked) == 0, (asked / "stderr").read_text()
+    assert warm_runs.do(asked) == 0, (asked / "stderr").read_text()
     record = RunRecord.read(tmp_path / "run")
     assert record.summary["status"] == "finished"
     assert len(record.metrics) == len(record.timings) == 1
