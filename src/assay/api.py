@@ -216,7 +216,8 @@ def check(data: str | Path, *, root: str | Path | None = None, label: str | None
     []
     """
     folder = None if root is None else Path(root).expanduser()
-    source = load_source(name_of_set(data), root=folder, label=label, unlabelled="skip")
+    # Encoded images are not held either: each is looked at once.
+    source = load_source(name_of_set(data), root=folder, label=label, unlabelled="skip", memory=0)
     return check_source(source, workers=default_workers(), near=near)
 
 

@@ -55,6 +55,9 @@ COMMANDS: dict[str, ModuleType] = {
     "bench": bench,
 }
 
+_FRUGAL = ("serve", "check")
+"""give freed memory back: the one waits most of its life, the other is for sets that are larger than memory"""
+
 
 class Parser(argparse.ArgumentParser):
     """Reports a mistake in one line that names the nearest valid choice, with exit status 2."""
@@ -88,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(_describe_unknown(unknown[0], _chosen(parser, options)))
     options.given = given  # for commands that state how they were called
-    if options.command != "serve":  # which waits most of its life, and should give memory back meanwhile
+    if options.command not in _FRUGAL:
         keep_freed_memory()
     return _guarded(_in_processes, options)
 

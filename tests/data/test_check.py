@@ -12,8 +12,12 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from assay.data.check import Check, check_source
-from assay.data.duplicates import find_alike
+from assay.data.duplicates import Place, distinct, find_alike
 from assay.data.folder import read_folder
+from assay.data.looks import LOOK, look_at
+from assay.data.pack import pack
+from assay.data.sources import load_source
+from assay.data.spilled import Spilled
 
 
 def photo(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -336,3 +340,53 @@ def test_pairs_are_those_of_comparing_all_with_all() -> None:
     found = {(one, other) for one, others in find_alike(cells).items() for other in others if one < other}
     assert found == set(zip(first.tolist(), second.tolist(), strict=True))
     assert found == {(early, late) for late, early in copies.items()}
+
+
+def test_copies_are_those_of_comparing_each_with_each_and_no_other_image_is_named() -> None:
+    """Against all pairs of a few hundred pictures, of which some are shown several times."""
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (300, 16, 16, 3)).astype(np.float64)
+    near = {200: 7, 290: 150, 250: 100}
+    for late, early in near.items():
+        pictures[late] = pictures[early] * 0.9 + pictures[late] * 0.1
+    shown = np.concatenate([np.arange(300), [7, 100, 5, 7, 299]])
+    cells, digests = Spilled((16, 16, 3), np.uint8), np.zeros((len(shown), 16), np.uint8)
+    cells.append(pictures.astype(np.uint8)[shown])
+    digests[:, ::9] = np.stack([shown % 256, shown // 256], axis=1)  # equal pictures, equal digests
+    named: list[int] = []
+
+    def place(number: int) -> Place:
+        named.append(number)
+        return Place("train", str(number), "cat")
+
+    found, alike = distinct(digests, cells, place, 0.95)
+
+    groups = {first: [row for row, picture in enumerate(shown) if picture == first] for first in range(300)}
+    expected = {
+        first: rows for first, rows in groups.items() if len(rows) > 1 or first in {*near.keys(), *near.values()}
+    }
+    assert {first: [int(one.name) for one in places] for first, places in found.items()} == expected
+    assert list(found) == sorted(expected)
+    assert {(one, other) for one, others in alike.items() for other in others if one > other} == set(near.items())
+    assert sorted(named) == sorted(row for rows in expected.values() for row in rows)
+
+
+def test_shards_are_read_a_group_of_rows_at_a_time_and_found_to_hold_the_same(tmp_path: Path) -> None:
+    for seed in range(250):
+        save(photo(seed % 240, (20, 20)), tmp_path / f"set/{'cat' if seed % 2 else 'dog'}/{seed:03d}.png")
+    pack(tmp_path / "set", tmp_path / "packed", to="parquet")
+
+    held, read = (load_source(f"parquet:{tmp_path / 'packed'}", memory=memory) for memory in (4.0, 0.0))
+
+    assert check_source(read, workers=2).to_dict() == check_source(held, workers=0).to_dict()
+    assert len(check_source(read, workers=0).exact) == 10
+
+
+def test_of_each_image_memory_keeps_some_tens_of_bytes(clean: Path) -> None:
+    (clean / "train/cat/bad.png").write_bytes(b"")
+
+    looks = look_at(read_folder(clean), 0)
+
+    assert (len(looks.table), len(looks.thumbnails), looks.table.dtype) == (16, 16, LOOK)
+    assert LOOK.itemsize <= 48
+    assert [str(looks.place(number)) for number in (0, 8)] == ["train/cat/0.png", "test/cat/0.png"]

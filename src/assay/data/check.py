@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.data import duplicates
-from assay.data.decode import chunks, map_in_workers, worth
-from assay.data.duplicates import NEAR, Group, Leak, Place
-from assay.data.images import BadImageError, Images, quiet, to_pixels
+from assay.data.duplicates import NEAR, Group, Leak
+from assay.data.images import BadImageError
+from assay.data.looks import Looks, look_at
 from assay.data.split import SPLITS, Source
 
-_CHUNK = 64  # images that a worker decodes and sends at a time
 _EXAMPLES = 3  # named in a line on many
 _SMALL = 8  # pixels
 _LONG = 10  # times as long as wide
 
 Size = tuple[int, int]
 """width and height in pixels, upright"""
-
-
-class _Look(NamedTuple):
-    """The features of a decoded image that the checks compare."""
-
-    size: Size
-    mode: str
-    flat: bool
-    digest: bytes
-    thumbnail: NDArray[np.uint8]
-
-
-_Seen = tuple[Place, _Look]
 
 
 @dataclass(frozen=True)
@@ -150,83 +133,71 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
     """
     if not 0 < near < 1:
         raise ValueError(f"near: {near} is not between 0 and 1")
-    looked = {name: _look_at(name, source, workers) for name in SPLITS if name in source.splits}
-    looks = [seen for part, _ in looked.values() for seen in part]
-    pictures, alike = duplicates.distinct([(place, look.digest, look.thumbnail) for place, look in looks], near)
+    looks = look_at(source, workers)
+    pictures, alike = duplicates.distinct(looks.table["digest"], looks.thumbnails, looks.place, near)
+    names = [name for name in SPLITS if name in source.splits]
     return Check(
-        {name: _summary(len(source.splits[name]), part, source.classes) for name, (part, _) in looked.items()},
-        [error for _, bad in looked.values() for error in bad],
+        {name: _summary(source, name, looks.of(name)) for name in names},
+        looks.bad,
         duplicates.exact_groups(pictures),
         duplicates.conflicts(pictures),
-        duplicates.leaks(pictures, alike, list(looked)),
+        duplicates.leaks(pictures, alike, names),
         duplicates.near_groups(pictures, alike),
         [*source.odd, *_remarks(looks)],
         source.unlabelled,
     )
 
 
-def _look_at(name: str, source: Source, workers: int) -> tuple[list[_Seen], list[BadImageError]]:
-    """The readable images of a split, and the errors of the others."""
-    seen: list[_Seen] = []
-    bad: list[BadImageError] = []
-    images, labels = source.splits[name].images, source.splits[name].labels
-    parts = chunks(len(images.names), _CHUNK)
-    looks = chain.from_iterable(map_in_workers(partial(_look_at_rows, images), parts, worth(workers, parts)))
-    for image, label, look in zip(images.names, labels, looks, strict=True):
-        if isinstance(look, BadImageError):
-            bad.append(look)
-        else:
-            seen.append((Place(name, image, source.classes[label]), look))
-    return seen, bad
-
-
-def _look_at_rows(images: Images, rows: range) -> list[_Look | BadImageError]:
-    """Runs in a worker."""
-    with quiet():
-        return [_look(images, row) for row in rows]
-
-
-def _look(images: Images, row: int) -> _Look | BadImageError:
-    try:
-        with images.open(row) as image:
-            mode = image.mode
-            pixels = to_pixels(image, images.names[row], channels=3).transpose(1, 2, 0)
-    except BadImageError as error:
-        return error
-    height, width = pixels.shape[:2]
-    flat = bool((pixels == pixels[0, 0]).all())
-    return _Look((width, height), mode, flat, duplicates.digest(pixels), duplicates.thumbnail(pixels))
-
-
-def _summary(images: int, looks: Sequence[_Seen], classes: Sequence[str]) -> SplitCheck:
-    counts = Counter(place.label for place, _ in looks)
-    sizes = sorted((look.size for _, look in looks), key=lambda size: (size[0] * size[1], size))
-    modes = Counter(look.mode for _, look in looks)
+def _summary(source: Source, name: str, looks: NDArray[Any]) -> SplitCheck:
+    split = source.splits[name]
+    counts = np.bincount(split.labels[looks["row"]], minlength=len(source.classes)).tolist()
+    width, height = looks["size"].astype(np.int64).T
+    order = np.lexsort((height, width, width * height))
+    middle = [order[place] for place in (0, len(order) // 2, -1)] if len(order) else []
     return SplitCheck(
-        images,
-        {name: counts[name] for name in classes},
-        (sizes[0], sizes[len(sizes) // 2], sizes[-1]) if sizes else (),
-        len(set(sizes)),
-        dict(modes.most_common()),
+        len(split),
+        dict(zip(source.classes, counts, strict=True)),
+        tuple((int(width[row]), int(height[row])) for row in middle),
+        len(np.unique(width << 32 | height)),
+        _modes(looks),
     )
 
 
-def _remarks(looks: Sequence[_Seen]) -> list[str]:
+def _modes(looks: NDArray[Any]) -> dict[str, int]:
+    """The number of images of each mode, the most frequent first; of equally frequent ones that which is met first."""
+    modes, first, counts = np.unique(looks["mode"], return_index=True, return_counts=True)
+    return {modes[place].decode(): int(counts[place]) for place in np.lexsort((first, -counts))}
+
+
+def _remarks(looks: Looks) -> list[str]:
     """A line for each kind of odd image: its number and examples."""
-    usual = Counter(look.mode for _, look in looks).most_common(1)[0][0] if looks else ""
-    sized = [(f"{place} ({look.size[0]}x{look.size[1]})", min(look.size), max(look.size)) for place, look in looks]
+    usual = next(iter(_modes(looks.table)), "")
+    short, long = looks.table["size"].min(axis=1), looks.table["size"].max(axis=1).astype(np.int64)
     # In a set of small images a small one is not odd.
-    small = 0 if all(short < _SMALL for _, short, _ in sized) else _SMALL
-    kinds = {
-        f"of another mode than {usual}": [f"{place} ({look.mode})" for place, look in looks if look.mode != usual],
-        "of a single colour": [str(place) for place, look in looks if look.flat],
-        f"less than {_SMALL} pixels wide or high": [name for name, short, _ in sized if short < small],
-        f"more than {_LONG} times as long as wide": [name for name, short, long in sized if long > _LONG * short],
-    }
-    return [f"{kind} ({len(names)}): {_some(names, ', ')}" for kind, names in kinds.items() if names]
+    small = 0 if (short < _SMALL).all() else _SMALL
+
+    def with_mode(number: int) -> str:
+        return f"{looks.place(number)} ({looks.table['mode'][number].decode()})"
+
+    def with_size(number: int) -> str:
+        width, height = looks.table["size"][number].tolist()
+        return f"{looks.place(number)} ({width}x{height})"
+
+    kinds: list[tuple[str, NDArray[np.bool_], Callable[[int], object]]] = [
+        (f"of another mode than {usual}", looks.table["mode"] != usual.encode(), with_mode),
+        ("of a single colour", looks.table["flat"], looks.place),
+        (f"less than {_SMALL} pixels wide or high", short < small, with_size),
+        (f"more than {_LONG} times as long as wide", long > _LONG * short.astype(np.int64), with_size),
+    ]
+    return [
+        f"{kind} ({is_odd.sum()}): {_some(np.flatnonzero(is_odd).tolist(), ', ', in_words)}"
+        for kind, is_odd, in_words in kinds
+        if is_odd.any()
+    ]
 
 
-def _some(texts: Sequence[str], separator: str) -> str:
+def _some(findings: Sequence[Any], separator: str, in_words: Callable[[Any], object] = str) -> str:
     """The first three, and how many more there are."""
-    rest = len(texts) - _EXAMPLES
-    return separator.join(texts[:_EXAMPLES]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(findings) - _EXAMPLES
+    shown = separator.join(str(in_words(finding)) for finding in findings[:_EXAMPLES])
+    return shown + (f" and {rest} more" if rest > 0 else "")

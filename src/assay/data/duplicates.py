@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +32,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-NEAR = 0.95
+from assay.data.spilled import Rows, Spilled
 
-_CELLS = 16  # on each side of a thumbnail
+NEAR = 0.95
+CELLS = 16  # on each side of a thumbnail
+
 _FAINT = 2.0  # root mean square of the edges, of 255 levels, below which they are mostly rounding
 _COMPONENTS = 64  # of 1440 edges: few enough to compare all pairs, enough to leave few pairs that only seem close
 _SAMPLE = 1024  # pictures, at most about so many, that the components are computed from
@@ -41,8 +44,8 @@ _BLOCK = 2048  # a block of 2048 x 2048 distances stays in the processor's cache
 _ROUNDING = 0.01  # in the distances
 
 Group = tuple["Place", ...]
-Pictures = Sequence[Sequence["Place"]]
-"""for each distinct picture, the images that show it"""
+Pictures = Mapping[int, Sequence["Place"]]
+"""of each distinct picture that has a copy, exact or near, the images that show it; by the first one's number"""
 Likeness = Mapping[int, Mapping[int, float]]
 """of each picture that has near duplicates, these and their correlation"""
 
@@ -77,33 +80,53 @@ def digest(pixels: NDArray[np.uint8]) -> bytes:
 
 def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Means over a grid, uint8 ``[16, 16, 3]``, of uint8 ``[H, W, 3]``; blank for fewer pixels than cells."""
-    if min(pixels.shape[:2]) < _CELLS:
-        return np.zeros((_CELLS, _CELLS, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(pixels).resize((_CELLS, _CELLS), Image.Resampling.BOX))
+    if min(pixels.shape[:2]) < CELLS:
+        return np.zeros((CELLS, CELLS, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(pixels).resize((CELLS, CELLS), Image.Resampling.BOX))
 
 
 def distinct(
-    images: Sequence[tuple[Place, bytes, NDArray[np.uint8]]], near: float
-) -> tuple[list[list[Place]], Likeness]:
-    """For each distinct picture the images that show it, and the near duplicates among the pictures.
+    digests: NDArray[np.uint8], thumbnails: Rows, place: Callable[[int], Place], near: float
+) -> tuple[Pictures, Likeness]:
+    """The pictures that have copies, in order, with the images that show each; and the near duplicates among pictures.
+
+    Memory holds some tens of bytes for each image, and more only of those that have copies.
 
     Args:
-        images: the place, digest and thumbnail of each.
+        digests: uint8 ``[N, 16]``; equal ones are those of exact copies.
+        thumbnails: uint8 ``[N, 16, 16, 3]``.
+        place: tells where the image of a number lies.
         near: the least correlation of near duplicates, in (0, 1).
     """
-    shown: dict[bytes, list[Place]] = {}
-    for place, key, _ in images:
-        shown.setdefault(key, []).append(place)
-    cells = {key: image for _, key, image in images}
-    alike = find_alike(np.stack([cells[key] for key in shown]), near) if shown else {}
-    return list(shown.values()), alike
+    first, picture = _first_of_equal(digests)
+    alike = find_alike(thumbnails, near, first)
+    copied = set(first[np.bincount(picture, minlength=len(first)) > 1].tolist()) | alike.keys()
+    shown: dict[int, list[Place]] = {number: [] for number in sorted(copied)}
+    firsts = first[picture]
+    for number in np.flatnonzero(np.isin(firsts, list(copied))).tolist():
+        shown[int(firsts[number])].append(place(number))
+    return shown, alike
+
+
+def _first_of_equal(digests: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first row of each of the different digests, ascending, int64 ``[P]``; and of each row its digest's place."""
+    halves = np.ascontiguousarray(digests).view(np.uint64)  # [N, 2]: numbers are sorted in less memory than bytes
+    order = np.lexsort((halves[:, 1], halves[:, 0]))  # stable: of equal ones the first comes first
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
+    first = order[is_new]
+    place = np.empty(len(first), dtype=np.int64)
+    place[np.argsort(first)] = np.arange(len(first))
+    picture = np.empty(len(order), dtype=np.int64)
+    picture[order] = place[np.cumsum(is_new) - 1]
+    return np.sort(first), picture
 
 
 def exact_groups(pictures: Pictures) -> list[Group]:
     """The images of equal pixels within each split, two or more in a group."""
     by_split = [
         tuple(place for place in places if place.split == split)
-        for places in pictures
+        for places in pictures.values()
         if len(places) > 1
         for split in dict.fromkeys(place.split for place in places)
     ]
@@ -112,7 +135,7 @@ def exact_groups(pictures: Pictures) -> list[Group]:
 
 def conflicts(pictures: Pictures) -> list[Group]:
     """The images, of any splits, of equal pixels but not of one class."""
-    return [tuple(places) for places in pictures if len({place.label for place in places}) > 1]
+    return [tuple(places) for places in pictures.values() if len({place.label for place in places}) > 1]
 
 
 def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
@@ -134,9 +157,7 @@ def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
 def leaks(pictures: Pictures, alike: Likeness, splits: Sequence[str]) -> list[Leak]:
     """For each image and each split before its own (in the order of ``splits``) that holds a copy of it: the likest."""
     found = []
-    for number, places in enumerate(pictures):
-        if len(places) == 1 and number not in alike:
-            continue
+    for number, places in pictures.items():
         nearest = sorted(alike.get(number, {}).items(), key=lambda item: -item[1])
         copies = [(place, "exact", 1.0) for place in places]
         copies += [(place, "near", likeness) for other, likeness in nearest for place in pictures[other]]
@@ -158,11 +179,11 @@ def group_numbers(digests: NDArray[np.uint8], thumbnails: NDArray[np.uint8], nea
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    _, first, picture = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+    first, picture = _first_of_equal(digests)
     alike = find_alike(thumbnails[first], near)
     pairs = np.array([(one, other) for one, others in alike.items() for other in others]).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first), len(first)))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[picture.reshape(-1)]
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[picture]
 
 
 def _connected(alike: Likeness, among: Mapping[int, Place]) -> Iterator[list[int]]:
@@ -179,50 +200,61 @@ def _connected(alike: Likeness, among: Mapping[int, Place]) -> Iterator[list[int
         yield sorted(group)
 
 
-def find_alike(thumbnails: NDArray[np.uint8], near: float = NEAR) -> Likeness:
-    """The near duplicates among distinct pictures, each pair under both of its pictures.
+def find_alike(thumbnails: Rows, near: float = NEAR, among: NDArray[np.int64] | None = None) -> Likeness:
+    """The near duplicates among distinct pictures, each pair under both of its pictures, in order.
 
     Compares every pair: 60,000 pictures take some 5 seconds on two cores, and four times as long
-    when there are twice as many.
+    when there are twice as many. Memory holds a block of pictures at a time, and the pairs.
 
     Args:
         thumbnails: uint8 ``[N, 16, 16, 3]``.
         near: the least correlation, in (0, 1).
+        among: the rows that are compared, int64 ``[P]``; by default all.
     """
-    cells = torch.from_numpy(thumbnails)
-    strong = torch.cat([_edges(block).square().mean(1).sqrt() >= _FAINT for block in torch.split(cells, _BLOCK)])
-    rows = torch.nonzero(strong).flatten()
+    rows = np.arange(len(thumbnails)) if among is None else among
+    # One array: a small one kept of each block would lie where the next block's edges could have been put.
+    is_strong = np.zeros(len(rows), dtype=bool)
+    for block, strong in zip(_blocks(rows), _blocks(is_strong), strict=True):
+        strong[:] = _edges(thumbnails[block]).square().mean(1).sqrt() >= _FAINT
+    rows = rows[is_strong]
     alike: dict[int, dict[int, float]] = {}
-    for pairs in _close(cells[rows], near):
+    for pairs in _close(thumbnails, rows, near):
         first, second = rows[pairs[:, 0]], rows[pairs[:, 1]]
-        likeness = F.cosine_similarity(_edges(cells[first]), _edges(cells[second]))
+        likeness = F.cosine_similarity(_edges(thumbnails[first]), _edges(thumbnails[second]))
         for one, other, value in zip(first.tolist(), second.tolist(), likeness.tolist(), strict=True):
             if value >= near:
                 alike.setdefault(one, {})[other] = alike.setdefault(other, {})[one] = value
     return dict(sorted(alike.items()))
 
 
-def _edges(cells: Tensor) -> Tensor:
+def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+
+
+def _edges(cells: NDArray[np.uint8]) -> Tensor:
     """uint8 ``[N, 16, 16, 3]`` to the differences of neighbours, float32 ``[N, 1440]``."""
-    values = cells.float()
+    values = torch.from_numpy(cells).float()
     return torch.cat([values.diff(dim=1).flatten(1), values.diff(dim=2).flatten(1)], dim=1)
 
 
-def _close(cells: Tensor, near: float) -> Iterator[Tensor]:
-    """Pairs of rows, int64 ``[P, 2]``, among them all whose edges correlate by ``near``.
+def _close(thumbnails: Rows, rows: NDArray[np.int64], near: float) -> Iterator[NDArray[np.int64]]:
+    """Pairs of places in ``rows``, int64 ``[P, 2]``, among them all whose edges correlate by ``near``.
 
     Unit vectors of that cosine are ``sqrt(2 - 2 near)`` apart, and a projection never lengthens a
     distance, so comparing their leading principal components passes over no pair.
     """
-    if len(cells) < 2:
+    if len(rows) < 2:
         return
-    sample = F.normalize(_edges(cells[:: len(cells) // _SAMPLE + 1]))
+    sample = F.normalize(_edges(thumbnails[rows[:: len(rows) // _SAMPLE + 1]]))
     basis = torch.linalg.svd(sample, full_matrices=False).Vh[:_COMPONENTS].T
-    short = torch.cat([F.normalize(_edges(block)) @ basis for block in torch.split(cells, _BLOCK)])
+    short = Spilled([basis.shape[1]], np.float32)  # 256 bytes for each picture
+    for block in _blocks(rows):
+        short.append((F.normalize(_edges(thumbnails[block])) @ basis).numpy())
     limit = math.sqrt(2 - 2 * near) + _ROUNDING
     for top in range(0, len(short), _BLOCK):
+        upper = torch.from_numpy(short[top : top + _BLOCK])
         for left in range(top, len(short), _BLOCK):
-            distances = torch.cdist(short[top : top + _BLOCK], short[left : left + _BLOCK])
-            pairs = torch.nonzero(distances < limit) + torch.tensor([top, left])
-            # Each pair once, and no picture with itself.
-            yield from torch.split(pairs[pairs[:, 0] < pairs[:, 1]], _BLOCK)
+            distances = torch.cdist(upper, torch.from_numpy(short[left : left + _BLOCK]))
+            pairs = (torch.nonzero(distances < limit) + torch.tensor([top, left])).numpy()
+            pairs = pairs[pairs[:, 0] < pairs[:, 1]]  # each pair once, and no picture with itself
+            yield from (pairs[start : start + _BLOCK] for start in range(0, len(pairs), _BLOCK))
