@@ -7,13 +7,23 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from torch import nn
 
 import assay
+from assay.classifier import classifier
+from assay.classifier.classifier import build_network, load, ready
+from assay.classifier.evaluation import evaluate_batches
 from assay.cli import main
-from assay.run import epochs, launch
+from assay.data.batches import EvaluationBatches
+from assay.data.dataset import MemoryDataset
+from assay.data.preprocess import Normalize
+from assay.run import build, epochs, launch
+from assay.run.group import joined
 from assay.run.record import RunRecord, read_scores
 from killing import Warm
 from warm_programs import ask
@@ -62,8 +72,20 @@ def send(kind: signal.Signals) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), kind)
 
 
-def check_equal(folder: Path, wanted: Path) -> None:
-    """The same record, as far as rounding lets it."""
+def in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks compute in float64, here and in processes that are forked later."""
+
+    def doubled(*args: Any) -> nn.Module:
+        network = build_network(*args).double()
+        network.register_forward_pre_hook(lambda _network, inputs: tuple(images.double() for images in inputs))
+        return network
+
+    for module in (build, classifier):
+        monkeypatch.setattr(module, "build_network", doubled)
+
+
+def check_equal(folder: Path, wanted: Path, near: float) -> None:
+    """The same record, as far as rounding lets it; scores are of about 1."""
     lines, expected = RunRecord.read(folder).metrics, RunRecord.read(wanted).metrics
     for line, row in zip(lines, expected, strict=True):
         assert line == pytest.approx(row, rel=1e-4, abs=0.01)  # an accuracy by no more than an image
@@ -72,16 +94,37 @@ def check_equal(folder: Path, wanted: Path) -> None:
     for split, images in (("held-out", 145), ("test", 355)):
         (scores, labels), (of_one, labels_of_one) = (read_scores(path, split) for path in (folder, wanted))
         assert len(scores) == images
-        assert_allclose(scores, of_one, atol=1e-3)  # of about 1; float32's rounding grows with each step
+        assert_allclose(scores, of_one, rtol=0, atol=near)
         assert (labels == labels_of_one).all()
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "activation", "near"), [("float32", "relu", 1e-3), ("float32", "silu", 1e-5), ("float64", "relu", 1e-6)]
+)
 def test_a_run_of_two_killed_and_three_stopped_equals_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    kind: str,
+    activation: str,
+    near: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assay.train("digits", RECIPE, out=tmp_path / "one", progress=False)
-    command = ["train", "digits", *FLAGS, "--out", str(tmp_path / "run"), "--devices", "cpu:2"]
+    """Float64 and smooth activations show that rounding alone differs; a ReLU's input near 0 lets it grow."""
+    if kind == "float64":
+        in_float64(monkeypatch)
+    assay.train("digits", RECIPE | {"model.activation": activation}, out=tmp_path / "one", progress=False)
+    command = [
+        "train",
+        "digits",
+        *FLAGS,
+        "--model.activation",
+        activation,
+        "--out",
+        str(tmp_path / "run"),
+        "--devices",
+        "cpu:2",
+    ]
     with monkeypatch.context() as patch:
         at_step(patch, 1, 4, send(signal.SIGKILL))
         assert main(command) == 1
@@ -98,9 +141,31 @@ def test_a_run_of_two_killed_and_three_stopped_equals_one(
         assert main(resume) == 130
     assert "stopped in epoch 2, after step 3; all of it is saved" in capfd.readouterr().err
     assert main([*resume[:-1], "cpu:3"]) == 0
-    check_equal(tmp_path / "run", tmp_path / "one")
+    check_equal(tmp_path / "run", tmp_path / "one", near)
     timings = RunRecord.read(tmp_path / "run").timings
     assert [row["processes"] for row in timings] == [3, 3]
+
+
+def test_one_model_has_the_same_scores_however_many_processes_evaluate_it(finished_run: Path, tmp_path: Path) -> None:
+    """In float32: a convolution may round a batch of another size otherwise, but no training lets that grow."""
+    pixels = torch.randint(256, (355, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
+    images = MemoryDataset(pixels, torch.zeros(355, dtype=torch.int64), [str(row) for row in range(355)])
+
+    def work() -> int:
+        with joined() as ranks:
+            model = ready(load(finished_run / "model.safetensors"), torch.device("cpu"))
+            normalize = Normalize(model.preprocessing, torch.device("cpu"), torch.contiguous_format)
+            batches = EvaluationBatches(images, 100, normalize, ranks=ranks)
+            scores = evaluate_batches(model.network, batches, model.classes).scores
+            torch.save(scores, tmp_path / f"{ranks.size}-{ranks.rank}")
+        return 0
+
+    for size in (1, 2, 3):
+        assert launch.on_ranks(size, work) == 0
+    of_one = torch.load(tmp_path / "1-0")
+    assert of_one.std() > 0.1
+    for name in ("2-0", "2-1", "3-0", "3-1", "3-2"):
+        assert_allclose(torch.load(tmp_path / name), of_one, rtol=0, atol=1e-4)
 
 
 @pytest.mark.slow

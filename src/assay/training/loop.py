@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from assay.training.average import Average
 from assay.training.losses import LossFunction
-from assay.training.precision import Precision
+from assay.training.precision import Precision, at_least_float32
 from assay.training.sharing import Sharing
 
 
@@ -91,7 +91,7 @@ def train_epoch(
         losses, correct = [], []
         for part, wanted in zip(images.chunk(microbatches), targets.chunk(microbatches), strict=True):
             with update.precision.autocast(), sharing.norms():
-                scores = model(part).float()
+                scores = at_least_float32(model(part))
                 loss = loss_fn(scores, wanted, part) * (len(part) / whole)
             update.precision.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.amp import GradScaler
 
 from assay.base.registry import choose
@@ -39,3 +40,8 @@ class Precision:
     def autocast(self) -> torch.autocast:
         """The context in which the network computes; for float32 it changes nothing."""
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32 where they have half the precision, else as they are."""
+    return values if values.dtype == torch.float64 else values.float()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from assay.base.ranks import Ranks
+from assay.training.precision import at_least_float32
 
 
 class SharedNorms(TorchFunctionMode):
@@ -70,7 +71,7 @@ def statistics_of_all(images: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, Ten
         all float64.
     """
     axes = _all_but_channels(images)
-    variance, mean = torch.var_mean(_at_least_float32(images), axes, correction=0)
+    variance, mean = torch.var_mean(at_least_float32(images), axes, correction=0)
     mean, variance = mean.double(), variance.double()
     count = mean.new_tensor(images.numel() // images.shape[1])
     # Sums of squares cancel, but in float64 what is lost is below the precision of the images.
@@ -98,7 +99,7 @@ class _Normalise(torch.autograd.Function):
         eps: float,
         ranks: Ranks,
     ) -> Tensor:
-        kind = _at_least_float32(images).dtype
+        kind = at_least_float32(images).dtype
         ctx.save_for_backward(images, weight, count, mean, (variance + eps).rsqrt())
         ctx.ranks, ctx.has_bias = ranks, bias is not None
         return F.batch_norm(images, mean.to(kind), variance.to(kind), weight, bias, False, 0.0, eps)
@@ -106,10 +107,10 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outputs: Any) -> tuple[Tensor | None, ...]:
         images, weight, count, mean, scale = ctx.saved_tensors
-        ahead, axes = _at_least_float32(outputs[0]), _all_but_channels(images)
+        ahead, axes = at_least_float32(outputs[0]), _all_but_channels(images)
         shape = [1, -1] + [1] * (images.ndim - 2)
-        kind = _at_least_float32(images).dtype
-        centred = _at_least_float32(images) - mean.to(kind).view(shape)
+        kind = at_least_float32(images).dtype
+        centred = at_least_float32(images) - mean.to(kind).view(shape)
         to_bias, to_weight = ahead.sum(axes), (ahead * centred).sum(axes) * scale.to(kind)
         totals = torch.cat([to_bias, to_weight]).double()
         ctx.ranks.add_up([totals])
@@ -128,7 +129,3 @@ class _Normalise(torch.autograd.Function):
 
 def _all_but_channels(images: Tensor) -> list[int]:
     return [axis for axis in range(images.ndim) if axis != 1]
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()
