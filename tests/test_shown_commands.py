@@ -63,6 +63,8 @@ NOT_RUN = {
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
     "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_several_processes.py does",
     "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train r4-baseline --out runs/r4": "as the line before",
+    "ASSAY_PATIENCE=60 assay train digits --devices cpu:2": "a variable; tests/run/test_several_processes.py sets it",
+    "ASSAY_PATIENCE=60 torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "as the line before",
     "ray up --yes cluster.yaml": "needs a cloud",
     'ray exec cluster.yaml "assay study run my-study.yaml --on ray --address auto --gpus 0.25 --autoscaling"': (
         "needs a cloud; below its words are read"

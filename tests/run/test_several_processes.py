@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -231,6 +232,53 @@ def test_a_process_that_is_stopped_is_ended(monkeypatch: pytest.MonkeyPatch, cap
 
     assert launch.on_ranks(2, work) == 1
     assert capfd.readouterr().err == "assay: process 0 of 2 was ended: it gave no sign of life for 0.5 seconds\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hanging", [0, 1])
+@pytest.mark.parametrize("is_torchrun", [False, True])
+def test_a_process_that_lives_but_hangs_ends_all_in_one_line(hanging: int, is_torchrun: bool, tmp_path: Path) -> None:
+    """In its third step it sleeps, with all its threads alive."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, time\n"
+        "from assay.cli import main\n"
+        "from assay.run import epochs, launch\n"
+        "launch.GRACE = 2.0\n"
+        "save = epochs.Run.save_when_due\n"
+        "def then(run):\n"
+        f"    if (run.ranks.rank, run.position.step) == ({hanging}, 3):\n"
+        "        time.sleep(3600)\n"
+        "    save(run)\n"
+        "epochs.Run.save_when_due = then\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"] if is_torchrun else []
+    devices = [] if is_torchrun else ["--devices", "cpu:2"]
+    flags = [*FLAGS, "--train.checkpoint_minutes", "60", "--out", str(tmp_path / "run"), *devices]
+    result = subprocess.run(
+        [sys.executable, *torchrun, str(script), "train", "digits", *flags],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"ASSAY_PATIENCE": "5"},
+    )
+    assert result.returncode == 1, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("assay: ")]
+    assert lines == [
+        "assay: another process of the run hangs, or takes longer than the 5 seconds that ASSAY_PATIENCE allows"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "0", "soon", "nan", "inf", "1e9"])
+def test_a_patience_that_is_no_time_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ASSAY_PATIENCE", text)
+    assert main(["train", "digits", "--devices", "cpu:2"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (f"assay: ASSAY_PATIENCE: expected seconds from 1 to 604800 (a week), such as 60, not {text!r}")
 
 
 @pytest.mark.slow

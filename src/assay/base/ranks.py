@@ -18,6 +18,14 @@ class EndedElsewhereError(Exception):
     """Another process of the run has failed or was lost; where it could, it has said why."""
 
 
+class HangsElsewhereError(EndedElsewhereError):
+    """Another process has kept this one waiting for too long; ``to_say`` in the process that has to say so."""
+
+    def __init__(self, text: str, to_say: bool) -> None:
+        super().__init__(text)
+        self.to_say = to_say
+
+
 @dataclass(frozen=True)
 class Ranks:
     """Which of the processes that train one model this is, and how they add up numbers.

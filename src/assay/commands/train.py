@@ -45,14 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Train and print a summary; return 130 if the run was interrupted, 1 if it diverged or another process failed."""
-    from assay.base.ranks import EndedElsewhereError
+    from assay.base.ranks import EndedElsewhereError, HangsElsewhereError
     from assay.run.group import joined
 
     with Path(os.devnull).open("w") as nowhere:
         try:
             with joined() as ranks, nullcontext() if ranks.is_first else redirect_stdout(nowhere):
                 return _train(options, ranks)
-        except EndedElsewhereError:
+        except EndedElsewhereError as error:
+            if isinstance(error, HangsElsewhereError) and error.to_say:  # of other ends another process tells
+                print_line(f"assay: {error}", error=True)
             return 1
 
 

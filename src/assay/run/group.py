@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
 from torch.distributed.rendezvous import rendezvous
 
-from assay.base.ranks import ALONE, EndedElsewhereError, Ranks
-from assay.run.launch import MEETING, process_count
+from assay.base.ranks import ALONE, EndedElsewhereError, HangsElsewhereError, Ranks
+from assay.run.launch import MEETING, PATIENCE, patience, process_count
 
-PATIENCE = timedelta(minutes=10)
-"""How long a process waits for the others; one that has ended is noticed at once, this is for one that hangs."""
+_FIRST_SPEAKS = 3.0  # seconds that the second process leaves the first one to say that another one hangs
 
 
 @contextmanager
@@ -47,10 +46,10 @@ def _meet(size: int) -> None:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     place, rank = os.environ.get(MEETING, "env://"), _number("RANK", 0)
     try:
-        store, *_ = next(rendezvous(place, rank, size, timeout=PATIENCE))
+        store, *_ = next(rendezvous(place, rank, size, timeout=patience()))
         # torchrun keeps its store over a restart, and with it the addresses of the processes that are gone.
         store = PrefixStore(f"attempt {_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-        dist.init_process_group(backend, store=store, timeout=PATIENCE, world_size=size, rank=rank)
+        dist.init_process_group(backend, store=store, timeout=patience(), world_size=size, rank=rank)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"the {size} processes did not meet: {' '.join(str(error).split())[:200]}") from None
 
@@ -61,7 +60,21 @@ def _add_up(tensor: Tensor) -> None:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
+        if "Timed out" in str(error):  # gloo's words, for what has no type of its own
+            text = f"another process of the run hangs, or takes longer than the {patience().total_seconds():g} seconds"
+            raise HangsElsewhereError(f"{text} that {PATIENCE} allows", _is_to_say()) from error
         raise EndedElsewhereError("another process of the run has ended, or hangs") from error
+
+
+def _is_to_say() -> bool:
+    """Whether this process has to say that another one hangs: the first one, or the second if it is the first."""
+    rank, store = dist.get_rank(), _get_default_store()
+    if rank == 0:
+        store.set("hangs", "said")
+    if rank == 1:
+        time.sleep(_FIRST_SPEAKS)
+        return not store.check(["hangs"])
+    return rank == 0
 
 
 def _number(name: str, default: int) -> int:

@@ -17,11 +17,15 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 MEETING = "ASSAY_MEETING"
 """the environment's variable that says where the processes meet: an address as torch.distributed takes it"""
+PATIENCE = "ASSAY_PATIENCE"
+"""the environment's variable for the seconds that a process waits for another one that lives"""
+_PATIENCE = 600.0
 GRACE = 20.0
 """seconds that the other processes have to end by themselves after the first one has"""
 SILENCE = 30.0
@@ -57,6 +61,24 @@ def process_count() -> int:
     return int(given["WORLD_SIZE"])
 
 
+def patience() -> timedelta:
+    """How long a process waits for the others; one that has ended is noticed at once, this is for one that hangs.
+
+    No sign tells a process that hangs from one whose step takes long, so the user says how long is too long.
+
+    Raises:
+        ValueError: the variable holds no number of seconds from 1 to a week.
+    """
+    text = os.environ.get(PATIENCE, f"{_PATIENCE}")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 604_800:
+        raise ValueError(f"{PATIENCE}: expected seconds from 1 to 604800 (a week), such as 60, not {text!r}")
+    return timedelta(seconds=seconds)
+
+
 def on_ranks(count: int, work: Callable[[], int]) -> int:
     """Do the same work in several processes that know of each other, and return the exit status of all.
 
@@ -68,8 +90,9 @@ def on_ranks(count: int, work: Callable[[], int]) -> int:
         work: what each of them does; returns its exit status.
 
     Raises:
-        ValueError: this system's processes cannot be forked safely.
+        ValueError: this system's processes cannot be forked safely, or ``ASSAY_PATIENCE`` is no number of seconds.
     """
+    patience()
     if sys.platform != "linux":
         raise ValueError(f"--devices works on Linux alone; here use torchrun --nproc-per-node {count} -m assay train")
     if count == 1:
