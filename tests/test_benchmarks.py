@@ -16,6 +16,7 @@ from warm_programs import ask
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
     "tracking.py --images 16 --batch-size 8 --width 0.125 --device cpu": "an epoch of 6125 steps: about ",
+    "check_memory.py --kinds parquet --images 20 40": "parquet    1,281,167 images  check ",
     "mutation.py --list --count 3": "src/assay/",
     "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
     "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (
@@ -50,6 +51,15 @@ on_device.CHECKS = {{"layout": on_device.layout_is_channels_last}}  # tests/test
 gauge.in_own_process = lambda function, *values: function(*values)
 runpy.run_path("{script}", run_name="__main__")
 """
+WITH_FOLDER = {  # the scripts that need --out
+    "check_memory.py",
+    "finetune.py",
+    "gpu.py",
+    "kills.py",
+    "large_set.py",
+    "large_table.py",
+    "predictions.py",
+}
 SCRIPTS = {command.split()[0] for command in SMALL}
 
 
@@ -70,10 +80,7 @@ def test_a_benchmark_runs(
     script, *arguments = command.split()
     if script in ("tracking.py", "finetune.py", "gpu.py", "kills.py"):
         write_cifar(data, write_parquet)
-    if (
-        script in ("kills.py", "finetune.py", "gpu.py", "large_set.py", "predictions.py", "large_table.py")
-        or "--kills" in arguments
-    ):
+    if script in WITH_FOLDER or "--kills" in arguments:
         arguments += ["--out", str(tmp_path / "out")]
     if script in ("clients.py", "predictions.py"):
         arguments.append(str(finished_run))

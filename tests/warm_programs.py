@@ -97,6 +97,9 @@ def _status(arguments: Sequence[str]) -> int:
     try:
         if is_module:
             runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        elif arguments[0] == "-c":
+            del sys.argv[1]
+            exec(arguments[1], {"__name__": "__main__"})
         else:
             sys.path.insert(0, str(Path(sys.argv[0]).parent))
             runpy.run_path(sys.argv[0], run_name="__main__")
