@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import time
+from pathlib import Path
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -65,7 +66,7 @@ def _is_abandoned(trial: FrozenTrial) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    """Return whether a process has that number; True on systems where only the expiry can tell."""
+    """Return whether a process of that number works; True on systems where only the expiry can tell."""
     if os.name != "posix":
         return True  # on Windows os.kill would end the process
     try:
@@ -74,4 +75,13 @@ def _is_alive(process: int) -> bool:
         return False
     except PermissionError:
         pass  # it exists, and belongs to another user
-    return True
+    # One that has ended keeps its number until its parent, such as Ray, asks how it ended.
+    return _state(process) != "Z"
+
+
+def _state(process: int) -> str:
+    """Return the letter of a process's state, as ``ps`` prints it; empty where the system does not tell."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
