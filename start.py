@@ -50,10 +50,10 @@ def test(*arguments: str) -> None:
     """Run the tests on all cores; ``--all`` adds the slow ones, further arguments go to pytest."""
     install("[dev]")
     # A test runs as soon as a worker is free, but for groups (Ray, the browser), whose start only one worker pays for.
-    # At most 8 workers: each imports torch, which takes some 0.7 GB of memory. Many slow tests wait for processes
-    # that they have started, so that twice as many workers as there are cores keep the cores at work.
+    # At most 8 workers: each imports torch, which takes some 0.7 GB of memory. The slow tests mostly wait for processes
+    # that they have started, so one worker more than there are cores is no load.
     every = "--all" in arguments
-    workers = ["-n", str(min(8, (os.cpu_count() or 1) * (2 if every else 1))), "--dist", "loadgroup"]
+    workers = ["-n", str(min(8, (os.cpu_count() or 1) + every)), "--dist", "loadgroup"]
     chosen = [] if every else ["-m", "not slow"]
     others = [argument for argument in arguments if argument != "--all"]
     run("python", "-m", "pytest", *workers, *chosen, *others)
