@@ -14,10 +14,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from assay.data.check import Check, check_source
 from assay.data.duplicates import Place, distinct, find_alike
 from assay.data.folder import read_folder
-from assay.data.looks import LOOK, look_at
 from assay.data.pack import pack
 from assay.data.sources import load_source
 from assay.data.spilled import Spilled
+from assay.data.traits import TRAITS, traits_of
 
 
 def photo(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
@@ -385,8 +385,8 @@ def test_shards_are_read_a_group_of_rows_at_a_time_and_found_to_hold_the_same(tm
 def test_of_each_image_memory_keeps_some_tens_of_bytes(clean: Path) -> None:
     (clean / "train/cat/bad.png").write_bytes(b"")
 
-    looks = look_at(read_folder(clean), 0)
+    traits = traits_of(read_folder(clean), 0)
 
-    assert (len(looks.table), len(looks.thumbnails), looks.table.dtype) == (16, 16, LOOK)
-    assert LOOK.itemsize <= 48
-    assert [str(looks.place(number)) for number in (0, 8)] == ["train/cat/0.png", "test/cat/0.png"]
+    assert (len(traits.table), len(traits.thumbnails), traits.table.dtype) == (16, 16, TRAITS)
+    assert TRAITS.itemsize <= 48
+    assert [str(traits.place(number)) for number in (0, 8)] == ["train/cat/0.png", "test/cat/0.png"]

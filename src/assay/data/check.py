@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from assay.data import duplicates
 from assay.data.duplicates import NEAR, Group, Leak
 from assay.data.images import BadImageError
-from assay.data.looks import Looks, look_at
 from assay.data.split import SPLITS, Source
+from assay.data.traits import Traits, traits_of
 
 _EXAMPLES = 3  # named in a line on many
 _SMALL = 8  # pixels
@@ -133,25 +133,25 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
     """
     if not 0 < near < 1:
         raise ValueError(f"near: {near} is not between 0 and 1")
-    looks = look_at(source, workers)
-    pictures, alike = duplicates.distinct(looks.table["digest"], looks.thumbnails, looks.place, near)
+    traits = traits_of(source, workers)
+    pictures, alike = duplicates.distinct(traits.table["digest"], traits.thumbnails, traits.place, near)
     names = [name for name in SPLITS if name in source.splits]
     return Check(
-        {name: _summary(source, name, looks.of(name)) for name in names},
-        looks.bad,
+        {name: _summary(source, name, traits.of(name)) for name in names},
+        traits.bad,
         duplicates.exact_groups(pictures),
         duplicates.conflicts(pictures),
         duplicates.leaks(pictures, alike, names),
         duplicates.near_groups(pictures, alike),
-        [*source.odd, *_remarks(looks)],
+        [*source.odd, *_remarks(traits)],
         source.unlabelled,
     )
 
 
-def _summary(source: Source, name: str, looks: NDArray[Any]) -> SplitCheck:
+def _summary(source: Source, name: str, traits: NDArray[Any]) -> SplitCheck:
     split = source.splits[name]
-    counts = np.bincount(split.labels[looks["row"]], minlength=len(source.classes)).tolist()
-    width, height = looks["size"].astype(np.int64).T
+    counts = np.bincount(split.labels[traits["row"]], minlength=len(source.classes)).tolist()
+    width, height = traits["size"].astype(np.int64).T
     order = np.lexsort((height, width, width * height))
     middle = [order[place] for place in (0, len(order) // 2, -1)] if len(order) else []
     return SplitCheck(
@@ -159,33 +159,33 @@ def _summary(source: Source, name: str, looks: NDArray[Any]) -> SplitCheck:
         dict(zip(source.classes, counts, strict=True)),
         tuple((int(width[row]), int(height[row])) for row in middle),
         len(np.unique(width << 32 | height)),
-        _modes(looks),
+        _modes(traits),
     )
 
 
-def _modes(looks: NDArray[Any]) -> dict[str, int]:
+def _modes(traits: NDArray[Any]) -> dict[str, int]:
     """The number of images of each mode, the most frequent first; of equally frequent ones that which is met first."""
-    modes, first, counts = np.unique(looks["mode"], return_index=True, return_counts=True)
+    modes, first, counts = np.unique(traits["mode"], return_index=True, return_counts=True)
     return {modes[place].decode(): int(counts[place]) for place in np.lexsort((first, -counts))}
 
 
-def _remarks(looks: Looks) -> list[str]:
+def _remarks(traits: Traits) -> list[str]:
     """A line for each kind of odd image: its number and examples."""
-    usual = next(iter(_modes(looks.table)), "")
-    short, long = looks.table["size"].min(axis=1), looks.table["size"].max(axis=1).astype(np.int64)
+    usual = next(iter(_modes(traits.table)), "")
+    short, long = traits.table["size"].min(axis=1), traits.table["size"].max(axis=1).astype(np.int64)
     # In a set of small images a small one is not odd.
     small = 0 if (short < _SMALL).all() else _SMALL
 
     def with_mode(number: int) -> str:
-        return f"{looks.place(number)} ({looks.table['mode'][number].decode()})"
+        return f"{traits.place(number)} ({traits.table['mode'][number].decode()})"
 
     def with_size(number: int) -> str:
-        width, height = looks.table["size"][number].tolist()
-        return f"{looks.place(number)} ({width}x{height})"
+        width, height = traits.table["size"][number].tolist()
+        return f"{traits.place(number)} ({width}x{height})"
 
     kinds: list[tuple[str, NDArray[np.bool_], Callable[[int], object]]] = [
-        (f"of another mode than {usual}", looks.table["mode"] != usual.encode(), with_mode),
-        ("of a single colour", looks.table["flat"], looks.place),
+        (f"of another mode than {usual}", traits.table["mode"] != usual.encode(), with_mode),
+        ("of a single colour", traits.table["flat"], traits.place),
         (f"less than {_SMALL} pixels wide or high", short < small, with_size),
         (f"more than {_LONG} times as long as wide", long > _LONG * short.astype(np.int64), with_size),
     ]

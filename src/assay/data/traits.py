@@ -21,7 +21,7 @@ from assay.data.split import SPLITS, Source, Split
 _CHUNK = 64  # images that a worker decodes and sends at a time
 _CHUNK_OF_PART = 1024  # of images that are read together, so that few workers read the same part
 
-LOOK = np.dtype(
+TRAITS = np.dtype(
     [
         ("split", np.uint8),  # its place in SPLITS
         ("row", np.uint32),  # in the split
@@ -34,16 +34,16 @@ LOOK = np.dtype(
 """of a readable image: 38 bytes"""
 
 _Part = tuple[NDArray[Any], NDArray[np.uint8], list[BadImageError]]
-"""the looks ``[N]`` of readable images, their thumbnails ``[N, 16, 16, 3]``, and the errors of the others"""
+"""the traits ``[N]`` of readable images, their thumbnails ``[N, 16, 16, 3]``, and the errors of the others"""
 
 
 @dataclass(frozen=True)
-class Looks:
+class Traits:
     """The readable images of a source, in the order of its splits and their rows.
 
     Attributes:
         source: the splits.
-        table: of ``LOOK``, ``[N]``.
+        table: of ``TRAITS``, ``[N]``.
         thumbnails: uint8 ``[N, 16, 16, 3]``.
         bad: the errors of the images that are not readable.
     """
@@ -55,8 +55,8 @@ class Looks:
 
     def place(self, number: int) -> Place:
         """Where the image at ``number`` in the table lies: it is looked up, so that no memory keeps it of each."""
-        look = self.table[number]
-        name, row = SPLITS[look["split"]], int(look["row"])
+        image = self.table[number]
+        name, row = SPLITS[image["split"]], int(image["row"])
         split = self.source.splits[name]
         return Place(name, split.images.names[row], self.source.classes[split.labels[row]])
 
@@ -66,22 +66,23 @@ class Looks:
         return ours
 
 
-def look_at(source: Source, workers: int) -> Looks:
+def traits_of(source: Source, workers: int) -> Traits:
     """Decode every image; ``workers`` processes do it, or 0 for this one."""
-    table = np.zeros(sum(len(split) for split in source.splits.values()), LOOK)
+    table = np.zeros(sum(len(split) for split in source.splits.values()), TRAITS)
     thumbnails, bad, count = Spilled((CELLS, CELLS, 3), np.uint8), list[BadImageError](), 0
     for number, name in enumerate(SPLITS):
         if name not in source.splits:
             continue
         split = source.splits[name]
         parts = _chunks(split)
-        for looks, cells, errors in map_in_workers(partial(_look_at_rows, split.images), parts, worth(workers, parts)):
-            looks["split"] = number
-            table[count : count + len(looks)] = looks
+        done = map_in_workers(partial(_traits_of_rows, split.images), parts, worth(workers, parts))
+        for traits, cells, errors in done:
+            traits["split"] = number
+            table[count : count + len(traits)] = traits
             thumbnails.append(cells)
             bad += errors
-            count += len(looks)
-    return Looks(source, table[:count], thumbnails, bad)
+            count += len(traits)
+    return Traits(source, table[:count], thumbnails, bad)
 
 
 def _chunks(split: Split) -> list[range]:
@@ -95,21 +96,21 @@ def _chunks(split: Split) -> list[range]:
     ]
 
 
-def _look_at_rows(images: Images, rows: range) -> _Part:
+def _traits_of_rows(images: Images, rows: range) -> _Part:
     """Runs in a worker."""
-    looks, cells = np.zeros(len(rows), LOOK), np.empty((len(rows), CELLS, CELLS, 3), np.uint8)
+    traits, cells = np.zeros(len(rows), TRAITS), np.empty((len(rows), CELLS, CELLS, 3), np.uint8)
     bad, count = list[BadImageError](), 0
     with quiet():
         for row in rows:
             try:
-                looks[count], cells[count] = _look(images, row)
+                traits[count], cells[count] = _traits(images, row)
                 count += 1
             except BadImageError as error:
                 bad.append(error)
-    return looks[:count], cells[:count], bad
+    return traits[:count], cells[:count], bad
 
 
-def _look(images: Images, row: int) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
+def _traits(images: Images, row: int) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
     """A row of the table, without its split, and the thumbnail."""
     with images.open(row) as image:
         mode = image.mode
