@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import assay
 from assay.studies.conduct import InterruptedStudyError
+from assay.studies.execution import on_ray, ray_share
 from assay.studies.execution import store as store_module
 from assay.studies.execution.local import Watch
 from assay.studies.execution.store import Job, Outcome, Store
@@ -181,3 +183,18 @@ def test_a_row_that_cannot_run_is_refused_before_anything_runs(study_file: Path,
     with pytest.raises(ValueError, match=r"study rates, row 'fast': train\.batch_size: 5000 is more than"):
         assay.run_study(study_file, seeds=1, out=tmp_path / "out", execute=run_in_line, progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_study_that_no_machine_of_ray_has_room_for_leaves_no_folder(
+    study_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setattr(on_ray, "connected", lambda _address: nullcontext())
+    monkeypatch.setattr(ray_share, "machines", lambda: [{"CPU": 2.0}])
+    for cluster, words in (
+        (on_ray.Ray(cpus=64), "a run takes 64 CPU, which no machine"),
+        (on_ray.Ray(gpus=1), "all runs have train.device cpu"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            assay.run_study(study_file, out=tmp_path / "studies", execute=cluster, progress=False)
+    assert not (tmp_path / "studies").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from assay.studies.advice.words import as_text
 from assay.studies.collect import collect
 from assay.studies.conduct import Execute, StudyObserver, check_rows, conduct
 from assay.studies.execution.local import run_here
+from assay.studies.execution.on_ray import Ray
 from assay.studies.execution.store import Store
 from assay.studies.folder import PLAN_FILE, folder_of, publish, read_plan, source_of, store_of, write_plan
 from assay.studies.looks import check_looks, judge, stages
@@ -140,20 +142,27 @@ def run_study(
     folder = folder_of(plan, Path(out).expanduser())
     lines, remarks = runs_told(plan, folder, Path(runs).expanduser() if runs else None)
     store = Store(store_of(folder.parent).root, lines)
-    check_rows(plan, store)  # before anything is written: a study that cannot run leaves no folder
-    write_plan(plan, folder, source)
-    console = Console(quiet=not progress)
-    for note in (*plan.study.notes, *remarks):
-        console.print(note, markup=False)
-    observer = LiveView(console) if progress else StudyObserver()
-    try:
-        for part in stages(plan, until_decided, lambda: judge(collect(plan, store), margin)):
-            conduct(part, store, observer, noting(execute, plan, folder))
-    finally:  # a study that was interrupted or failed shows what it has
-        report = _report(folder, plan, store, margin, remarks)
-        publish(report.table, report.advice, folder)
-        publish_surface(report.surface, folder)
+    check_rows(plan, store)
+    with _ready(execute, plan, store):  # before anything is written: a study that cannot run leaves no folder
+        write_plan(plan, folder, source)
+        console = Console(quiet=not progress)
+        for note in (*plan.study.notes, *remarks):
+            console.print(note, markup=False)
+        observer = LiveView(console) if progress else StudyObserver()
+        try:
+            for part in stages(plan, until_decided, lambda: judge(collect(plan, store), margin)):
+                conduct(part, store, observer, noting(execute, plan, folder))
+        finally:  # a study that was interrupted or failed shows what it has
+            report = _report(folder, plan, store, margin, remarks)
+            publish(report.table, report.advice, folder)
+            publish_surface(report.surface, folder)
     return report
+
+
+def _ready(execute: Execute, plan: Plan, store: Store) -> AbstractContextManager[None]:
+    """A connection to the cluster that does the missing runs; raise ``ValueError`` if it cannot."""
+    missing = [job for job in plan.order() if store.known(job) is None]
+    return execute.ready(missing) if isinstance(execute, Ray) and missing else nullcontext()
 
 
 def show_study(

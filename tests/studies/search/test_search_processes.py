@@ -18,7 +18,8 @@ from searching import Asked, by_rate, look
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.studies.conduct import Execute
-from assay.studies.execution import local
+from assay.studies.execution import local, ray_share
+from assay.studies.search import workers
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import on_ray
 from killing import Warm, warm
@@ -95,6 +96,17 @@ def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, preten
     assert len(found.of_state("finished", "pruned")) == 3
     assert not found.of_state("running")
     assert (tmp_path / "died").exists()
+
+
+@on_a_ray
+def test_a_search_that_no_machine_has_room_for_leaves_no_folder(
+    tmp_path: Path, pretend: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "connected", lambda _address: nullcontext())
+    monkeypatch.setattr(ray_share, "machines", lambda: [{"CPU": 2.0}])
+    with pytest.raises(ValueError, match="a run takes 64 CPU, which no machine"):
+        look(tmp_path, pretend(by_rate), trials=3, workers=on_ray(cpus=64))
+    assert not (tmp_path / "studies").exists()
 
 
 @on_a_ray

@@ -77,15 +77,30 @@ class Ray:
             ValueError: a recipe that leaves ``train.threads`` open, or asks for a GPU where `gpus` is 0; `gpus` that no
                 recipe takes; no Ray at the address; a run for which no machine has room, without `autoscaling`.
         """
+        shares = self._shares(jobs)
+        return self._do(jobs, shares, store, watch) if jobs else iter(())
+
+    @contextlib.contextmanager
+    def ready(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """A connection to Ray, which has room for each of the jobs; a call within it uses this one.
+
+        Raises:
+            ValueError: as a call does, but before anything is written.
+        """
+        shares = self._shares(jobs)
+        with connected(self.address):
+            if not self.autoscaling:
+                check_room(set(shares.values()))
+            yield
+
+    def _shares(self, jobs: Sequence[Job]) -> dict[str, Share]:
         shares = {job.key: Share(self.cpus, self.gpus).of(job.recipe) for job in jobs}
         if self.gpus and shares and not any(share.gpus for share in shares.values()):
             raise ValueError(f"gpus of a run on Ray: {self.gpus:g}, and all runs have train.device cpu; state cuda")
-        return self._do(jobs, shares, store, watch) if jobs else iter(())
+        return shares
 
     def _do(self, jobs: Sequence[Job], shares: Mapping[str, Share], store: Store, watch: Watch) -> Iterator[Done]:
-        with connected(self.address), _driver(store) as driver, StopRequest() as stop, Queue(jobs, store) as queue:
-            if not self.autoscaling:
-                check_room(set(shares.values()))
+        with self.ready(jobs), _driver(store) as driver, StopRequest() as stop, Queue(jobs, store) as queue:
             tasks = Tasks(queue, store, driver, shares, self.retries)
             room = Room(self.autoscaling, self.say)
             try:

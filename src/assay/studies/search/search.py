@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,13 +91,14 @@ def search(
         execute=workers.execute,
     )
     text = _description(folder, base, over)
-    with made(folder):  # and unmade where the storage cannot be opened
-        shared.create()
-    replace_files(folder, {ASKED: text})
-    optuna_study = shared.open()
-    for note in adapted.notes:
-        console.print(note, markup=False)
-    with process_starter():  # the trials and the confirmation share a fork server
+    # The trials and the confirmation share a fork server. A search that cannot begin leaves no folder.
+    with nullcontext() if folder.exists() else workers.ready(), process_starter():
+        with made(folder):  # and unmade where the storage cannot be opened
+            shared.create()
+        replace_files(folder, {ASKED: text})
+        optuna_study = shared.open()
+        for note in adapted.notes:
+            console.print(note, markup=False)
         try:
             _do_trials(optuna_study, shared, workers, Lines(console, optuna_study, shared))
         finally:  # a search that was stopped has its results so far

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +39,13 @@ class Workers:
         repeat: does trials; ``one_by_one``, or one that shares them among machines.
         execute: does the run of a trial, on the machine that does the trial.
         confirm: does the runs with fresh seeds.
+        ready: a connection to the machines, before anything is written; raises ``ValueError`` if they cannot do a run.
     """
 
     repeat: Repeat = one_by_one
     execute: Execute = run_here
     confirm: Execute = run_here
+    ready: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, autoscaling: bool = False) -> Workers:
@@ -59,12 +62,17 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, auto
     """
     share = Share(cpus, gpus)
 
-    def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
-        import ray  # an extra of the package, and slow to import
-
+    @contextmanager
+    def ready() -> Iterator[None]:
         with connected(address):
             if not autoscaling:
                 check_room([share])
+            yield
+
+    def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
+        import ray  # an extra of the package, and slow to import
+
+        with ready():
             # A lost worker's trial is put back by the others, so Ray must not repeat the task too.
             task = remote(trial, share, retries=0)
             pending = [task.remote() for _ in range(times)]
@@ -76,7 +84,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, auto
                 for left in pending:
                     ray.cancel(left)
 
-    return Workers(repeat=repeat, confirm=Ray(address, cpus, gpus, autoscaling=autoscaling))
+    return Workers(repeat=repeat, confirm=Ray(address, cpus, gpus, autoscaling=autoscaling), ready=ready)
 
 
 def _fetch(done: Any) -> TrialEnd:
