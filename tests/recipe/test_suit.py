@@ -38,6 +38,14 @@ def test_too_few_steps_are_left_to_the_head_where_no_images_are_held_out() -> No
     assert "transfer.freeze" not in values(600, train__epochs=1)  # 60 held-out images keep the probe where it is better
 
 
+def test_few_images_of_which_none_is_held_out_learn_at_a_lower_rate() -> None:
+    assert values(499)["optim.lr"] == values(245, 30)["optim.lr"] == 0.0003
+    for sizes in ((500, 0), (245, 153)):  # a split selects the epoch
+        assert "optim.lr" not in values(*sizes)
+    assert "optim.lr" not in values(3000, data__held_out=0.0)
+    assert "optim.lr" not in values(40, optim__lr=0.001)
+
+
 def test_the_average_is_long_for_few_images() -> None:
     assert values(200, train__epochs=25)["train.ema"] == pytest.approx(1 - 1.5 / 300, abs=1e-5)  # 12 steps an epoch
     assert values(3068, 341, train__epochs=4)["train.ema"] == pytest.approx(1 - 8 / 380, abs=1e-5)

@@ -11,6 +11,7 @@ STEPS = 400
 FEW_STEPS = 200
 FEW_IMAGES = 2000
 FEW_HELD_OUT = 50
+UNWATCHED_RATE = 3e-4
 _NONE_GIVEN: Mapping[str, Any] = {}
 
 
@@ -43,8 +44,10 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
     epochs = given.get("train.epochs", max(passes, math.ceil(STEPS / per_epoch)))
     steps = epochs * per_epoch
     selects = watched >= FEW_HELD_OUT
-    # A rate that is fit for fine-tuning first makes the network worse. Held-out images would keep the linear probe.
+    # The recipe's rate first makes the network worse, and few images may never make up for it. Held-out images would
+    # keep the linear probe then.
     head_only = steps < FEW_STEPS and not selects
+    lower = {"optim.lr": Choice(UNWATCHED_RATE, f"{images:,} images, none of which would tell that a higher one harms")}
     choices = {
         "data.held_out": Choice(share, f"{images:,} images, {'enough' if share else 'too few'} to hold some out"),
         "train.select": Choice(
@@ -54,6 +57,7 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
         "train.batch_size": Choice(batch, f"{images:,} images"),
         "train.epochs": Choice(epochs, f"{steps:,} steps: at least {STEPS}, and at least {passes} epochs"),
         "train.ema": Choice(_decay(steps, images), f"{steps:,} steps on {images:,} images"),
+        **(lower if images < 10 * FEW_HELD_OUT and not selects else {}),
         **({"transfer.freeze": Choice("body", f"{steps:,} steps are too few for all layers")} if head_only else {}),
         "transfer.freeze_norms": Choice(
             steps < 5 * STEPS, f"{steps:,} steps are {'too few' if steps < 5 * STEPS else 'enough'} for new statistics"
