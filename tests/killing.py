@@ -75,15 +75,15 @@ class Warm:
         ended: list[int] = []
         return RunProcess(process.stdin, wait, process.terminate)
 
-    def do(self, folder: Path, recipe: Recipe | None = None) -> int:
-        """The exit status of one process."""
+    def do(self, folder: Path, recipe: Recipe | None = None, *, seconds: float | None = None) -> int:
+        """The exit status of one process, which ends within this time."""
         with folder.with_suffix(".out").open("ab") as log:
             process = self(folder, log)
             with process.stdin:
                 if recipe:
                     process.stdin.write(f"{recipe.to_yaml()}{END_OF_RECIPE}".encode())
-                status = process.wait(None)
-        assert status is not None
+                status = process.wait(seconds)
+        assert status is not None, f"it works after {seconds} seconds"
         return status
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assay.base.strict_yaml import parse_yaml, read_yaml
+from assay.base.strict_yaml import dump_yaml, parse_yaml, read_yaml
 
 LAUGHS = "{a0: &a0 [x, x]" + "".join(f", a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)) + "}"
 REFUSED = [
@@ -48,3 +50,15 @@ def test_a_file_is_read_no_further_than_it_may_be_long(tmp_path: Path) -> None:
 
 def test_aliases_and_merges_of_few_values_are_read() -> None:
     assert parse_yaml("{a: &a {x: 1}, b: &b {<<: [*a, *a]}, c: *b}") == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1}}
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=100)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT, st.lists(TEXT))
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(TEXT, VALUES, max_size=5))
+def test_what_is_dumped_reads_back_in_its_order(content: dict[str, object]) -> None:
+    read = parse_yaml(dump_yaml(content))
+    assert read == content
+    assert list(read) == list(content)

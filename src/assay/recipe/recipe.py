@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import ValidationError, model_validator
 
-from assay.base.strict_yaml import parse_yaml, read_yaml
+from assay.base.strict_yaml import dump_yaml, parse_yaml, read_yaml
 from assay.base.text import quoted, shorten
 from assay.recipe.fields import check_field, field_names, first_error, section_types
 from assay.recipe.sections import Sections
@@ -175,7 +174,7 @@ class Recipe(Sections):
 
     def to_yaml(self) -> str:
         """The recipe as YAML, sections and fields in the order of their classes."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)  # in the order of the sections
+        return dump_yaml(self.to_dict())
 
     def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
         """The dotted fields in which the two differ, each with (this value, the other's)."""

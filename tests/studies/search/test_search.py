@@ -32,6 +32,7 @@ from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import Workers, on_ray
 from quick_suite import rest_slow
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 Make = Callable[[Callable[[Recipe], Sequence[float]]], Execute]
 
 
@@ -65,7 +66,7 @@ def test_the_folder_holds_the_best_recipe_the_trials_and_a_summary(tmp_path: Pat
     assert f"trial {found.best.number}, {found.best.accuracy:.2f} % on the held-out split" in text
     assert "optimistic" in text
     assert "not trained again with fresh seeds" in text
-    assert (folder / "search.png").stat().st_size > 1000
+    assert (folder / "search.png").exists()
 
 
 @pytest.mark.slow

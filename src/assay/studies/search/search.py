@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import yaml
 from rich.console import Console
 
 from assay.base.atomic import made, replace_files
+from assay.base.strict_yaml import dump_yaml
 from assay.recipe.fields import describe_field
 from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
@@ -156,7 +156,7 @@ def _description(folder: Path, base: Recipe, over: Sequence[str]) -> str:
     """Return the search's description for its folder; refuse a folder that holds another search."""
     # Fields without effect on a run's numbers may differ from call to call.
     recipe = base.but({name: describe_field(name)[2] for name in WITHOUT_EFFECT})
-    text = yaml.safe_dump({"over": list(over), "recipe": recipe.to_dict()}, sort_keys=False)
+    text = dump_yaml({"over": list(over), "recipe": recipe.to_dict()})
     description = folder / ASKED
     if description.exists() and description.read_text() != text:
         raise ValueError(f"{folder} holds another search, of another recipe or other fields; choose another --out")
