@@ -87,8 +87,9 @@ def build_library_model(
     tried = partial(_tried, make, (2, channels), (2, classes))
     known = (name, classes, channels, whole("image_size", image_size), dropout)
     on_meta = torch.get_default_device().type == "meta"
-    if known in _FITTING and not on_meta:
-        return make(size=image_size)
+    if known in _FITTING:
+        build = partial(make, size=image_size)
+        return _on_meta(build) if on_meta else build()
     try:
         network = tried(image_size)
     except _MisfitError as error:
