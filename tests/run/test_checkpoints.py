@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import assay.run.epochs as module
+from assay.base import pace
 from assay.recipe.recipe import Recipe
 from assay.run.folder import RunFolder
 from assay.run.run import run
@@ -54,6 +55,7 @@ def test_short_epochs_share_a_checkpoint(
     end = module._end_epoch
     monkeypatch.setattr(RunFolder, "write_checkpoint", write)
     monkeypatch.setattr(module, "_end_epoch", end_epoch)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+    for timed in (module, pace):
+        monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=monotonic))
     run(Recipe().but({**TINY, "train.epochs": 8, "train.checkpoint_minutes": minutes}), tmp_path / "run")
     assert written == expected

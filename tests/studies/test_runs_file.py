@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,25 @@ import pytest
 from scipy import special
 
 import assay
+from assay.base import pace
 from assay.base.atomic import replace_files
 from assay.cli import main
 from assay.recipe.recipe import Recipe
 from assay.run import precision
 from assay.studies import plan as plan_module
+from assay.studies import runs_file
 from assay.studies.collect import collect
 from assay.studies.conduct import InterruptedStudyError, StudyObserver, conduct
 from assay.studies.execution import local
 from assay.studies.execution import store as store_module
 from assay.studies.execution.ended import Answers, EndedRun
-from assay.studies.execution.local import Watch
+from assay.studies.execution.local import Watch, never
 from assay.studies.execution.store import Job, Outcome, Store
 from assay.studies.folder import read_plan, write_plan
 from assay.studies.forms.words import footnotes, header
+from assay.studies.named import find_study
 from assay.studies.plan import Plan, plan_study
-from assay.studies.runs_file import RUNS_FILE, as_lines, read_runs, runs_told
+from assay.studies.runs_file import RUNS_FILE, as_lines, noting, read_runs, runs_told
 from assay.studies.study import Row, Study
 from assay.studies.table import Table, make_table
 from assay.studies.verify import verify_run
@@ -265,9 +269,34 @@ def test_lines_are_written_as_runs_end(home: Path, tmp_path: Path) -> None:
     assert [line.runs for line in assay.show_study("rates", out=tmp_path).table.lines] == [1, 0]
 
 
+def test_writing_the_file_takes_a_twentieth_of_the_time_at_most(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100 runs of half a second each, where writing takes a second: some 40 runs lie between two writings."""
+    now, done, written = 0.0, 0, list[int]()
+
+    def run_all(jobs: Sequence[Job], _store: Store, _watch: Watch) -> Iterator[tuple[Job, Outcome]]:
+        nonlocal now, done
+        for _ in range(100):
+            now, done = now + 0.5, done + 1
+            yield jobs[0], Outcome("failed", "as it was asked to")
+
+    def write(_folder: Path, files: Mapping[str, str]) -> None:
+        nonlocal now
+        assert files.keys() == {RUNS_FILE}
+        now += 1
+        written.append(done)
+
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(runs_file, "replace_files", write)
+    plan, store = plan_study(find_study(home / "rates.yaml"), seeds=(0,)), Store(tmp_path / "runs")
+    assert len(list(noting(run_all, plan, tmp_path)(plan.order(), store, never))) == 100
+    assert written == [0, 40, 80, 100]
+
+
 def test_a_run_that_others_need_is_done_here_only_where_it_is_needed(home: Path, tmp_path: Path) -> None:
     """A line tells of its figures and has no weights to start from."""
-    plan = plan_study(assay.studies.named.find_study(home / "rates.yaml"), seeds=(0,))
+    plan = plan_study(find_study(home / "rates.yaml"), seeds=(0,))
     after = Row("tuned", after={"model.pretrained": plan.study.base.but({"optim.lr": 0.005})})
     plan = plan_study(replace(plan.study, rows=(*plan.study.rows, after)), seeds=(0,))
     told = {job.key: finished(70.0) for job in plan.order()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from assay.base.json_files import JsonObject
+from assay.base.pace import Pace
 from assay.base.ranks import Ranks
 from assay.base.signals import StopRequest
 from assay.classifier.evaluation import Evaluation, evaluate_batches
@@ -27,8 +28,6 @@ from assay.training.position import Position
 from assay.training.sharing import Sharing
 from assay.training.transfer import train_what_learns
 
-_WORTH = 20
-"""How many times as long as a checkpoint takes passes until the next one: short epochs would else mostly write them."""
 _DROPOUT = 2  # keeps the seeds of the network's own draws apart from those of the batches
 
 
@@ -55,9 +54,8 @@ class Run:
     observers: Sequence[Observer]
     stop: StopRequest
     ranks: Ranks
-    saved: float = field(default_factory=time.monotonic)
-    cost: float = 0.0
-    """seconds that the last checkpoint took"""
+    pace: Pace = field(default_factory=Pace)
+    """of the checkpoints"""
 
     def say(self, text: str) -> None:
         """Tell all observers."""
@@ -66,27 +64,25 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        began = time.monotonic()
-        for observer in self.observers:
-            observer.flush()
-        state = {
-            "recipe": self.recipe.to_dict(),
-            "position": vars(self.position),
-            "threads": torch.get_num_threads(),
-            "processes": self.ranks.size,
-            **{observer.key: observer.state() for observer in self.observers if observer.key},
-            **self.components.state(),
-        }
-        self.folder.write_checkpoint(state)
-        self.saved = time.monotonic()
-        self.cost = self.saved - began
+        with self.pace.writing():
+            for observer in self.observers:
+                observer.flush()
+            state = {
+                "recipe": self.recipe.to_dict(),
+                "position": vars(self.position),
+                "threads": torch.get_num_threads(),
+                "processes": self.ranks.size,
+                **{observer.key: observer.state() for observer in self.observers if observer.key},
+                **self.components.state(),
+            }
+            self.folder.write_checkpoint(state)
 
     def save_after_epoch(self) -> None:
         """Write the checkpoint if the run is over, if it is due, or if the time since the last one makes up for it."""
         settings = self.recipe.train
-        wait = min(60 * settings.checkpoint_minutes, _WORTH * self.cost)
         over = is_over(settings, self.position.epoch, self.position.best_epoch)
-        if over or time.monotonic() - self.saved >= wait:
+        # Short epochs would else mostly write checkpoints.
+        if over or self.pace.passed >= min(60 * settings.checkpoint_minutes, self.pace.enough):
             self.save()
 
     def save_when_due(self) -> None:
@@ -97,7 +93,7 @@ class Run:
         """
         # Asked once: a signal that comes now stops the run after the next step, and one process's signal all of them.
         is_stopping = self.ranks.any(self.stop.requested)
-        if is_stopping or time.monotonic() - self.saved >= 60 * self.recipe.train.checkpoint_minutes:
+        if is_stopping or self.pace.passed >= 60 * self.recipe.train.checkpoint_minutes:
             self.save()
         if is_stopping:
             self.ranks.wait()  # until the first has written it: all end together

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from assay.base.atomic import replace_files
 from assay.base.json_files import parse_json, to_json_line
+from assay.base.pace import Pace
 from assay.recipe.fields import field_names
 from assay.studies.conduct import Execute
 from assay.studies.execution.ended import EndedRun, from_dict
@@ -79,16 +80,29 @@ def without_traces(plan: Plan, lines: Mapping[str, EndedRun]) -> int:
 
 
 def noting(execute: Execute, plan: Plan, folder: Path) -> Execute:
-    """Return an executor that writes the study's file anew, atomically, before the first run and as each run ends."""
+    """Return an executor that writes the study's file anew, atomically, as runs end.
+
+    It is written before the first run and after the last, and in between as often as writing takes a twentieth of the
+    time: after each run that takes a second, but not all of 5,000 lines after each of 5,000 short runs.
+    """
 
     def do(jobs: Sequence[Job], store: Store, watch: Watch) -> Iterator[tuple[Job, Outcome]]:
-        line = _Lines(plan)
+        line, pace = _Lines(plan), Pace()
         lines = {job.key: _text(job, line, store) for job in plan.order()}
-        replace_files(folder, {RUNS_FILE: "".join(lines.values())})
-        for job, outcome in execute(jobs, store, watch):
-            lines[job.key] = _text(job, line, store)
-            replace_files(folder, {RUNS_FILE: "".join(lines.values())})
-            yield job, outcome
+
+        def write() -> None:
+            with pace.writing():
+                replace_files(folder, {RUNS_FILE: "".join(lines.values())})
+
+        write()
+        try:
+            for job, outcome in execute(jobs, store, watch):
+                lines[job.key] = _text(job, line, store)
+                if pace.passed >= pace.enough:
+                    write()
+                yield job, outcome
+        finally:
+            write()
 
     return do
 
