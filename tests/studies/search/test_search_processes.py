@@ -19,7 +19,7 @@ from assay.recipe.named import find_recipe
 from assay.recipe.recipe import Recipe
 from assay.studies.conduct import Execute
 from assay.studies.execution import local, ray_share
-from assay.studies.search import workers
+from assay.studies.execution import on_ray as ray_module
 from assay.studies.search.trials import TrialEnd
 from assay.studies.search.workers import on_ray
 from killing import Warm, warm
@@ -102,7 +102,7 @@ def test_a_process_that_ray_loses_is_no_end_of_the_search(tmp_path: Path, preten
 def test_a_search_that_no_machine_has_room_for_leaves_no_folder(
     tmp_path: Path, pretend: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "connected", lambda _address: nullcontext())
+    monkeypatch.setattr(ray_module, "connected", lambda _address: nullcontext())
     monkeypatch.setattr(ray_share, "machines", lambda: [{"CPU": 2.0}])
     with pytest.raises(ValueError, match="a run takes 64 CPU, which no machine"):
         look(tmp_path, pretend(by_rate), trials=3, workers=on_ray(cpus=64))

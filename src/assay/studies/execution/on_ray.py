@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.base.signals import StopRequest
@@ -80,17 +80,20 @@ class Ray:
         shares = self._shares(jobs)
         return self._do(jobs, shares, store, watch) if jobs else iter(())
 
-    @contextlib.contextmanager
-    def ready(self, jobs: Sequence[Job]) -> Iterator[None]:
+    def ready(self, jobs: Sequence[Job]) -> contextlib.AbstractContextManager[None]:
         """A connection to Ray, which has room for each of the jobs; a call within it uses this one.
 
         Raises:
             ValueError: as a call does, but before anything is written.
         """
-        shares = self._shares(jobs)
+        return self.with_room(set(self._shares(jobs).values()))
+
+    @contextlib.contextmanager
+    def with_room(self, shares: Iterable[Share]) -> Iterator[None]:
+        """A connection to Ray; raises ``ValueError`` if there is none, or no machine has room for one of the shares."""
         with connected(self.address):
             if not self.autoscaling:
-                check_room(set(shares.values()))
+                check_room(shares)
             yield
 
     def _shares(self, jobs: Sequence[Job]) -> dict[str, Share]:

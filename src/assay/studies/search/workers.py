@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from assay.base.signals import StopRequest
@@ -12,8 +13,8 @@ from assay.studies.conduct import Execute
 from assay.studies.execution.local import run_here
 from assay.studies.execution.on_ray import Ray
 from assay.studies.execution.processes import process_starter
-from assay.studies.execution.ray_connection import connected, remote
-from assay.studies.execution.ray_share import Share, check_room
+from assay.studies.execution.ray_connection import remote
+from assay.studies.execution.ray_share import Share
 from assay.studies.search.trials import TrialEnd
 
 Trial = Callable[[], TrialEnd]
@@ -60,14 +61,8 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, auto
     Raises:
         ValueError: Ray is not installed, or a number is out of its range.
     """
-    share = Share(cpus, gpus)
-
-    @contextmanager
-    def ready() -> Iterator[None]:
-        with connected(address):
-            if not autoscaling:
-                check_room([share])
-            yield
+    share, runs = Share(cpus, gpus), Ray(address, cpus, gpus, autoscaling=autoscaling)
+    ready = partial(runs.with_room, [share])
 
     def repeat(trial: Trial, times: int) -> Generator[TrialEnd, None, None]:
         import ray  # an extra of the package, and slow to import
@@ -84,7 +79,7 @@ def on_ray(address: str | None = None, cpus: float = 1, gpus: float = 0, *, auto
                 for left in pending:
                     ray.cancel(left)
 
-    return Workers(repeat=repeat, confirm=Ray(address, cpus, gpus, autoscaling=autoscaling), ready=ready)
+    return Workers(repeat=repeat, confirm=runs, ready=ready)
 
 
 def _fetch(done: Any) -> TrialEnd:
