@@ -22,6 +22,7 @@ from assay.data import parquet_readers, windows
 from assay.data.images import ChainedImages, EncodedImages
 from assay.data.parquet import read_parquet
 from assay.data.split import SomeImages, Source
+from assay.data.survey import survey
 
 
 def write(file: Path, values: Sequence[int], rows: int, *, names: bool = True) -> Path:
@@ -133,6 +134,13 @@ def test_readers_are_sent_without_what_they_keep(files: dict[str, list[Path]]) -
     sent = pickle.loads(pickle.dumps(images))
     assert not sent.read._kept
     assert levels(sent) == before
+
+
+def test_reading_all_headers_leaves_no_group_in_memory(files: dict[str, list[Path]]) -> None:
+    images = read(files).splits["train"].images
+    assert survey(images).widths.tolist() == [16] * 40
+    assert not images.read._kept
+    assert len(levels(images)) == 40
 
 
 def test_excerpts_tell_sets_apart_without_reading_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,8 @@ class Parts:
     starts: NDArray[np.int64]
     window: int
     """parts that an epoch's order mixes at a time, which memory is to hold (windows.py)"""
+    forget: Callable[[], None]
+    """drops the parts that memory holds"""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _ALWAYS_READ = 2**28  # bytes
 _MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
 _ROWS_AT_A_TIME = 64
 _EXCERPT = 4096  # bytes
+_BUFFER = 2**20  # bytes of a file that are read at a time
 WINDOW, WINDOW_BYTES = 2048, 2**28
 """of a window of an epoch's order (windows.py): groups of rows with so many images or, if they are fewer, bytes"""
 
@@ -92,7 +93,13 @@ class GroupReader:
         """The groups, at least two of them in a window."""
         groups = max(1, len(self.chunks))
         images, size = max(1, self.starts[-1] / groups), max(1, self.chunks[:, 1].sum() / groups)
-        return Parts(self.starts, max(2, int(np.ceil(min(WINDOW / images, WINDOW_BYTES / size)))))
+        window = max(2, int(np.ceil(min(WINDOW / images, WINDOW_BYTES / size))))
+        return Parts(self.starts, window, self.forget)
+
+    def forget(self) -> None:
+        """Drop the groups that were read last."""
+        self._kept.clear()
+        pa.default_memory_pool().release_unused()  # or Arrow would keep the memory for what it reads next
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": OrderedDict()}
@@ -142,7 +149,7 @@ def read_paths(files: Sequence[Path], column: str) -> pa.ChunkedArray:
 def _read_file(file: Path, columns: list[str], groups: Sequence[int] | None) -> pa.Table:
     """Read some rows at a time: a small file can unpack to more than the memory holds."""
     most, size, batches = max(_ALWAYS_READ, _MOST_UNPACKED * file.stat().st_size), 0, []
-    with pq.ParquetFile(file) as opened:
+    with pq.ParquetFile(file, buffer_size=_BUFFER) as opened:  # or the whole group would be held twice
         schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
         for batch in opened.iter_batches(_ROWS_AT_A_TIME, row_groups=groups, columns=columns):
             size += batch.nbytes

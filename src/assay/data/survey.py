@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import FINGERPRINTS, Fingerprint, cached
-from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
+from assay.data.images import ArrayImages, BadImageError, ChainedImages, EncodedImages, Images, orientation, quiet
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -58,6 +58,8 @@ def survey(images: Images, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Sur
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
     with quiet():
         rows = [_header(images, row) for row in range(len(images.names))]
+    if isinstance(images, EncodedImages) and images.parts:
+        images.parts.forget()  # this process may read no other image: training has workers for that
     widths, heights, gray, reasons, passing = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return {
         "widths": np.array(widths, dtype=np.int64),
