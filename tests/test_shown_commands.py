@@ -56,16 +56,17 @@ SMALLER = {
     "assay errors": "--format png",
     "assay serve": "--port 0",
 }
+IMAGENET = "-m assay train imagenet-baseline --out runs/imagenet"
 NOT_RUN = {
     "python3 start.py": "makes an environment",
     "python3 start.py test": "is what runs this test",
     "pip install 'assay[search]'": "installs from the package index",
     "pip install 'assay[weights]'": "installs from the package index",
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
-    "torchrun --nproc-per-node 8 -m assay train imagenet-baseline --out runs/imagenet": "tests/run/test_several_processes.py does",
-    "torchrun --nproc-per-node 8 --max-restarts 3 -m assay train imagenet-baseline --out runs/imagenet": "as the line before",
+    f"torchrun --nproc-per-node 8 {IMAGENET}": "tests/run/test_several_processes.py does",
+    f"torchrun --nproc-per-node 8 --max-restarts 3 {IMAGENET}": "as the line before",
     "ASSAY_PATIENCE=60 assay train digits --devices cpu:2": "a variable; tests/run/test_several_processes.py sets it",
-    "ASSAY_PATIENCE=60 torchrun --nproc-per-node 8 -m assay train imagenet-baseline --out runs/imagenet": "as the line before",
+    f"ASSAY_PATIENCE=60 torchrun --nproc-per-node 8 {IMAGENET}": "as the line before",
     "ray up --yes cluster.yaml": "needs a cloud",
     'ray exec cluster.yaml "assay study run my-study.yaml --on ray --address auto --gpus 0.25 --autoscaling"': (
         "needs a cloud; below its words are read"
