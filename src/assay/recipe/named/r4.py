@@ -99,7 +99,7 @@ RECIPES = {
     },
     "imagenet-progressive": NamedRecipe(
         _REFINED["label-smoothing"].but(PROGRESSIVE),
-        "R4's label smoothing, trained at 160 and 192 pixels as in FFCV (2023), tested at 224; never run at full length",
+        "R4's label smoothing, trained at 160 and 192 pixels (FFCV 2023), tested at 224; never run in full",
     ),
     "imagenet-mobilenet": NamedRecipe(MOBILENET, "R4's MobileNet, with efficient training"),
     "imagenet-inception": NamedRecipe(INCEPTION, "R4's Inception-V3, with efficient training"),
