@@ -217,6 +217,15 @@ def transformed(photos: Split, workers: int = 0) -> StreamedDataset:
     return StreamedDataset(photos.images, labels, Preprocessing(3, 6, 6), CPU, workers).with_transform(RANDOM)
 
 
+AS_DECODED = Normalize(Preprocessing(3, 6, 6, (0.0,) * 3, (1.0,) * 3), CPU, torch.contiguous_format, enlarge=False)
+
+
+def to_any_side(photos: Split) -> StreamedDataset:
+    return transformed(photos).with_transform(
+        RANDOM, lambda side: v2.Compose([v2.RandomResizedCrop(side), v2.PILToTensor()])
+    )
+
+
 def train_on(photos: Split, number: int = 1, start: int = 0, *, workers: int = 0, seed: int = 2) -> list:
     return list(TrainBatches(transformed(photos, workers), 2, DARK, seed=seed).epoch(number, start))
 
@@ -232,6 +241,16 @@ def test_transformed_epoch_goes_on_exactly(photos: Split, start: int, workers: i
     tail = train_on(photos, start=start, workers=workers)
     assert len(tail) == 5 - start
     assert same(tail, train_on(photos)[start:])
+
+
+def test_each_epoch_has_its_side(photos: Split) -> None:
+    """A stream makes its images of it, and larger ones are scaled down."""
+    sides = [6, 3, 5]
+    for dataset, how in ((to_any_side(photos), AS_DECODED), (transformed(photos), DARK)):
+        made = TrainBatches(dataset, 2, how, side_of=lambda epoch: sides[epoch])
+        assert [{images.shape[2:] for images, _ in made.epoch(number)} for number in range(3)] == [
+            {(side, side)} for side in sides
+        ]
 
 
 def test_each_step_and_epoch_transforms_anew(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
@@ -348,15 +367,19 @@ def shared_epoch(size: int, make: Callable[..., TrainBatches], parts: int = 1) -
     return whole
 
 
-@pytest.mark.parametrize("kind", ["plain", "augmented", "mixed", "streamed"])
+@pytest.mark.parametrize("kind", ["plain", "small", "augmented", "mixed", "streamed", "streamed small"])
 @pytest.mark.parametrize(("size", "parts"), [(2, 1), (3, 1), (3, 2)])
 def test_shares_make_up_the_batches_of_one_process(photos: Split, kind: str, size: int, parts: int) -> None:
     crops = build_augmentations(Strengths(crop=1, flip=0.5))
     options = {
         "plain": partial(TrainBatches, noise(), 8, PLAIN),
+        "small": partial(TrainBatches, noise(), 8, PLAIN, augmentations=crops, side_of=lambda epoch: 2 + epoch),
         "augmented": partial(TrainBatches, noise(), 8, PLAIN, augmentations=crops),
         "mixed": partial(TrainBatches, noise(), 8, PLAIN, mix=swap, classes=COUNT),
         "streamed": partial(TrainBatches, transformed(photos), 8, DARK, seed=2),
+        "streamed small": partial(
+            TrainBatches, to_any_side(photos), 8, AS_DECODED, seed=2, side_of=lambda epoch: 3 + epoch
+        ),
     }
     make = options[kind]
     assert same(shared_epoch(size, make, parts), list(make().epoch(1)))

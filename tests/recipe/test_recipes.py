@@ -9,6 +9,7 @@ from assay.models import build_model
 from assay.recipe.named import RECIPES, Measured, find_recipe
 from assay.recipe.named.r4 import BASELINE, EFFICIENT
 from assay.recipe.recipe import Recipe
+from assay.run.batches import side_of
 from assay.run.build import architecture, learning_rate
 from assay.training.optim import build_optimizer, parameter_groups
 
@@ -44,6 +45,16 @@ def test_published_rates_of_the_bag_of_tricks() -> None:
     baseline, warm = learning_rate(BASELINE), learning_rate(RECIPES["imagenet-warmup"].recipe)
     assert [baseline(epoch) for epoch in (0, 29.9, 30, 60, 90)] == pytest.approx([0.1, 0.1, 0.01, 1e-3, 1e-4])
     assert [warm(epoch) for epoch in (2.5, 5, 29.9, 30, 60)] == pytest.approx([0.202, 0.4, 0.4, 0.04, 0.004])
+
+
+def test_the_progressive_sizes_are_ffcvs() -> None:
+    """160 pixels up to the middle of epochs 65 to 76 of 88, and then 192; else it is R4's recipe, tested at 224."""
+    recipe = RECIPES["imagenet-progressive"].recipe
+    differences = RECIPES["imagenet-label-smoothing"].recipe.differences(recipe)
+    assert {name.rpartition(".")[0] for name in differences} == {"train"}
+    side = side_of(recipe.but({"train.epochs": 88}), recipe.data.size or 0)
+    assert [side(epoch) for epoch in range(88)] == [160] * 71 + [192] * 17
+    assert recipe.data.size == 224
 
 
 def test_a_recipe_of_a_library_model_gives_a_folder_a_plain_name() -> None:

@@ -45,6 +45,8 @@ RECIPE = {
     "optim.lr": 0.001,
     "optim.clip": 1.0,
     "train.ema": 0.8,
+    "train.size": 14,
+    "train.small_size": 12,
     "train.accumulate": 2,
     "train.batch_size": 32,
     "train.channels_last": False,  # in which torch's own batch norm rounds a hundred times as coarsely on a CPU

@@ -15,7 +15,7 @@ from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.mix import Mix, one_hot
 from assay.data.dataset import Dataset
 from assay.data.preprocess import Normalize
-from assay.data.small_first import Resize, as_they_are
+from assay.data.sides import SideOf, as_they_are, scaled_down
 
 _TRANSFORM = 1  # keeps the seeds of a dataset's own transform apart from those of the augmentations
 
@@ -38,7 +38,8 @@ class TrainBatches:
             has made of them.
         mix: mixes the images of a batch, and their labels, after they are normalised.
         classes: how many there are; needed for ``mix`` alone.
-        resize: applied last, to what the network would see.
+        side_of: the side of each epoch's images, of which the dataset's own transform makes them if it can; larger
+            ones are scaled down last of all.
         seed: of the order, of the dataset's own transform, of the augmentations and of the mix.
         device: where the batches are made.
         ahead: make each batch while the one before it is used.
@@ -58,7 +59,7 @@ class TrainBatches:
         augmentations: Sequence[Augmentation] = (),
         mix: Mix | None = None,
         classes: int | None = None,
-        resize: Resize = as_they_are,
+        side_of: SideOf = as_they_are,
         seed: int = 0,
         device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
         ahead: bool = False,
@@ -70,7 +71,7 @@ class TrainBatches:
         assert mix is None or classes is not None
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
-        self._resize, self._device, self._is_ahead = resize, device, ahead
+        self._side_of, self._device, self._is_ahead = side_of, device, ahead
         self._share = partial(ranks.share, parts=parts)
 
     def __len__(self) -> int:
@@ -91,17 +92,18 @@ class TrainBatches:
         before, after = (_all_of, self._share) if is_whole else (self._share, _all_of)
         # Drawn on the CPU, so that the order is the same on every device.
         order = self.dataset.shuffled(Generator().manual_seed(derived_seed(self._seed, number)))
-        steps, generator = range(start, len(self)), Generator(self._device)
+        steps, generator, side = range(start, len(self)), Generator(self._device), self._side_of(number)
         whole = torch.split(order.to(self.dataset.labels.device), self._batch_size)
         rows = [before(batch) for batch in whole[start : len(self)]]  # without the incomplete last one
         seeds = (before(_image_seeds(self._batch_size, self._seed, number, step)) for step in steps)
-        for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds), strict=True):
+        for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds, side), strict=True):
             generator.manual_seed(derived_seed(self._seed, number, step))
             pixels = _augmented(pixels, self._augmentations, Draw(generator, number, batch))
             images, labels = self._normalize(pixels), self.dataset.labels[batch]
             if self._mix_images is not None and self._classes is not None:
                 images, labels = self._mix_images(images, one_hot(labels, self._classes), generator)
-            yield self._resize(after(images), number), after(labels)
+            images = after(images)
+            yield images if side is None else scaled_down(images, side), after(labels)
 
 
 class EvaluationBatches:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from assay.data.decode import DECODE_CHUNK, Transform, decode
 from assay.data.images import Images
 from assay.data.preprocess import Preprocessing
 from assay.data.windows import shuffled
+
+TransformTo = Callable[[int], Transform]
 
 _SAMPLE = 20_000  # a streamed set's mean and deviation come from this many images
 
@@ -39,11 +41,14 @@ class Dataset(Protocol):
     def contents(self) -> tuple[str, str]:
         """Return what stands for the images' contents, in a word or two, and a SHA-256 digest of it."""
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:
+    def read(
+        self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None, side: int | None = None
+    ) -> Iterator[Tensor]:
         """For each tensor of row numbers, the pixels of those rows, uint8 ``[B, C, H, W]``.
 
         ``seeds``, for each batch those of its images, int64 ``[B]``, ask for the images as a training sees them: a
-        set that has a random transform of its own applies it then, with draws that depend on the image's seed alone.
+        set that has a random transform of its own applies it then, with draws that depend on the image's seed alone,
+        and makes images of ``side`` pixels if it can, so that they need not be scaled down.
         """
 
 
@@ -69,8 +74,13 @@ class MemoryDataset:
             digest.update(pixels.cpu().numpy().tobytes())
         return "pixels", digest.hexdigest()
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:  # noqa: ARG002
-        """Gather each batch; there is no transform, so that ``seeds`` change nothing."""
+    def read(
+        self,
+        batches: Sequence[Tensor],
+        seeds: Iterable[Tensor] | None = None,  # noqa: ARG002
+        side: int | None = None,  # noqa: ARG002
+    ) -> Iterator[Tensor]:
+        """Gather each batch; there is no transform, so that ``seeds`` and ``side`` change nothing."""
         for rows in batches:
             yield self.images.index_select(0, rows)
 
@@ -86,6 +96,7 @@ class StreamedDataset:
         device: that the pixels are sent to.
         workers: decoding processes; 0 decodes in this one.
         transform: takes the whole image in place of ``how``, where the images are read with seeds.
+        transform_to: builds the transform to another side, in pixels; None where it is always that of ``transform``.
     """
 
     images: Images
@@ -94,15 +105,16 @@ class StreamedDataset:
     device: torch.device
     workers: int
     transform: Transform | None = None
+    transform_to: TransformTo | None = None
 
     @property
     def names(self) -> Sequence[str]:
         """The images' names."""
         return self.images.names
 
-    def with_transform(self, transform: Transform) -> StreamedDataset:
+    def with_transform(self, transform: Transform, transform_to: TransformTo | None = None) -> StreamedDataset:
         """The same images, randomly transformed where they are read with seeds."""
-        return replace(self, transform=transform)
+        return replace(self, transform=transform, transform_to=transform_to)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -118,9 +130,12 @@ class StreamedDataset:
             digest.update(self.images.excerpt(row))
         return "bytes", digest.hexdigest()
 
-    def read(self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None) -> Iterator[Tensor]:
+    def read(
+        self, batches: Sequence[Tensor], seeds: Iterable[Tensor] | None = None, side: int | None = None
+    ) -> Iterator[Tensor]:
         """Decode each batch; raises ``BadImageError`` at an image that cannot be decoded."""
-        transform = None if seeds is None else self.transform
+        transform = self.transform if side is None or self.transform_to is None else self.transform_to(side)
+        transform = None if seeds is None else transform
         rows = (batch.tolist() for batch in batches)
         of_images = None if seeds is None else (batch.numpy() for batch in seeds)
         for pixels, bad in decode(self.images, self.how, rows, self.workers, transform=transform, seeds=of_images):

@@ -123,21 +123,25 @@ class Normalize:
 
     Called with uint8 ``[B, C, side, side]``, returns float32 ``[B, C, size, size]`` equal to
     ``(pixels / 255 - mean) / std``. Images of another side than ``size`` are enlarged (pixel
-    centres aligned as in torchvision and Pillow), and cropped where ``crop_pct`` says so.
+    centres aligned as in torchvision and Pillow), and cropped where ``crop_pct`` says so; not with
+    ``enlarge`` False, for images that are decoded to the side that is wanted of them.
     """
 
-    def __init__(self, how: Preprocessing, device: torch.device, layout: torch.memory_format) -> None:
+    def __init__(
+        self, how: Preprocessing, device: torch.device, layout: torch.memory_format, *, enlarge: bool = True
+    ) -> None:
         mean, std = (torch.tensor(values, dtype=torch.float64).view(1, -1, 1, 1) for values in (how.mean, how.std))
         self._scale = (1 / (255 * std)).float().to(device)
         self._shift = (-mean / std).float().to(device)
         self._how = how
         self._layout = layout
+        self._enlarges = enlarge
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Normalise, then enlarge where the network wants larger images."""
         # One multiplication and one addition, in place of three operations.
         images = (pixels * self._scale).add_(self._shift)
-        if images.shape[-1] != self._how.size:
+        if self._enlarges and images.shape[-1] != self._how.size:
             images = crop_centre(self._enlarge(images), self._how.size)
         return images.contiguous(memory_format=self._layout)
 

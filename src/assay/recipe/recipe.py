@@ -11,7 +11,7 @@ from pydantic import ValidationError, model_validator
 from assay.base.strict_yaml import dump_yaml, parse_yaml, read_yaml
 from assay.base.text import quoted, shorten
 from assay.recipe.fields import check_field, field_names, first_error, section_types
-from assay.recipe.sections import Sections
+from assay.recipe.sections import SMALL_SHARE, Sections
 
 
 class Recipe(Sections):
@@ -29,6 +29,13 @@ class Recipe(Sections):
     def _stops_at_the_end_at_the_latest(self) -> Self:
         if (self.train.stop_after or 0) > self.train.epochs:
             raise ValueError(f"train.stop_after: {self.train.stop_after} is more than train.epochs {self.train.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _last_epochs_see_the_largest_images(self) -> Self:
+        share, ramp = self.train.small_share or SMALL_SHARE, self.train.small_ramp or 0
+        if share + ramp > 1:
+            raise ValueError(f"train.small_share {share} and small_ramp {ramp}: more than all of the epochs")
         return self
 
     @model_validator(mode="after")
@@ -56,8 +63,9 @@ class Recipe(Sections):
             raise ValueError(f"augment.where {self.augment.where} changes nothing: no augmentation is on")
         if self.augment.where == "test" and (self.augment.mixup or self.augment.cutmix):
             raise ValueError("augment.where test: mixup and cutmix are for the training images alone")
-        if self.train.small_share is not None and self.train.small_size is None:
-            raise ValueError("train.small_share changes nothing without train.small_size")
+        for name in ("small_share", "small_ramp"):
+            if self.train.small_size is None and getattr(self.train, name) is not None:
+                raise ValueError(f"train.{name} changes nothing without train.small_size")
         if self.train.lookahead is None and (self.train.lookahead_share or self.train.lookahead_curve):
             raise ValueError("train.lookahead_share and lookahead_curve change nothing without train.lookahead")
         if self.train.lookahead and self.train.ema:

@@ -213,10 +213,14 @@ class TrainSection(StrictModel):
     """arithmetic of the layers (auto: the fastest, as measured here); weights stay fp32; fp16 has its loss scaled"""
     sync_norm: bool = True
     """several processes: batch norms see the whole batch (True) or each process's own images (False)"""
+    size: Annotated[int, Field(ge=4, le=2048)] | None = None
+    """side of the training images, in pixels; those of the test keep data.size (default: that too)"""
     small_size: Annotated[int, Field(ge=4, le=2048)] | None = None
     """side of the training images in the first epochs, in pixels: they are learned faster (default: all)"""
     small_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """share of the epochs that see images of small_size (default 0.5)"""
+    small_ramp: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of the epochs after those in which the side grows, by multiples of 32 pixels (default: it jumps)"""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """decay per step of the weights' exponential average, which is what is measured and kept"""
     lookahead: Count | None = None

@@ -35,20 +35,21 @@ _CONSTRUCTORS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "schedule": SCHEDULES,
 }
 _FIXED = ("transfer.whiten", "transfer.freeze_scales")
+_SIDES = ("train.size", "train.small_size", "train.small_share", "train.small_ramp")
 _TRANSFER = tuple(
     name for field in section_types()["transfer"].model_fields if (name := f"transfer.{field}") not in _FIXED
 )
 _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("model.pretrained", bool, _TRANSFER),  # from random weights there is nothing to keep, or to change slowly
     # Other networks may have no norms, too many filters in front, or other parameters for another size.
-    ("model.name", partial(eq, "fast"), (*_FIXED, "train.small_size", "train.small_share")),
+    ("model.name", partial(eq, "fast"), (*_FIXED, *_SIDES)),
     ("augment.flip", partial(eq, 0), ("augment.alternate_flip",)),
     ("transfer.freeze", partial(eq, "gradual"), ("transfer.unfreeze_after", "transfer.unfreeze_every")),
     ("model.hidden", bool, ("model.dropout_place",)),
     ("optim.momentum", bool, ("optim.dampening", "optim.nesterov")),
     ("schedule.warmup", bool, ("schedule.warmup_start",)),
     ("loss.teacher", bool, ("loss.temperature", "loss.teacher_weight")),
-    ("train.small_size", bool, ("train.small_share",)),
+    ("train.small_size", bool, ("train.small_share", "train.small_ramp")),
     ("train.lookahead", bool, ("train.lookahead_share", "train.lookahead_curve")),
     ("train.ema", partial(is_, None), ("train.lookahead", "train.lookahead_share", "train.lookahead_curve")),
     ("train.lookahead", partial(is_, None), ("train.ema",)),

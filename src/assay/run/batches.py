@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from assay.data.cache import FINGERPRINTS
 from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
-from assay.data.small_first import Resize, as_they_are, small_first
+from assay.data.sides import SideOf, growing
 from assay.data.split import Cut, Source
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
@@ -77,15 +78,17 @@ def build_feed(
     """Batches of the splits, augmented as the recipe says; raises ``ValueError`` if the recipe's split is missing."""
     if recipe.train.select != "last" and not len(data.splits.get(recipe.train.select, ())):
         raise ValueError(f"train.select {recipe.train.select}: there is no such split to select by")
-    images, changes = _augmented(data.splits["train"], recipe.augment, data.preprocessing, "train")
+    how = data.preprocessing
+    images, changes = _augmented(data.splits["train"], recipe.augment, how, "train")
+    seen = _cropped_once(recipe.augment, how, "train")
     train = TrainBatches(
         images,
         recipe.train.batch_size,
-        Normalize(_cropped_once(recipe.augment, data.preprocessing, "train"), device, layout),
+        Normalize(seen, device, layout, enlarge=how.stored < how.size),
         augmentations=changes,
         mix=build_mixes(mixup=recipe.augment.mixup, cutmix=recipe.augment.cutmix),
         classes=len(data.classes),
-        resize=_resize(recipe, data.preprocessing.size),
+        side_of=side_of(recipe, how.size),
         seed=recipe.train.seed,
         device=device,
         # Images that stream are decoded ahead in any case, by processes of their own.
@@ -101,13 +104,24 @@ def build_feed(
     return Feed(train, splits, _sample(recipe, data, device, layout))
 
 
-def _resize(recipe: Recipe, size: int) -> Resize:
-    small = recipe.train.small_size
+def side_of(recipe: Recipe, size: int) -> SideOf:
+    """The side of the training images in each epoch, where those of the test have ``size`` pixels.
+
+    Raises:
+        ValueError: they are not ascending: in the first epochs, in the last, and in the test.
+    """
+    train, large = recipe.train, recipe.train.size or size
+    if train.size and train.size >= size:
+        raise ValueError(f"train.size: {train.size} is not below the images' own {size} pixels")
+    small = train.small_size
     if small is None:
-        return as_they_are
-    if small >= size:
-        raise ValueError(f"train.small_size: {small} is not below the images' own {size} pixels")
-    return small_first(small, recipe.train.epochs * (recipe.train.small_share or SMALL_SHARE))
+        return lambda _epoch: large
+    if small >= large:
+        bound = "train.size" if train.size else "the images' own"
+        raise ValueError(f"train.small_size: {small} is not below {bound} {large} pixels")
+    share = train.small_share or SMALL_SHARE
+    start, end = train.epochs * share, train.epochs * (share + (train.small_ramp or 0))
+    return growing(small, large, start=start, end=end)
 
 
 def training_images(
@@ -169,4 +183,14 @@ def _augmented(
     if not changes or not isinstance(dataset, StreamedDataset):
         return dataset, changes
     transform = build_transform(how.stored, section, square=how.square, interpolation=how.interpolation)
-    return dataset.with_transform(transform), []
+    to_any = partial(build_transform, strengths=section, interpolation=how.interpolation)
+    return dataset.with_transform(transform, to_any if _crops_to_any_side(section, how) else None), []
+
+
+def _crops_to_any_side(section: AugmentSection, how: Preprocessing) -> bool:
+    """Whether a streamed image's random part can be scaled to a smaller side at once, which takes less time.
+
+    Not where other changes count in pixels: those would be more of a smaller image.
+    """
+    in_pixels = section.crop or section.translate or section.cutout
+    return bool(section.resized_crop) and how.stored == how.size and not in_pixels

@@ -22,7 +22,7 @@ from assay.recipe.recipe import Recipe
 from assay.run.batches import OpenImages, build_feed, open_data, training_images
 from assay.run.components import Components
 from assay.run.find_weights import find_pretrained
-from assay.run.fixed import WHITENED, check_small_size, fix, whiten
+from assay.run.fixed import WHITENED, check_sides, fix, whiten
 from assay.run.head import fit_head
 from assay.run.input_of_weights import decided_in, input_notes, pretrained_input_in, wanted_by
 from assay.run.selection import last_epoch
@@ -118,7 +118,7 @@ def _assemble(
     """Build all that the data and the network, which are on the device, still need to train."""
     check_processes(recipe, network, ranks)
     fix(recipe, network)
-    check_small_size(recipe, network, partial(_network_at, recipe, data))
+    check_sides(recipe, network, data.preprocessing, partial(_network_at, recipe, data))
     feed = build_feed(recipe, data, device, _layout(recipe), ranks)
     groups, loss_fn = layer_groups(network), _loss(recipe, data, device)
     update = _update(recipe, network, groups, len(feed.train), device)

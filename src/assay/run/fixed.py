@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from assay.data.batches import EvaluationBatches
+from assay.data.preprocess import Preprocessing
 from assay.models.whitening import fit_whitening, whitening_layer
 from assay.recipe.recipe import Recipe
 from assay.training.transfer import NORMS
@@ -34,21 +35,28 @@ def fix(recipe: Recipe, network: nn.Module) -> None:
             scale.requires_grad_(False)
 
 
-def check_small_size(recipe: Recipe, network: nn.Module, network_at: Callable[[int], nn.Module]) -> None:
-    """Raise ``ValueError`` if the network of the first epochs' small images would be another one, or none.
+def check_sides(recipe: Recipe, network: nn.Module, how: Preprocessing, network_at: Callable[[int], nn.Module]) -> None:
+    """Raise ``ValueError`` if the network does not take the smaller images that it is to train on.
 
     Args:
-        recipe: says how small they are, if at all.
+        recipe: says how small they are, if at all: in the first epochs, and in the last.
         network: that of the images' own size.
+        how: says which that is.
         network_at: builds that of another size.
     """
-    if (size := recipe.train.small_size) is None:
-        return
-    with torch.device("meta"):
-        small = network_at(size)
-    shapes = [{name: weight.shape for name, weight in one.named_parameters()} for one in (network, small)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"train.small_size: {recipe.model.name} has other parameters for images of {size} pixels")
+    for field in ("small_size", "size"):
+        if (size := getattr(recipe.train, field)) is None:
+            continue
+        named = f"train.{field}: {recipe.model.name}"
+        with torch.device("meta"):
+            small, own = network_at(size), network_at(how.size).eval()
+        shapes = [{name: weight.shape for name, weight in one.named_parameters()} for one in (network, small)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"{named} has other parameters for images of {size} pixels")
+        try:
+            own(torch.empty(2, how.channels, size, size, device="meta"))
+        except Exception:  # networks fail in many ways on a size that they do not take
+            raise ValueError(f"{named} for images of {how.size} pixels takes none of {size}") from None
 
 
 def whiten(network: nn.Module, images: EvaluationBatches) -> None:

@@ -76,6 +76,9 @@ MOBILENET = EFFICIENT_BASE.but({**_OTHER, "model.name": "timm:mobilenetv1_100"})
 INCEPTION = EFFICIENT_BASE.but({**_OTHER, "model.name": "torchvision:inception_v3", "data.size": 299})
 LARGE_BATCH = {**EFFICIENT["linear-scaling"], **EFFICIENT["warmup"], "train.batch_size": 16_384}
 LARS = {"optim.name": "lars", "optim.nesterov": None}
+# FFCV's rn50_88_epochs.yaml: 160 pixels up to epoch 65 of 88, 192 from epoch 76 on. It trains otherwise than R4, and
+# tests at 256: here all but the training's size is R4's.
+PROGRESSIVE = {"train.size": 192, "train.small_size": 160, "train.small_share": 65 / 88, "train.small_ramp": 11 / 88}
 FULL_BAG = _REFINED["mixup"].but(DISTILLATION)
 
 RECIPES = {
@@ -94,6 +97,10 @@ RECIPES = {
         f"imagenet-{name}": NamedRecipe(recipe, f"R4, refinements: {name} and the ones before it")
         for name, recipe in _REFINED.items()
     },
+    "imagenet-progressive": NamedRecipe(
+        _REFINED["label-smoothing"].but(PROGRESSIVE),
+        "R4's label smoothing, trained at 160 and 192 pixels (FFCV 2023), tested at 224; never run in full",
+    ),
     "imagenet-mobilenet": NamedRecipe(MOBILENET, "R4's MobileNet, with efficient training"),
     "imagenet-inception": NamedRecipe(INCEPTION, "R4's Inception-V3, with efficient training"),
     "imagenet-lars": NamedRecipe(BASELINE.but({**LARGE_BATCH, **LARS}), "R4's LARS: batches of 16,384"),
