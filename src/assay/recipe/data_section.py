@@ -14,6 +14,9 @@ Means = Annotated[tuple[Probability, ...], Field(min_length=1, max_length=3)]
 Deviations = Annotated[tuple[Annotated[float, Field(ge=SMALLEST_STD)], ...], Field(min_length=1, max_length=3)]
 
 
+SMALLEST = 4  # pixels of a side
+
+
 class DataSection(StrictModel):
     """The images, their splits, and the size that the network sees."""
 
@@ -23,7 +26,7 @@ class DataSection(StrictModel):
     """folder that holds the named sets (default: $ASSAY_DATA, else the user's cache folder)"""
     label: str | None = None
     """label column of a Parquet set that has several, or field of the .json files in tar shards"""
-    size: Annotated[int, Field(ge=4, le=2048)] | None = None
+    size: Annotated[int, Field(ge=SMALLEST, le=2048)] | None = None
     """side of the square image that the network sees, in pixels (default: the weights', else the images' own)"""
     crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
     """central part that the network sees, as a fraction of the shorter side (default: the weights', else all of it)"""

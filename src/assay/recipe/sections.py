@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from assay.base.strict_model import Count, Fraction, Positive, StrictModel
 from assay.data.augment.strengths import Strengths
-from assay.recipe.data_section import DataSection
+from assay.recipe.data_section import SMALLEST, DataSection
 
 Factor = Annotated[float, Field(ge=0, le=1)]
 SMALL_SHARE = 0.5
@@ -213,9 +213,9 @@ class TrainSection(StrictModel):
     """arithmetic of the layers (auto: the fastest, as measured here); weights stay fp32; fp16 has its loss scaled"""
     sync_norm: bool = True
     """several processes: batch norms see the whole batch (True) or each process's own images (False)"""
-    size: Annotated[int, Field(ge=4, le=2048)] | None = None
+    size: Annotated[int, Field(ge=SMALLEST, le=2048)] | None = None
     """side of the training images, in pixels; those of the test keep data.size (default: that too)"""
-    small_size: Annotated[int, Field(ge=4, le=2048)] | None = None
+    small_size: Annotated[int, Field(ge=SMALLEST, le=2048)] | None = None
     """side of the training images in the first epochs, in pixels: they are learned faster (default: all)"""
     small_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """share of the epochs that see images of small_size (default 0.5)"""

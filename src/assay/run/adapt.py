@@ -3,7 +3,8 @@
 ``Recipe.but`` changes what it is told and nothing else: with fewer epochs or another optimizer, the recipe's own warmup
 or momentum might be refused or mean something else. Here
 
-- lengths keep their share of the run if ``train.epochs`` changes;
+- lengths keep their share of the run if ``train.epochs`` changes, and smaller sides of the training images theirs of
+  ``data.size``;
 - options that the new model, optimizer or schedule lacks are left out, and so are those of what is switched off;
 - the epoch is selected in a way that the held-out images allow.
 
@@ -20,8 +21,10 @@ from operator import eq, is_, ne
 from typing import Any
 
 from assay.base.registry import foreign_options
+from assay.data.sides import STEP
 from assay.models import MODELS
 from assay.models.library import build_library_model
+from assay.recipe.data_section import SMALLEST
 from assay.recipe.fields import describe_field, section_types
 from assay.recipe.recipe import Recipe
 from assay.recipe.sections import Sections
@@ -35,14 +38,14 @@ _CONSTRUCTORS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "schedule": SCHEDULES,
 }
 _FIXED = ("transfer.whiten", "transfer.freeze_scales")
-_SIDES = ("train.size", "train.small_size", "train.small_share", "train.small_ramp")
+_SMALL_SIDES = ("train.size", "train.small_size", "train.small_share", "train.small_ramp")
 _TRANSFER = tuple(
     name for field in section_types()["transfer"].model_fields if (name := f"transfer.{field}") not in _FIXED
 )
 _DEPENDENT: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ("model.pretrained", bool, _TRANSFER),  # from random weights there is nothing to keep, or to change slowly
     # Other networks may have no norms, too many filters in front, or other parameters for another size.
-    ("model.name", partial(eq, "fast"), (*_FIXED, *_SIDES)),
+    ("model.name", partial(eq, "fast"), (*_FIXED, *_SMALL_SIDES)),
     ("augment.flip", partial(eq, 0), ("augment.alternate_flip",)),
     ("transfer.freeze", partial(eq, "gradual"), ("transfer.unfreeze_after", "transfer.unfreeze_every")),
     ("model.hidden", bool, ("model.dropout_place",)),
@@ -93,7 +96,7 @@ def adapt(recipe: Recipe, given: Mapping[str, Any]) -> Adapted:
     now = recipe.sections_with(given)
     following = {
         name: (value, why)
-        for rule in (_lengths, _dependent, _foreign, _selection)
+        for rule in (_lengths, _sides, _dependent, _foreign, _selection)
         for name, value, why in rule(recipe, now)
         if name not in given and value != recipe.get(name)
     }
@@ -106,6 +109,24 @@ def _lengths(recipe: Recipe, now: Sections) -> Following:
     """Lengths keep their share of the run."""
     for name, value in scaled_lengths(now, now.train.epochs / recipe.train.epochs).items():
         yield name, value, f"the same share of train.epochs {now.train.epochs}"
+
+
+def _sides(recipe: Recipe, now: Sections) -> Following:
+    """Smaller sides of the training images keep their share of the images' side, as far as they stay smaller."""
+    old, new = recipe.data.size or now.data.size, now.data.size
+    if old is None or new is None or recipe.data.size == new:
+        return
+    unit, larger = STEP if now.train.small_ramp else 1, new
+    for name in ("train.size", "train.small_size"):
+        side = now.get(name)
+        if side is not None and side == recipe.get(name):
+            kept = unit * min(round(side * new / old / unit), (larger - 1) // unit)
+            side = kept if kept >= SMALLEST else None
+            yield name, side, f"the same share of data.size {new}" if side else f"data.size {new} is too small for it"
+        larger = side or larger
+    if now.train.small_size and side is None:
+        for name in ("train.small_share", "train.small_ramp"):
+            yield name, None, "it means nothing without train.small_size"
 
 
 def _dependent(recipe: Recipe, now: Sections) -> Following:
