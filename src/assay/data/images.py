@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from assay.base.text import shorten
+from assay.data.places import Place, UnreachableError
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class EncodedImages:
 
     read: Callable[[int], bytes | BinaryIO | None]
     names: Sequence[str]
-    files: Sequence[Path]
+    files: Sequence[Place]
     """the files that the bytes come from"""
     parts: Parts | None = None
     """those that are read as a whole; None where each image is by itself"""
@@ -127,9 +128,11 @@ class EncodedImages:
     """gives what stands for an image's bytes where these are dear to read; None for an excerpt of the bytes"""
 
     def open(self, index: int) -> Image.Image:
-        """The image at ``index``; raises ``BadImageError``."""
+        """The image at ``index``; raises ``BadImageError``, or ``UnreachableError`` where the connection fails."""
         try:
             content = self.read(index)
+        except UnreachableError:  # the image may be a good one, and must not be left out as a bad one
+            raise
         except Exception as error:
             raise BadImageError(self.names[index], f"cannot be read ({shorten(str(error), 200)})") from None
         if not content:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from assay.data.cache import FINGERPRINTS, Fingerprint, cached
 from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
+from assay.data.places import UnreachableError
 
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -79,6 +80,8 @@ def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
             turned = orientation(image) in (5, 6, 7, 8)  # EXIF orientations on their side
             width, height = image.size[::-1] if turned else image.size
             return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, "", False
+    except UnreachableError:
+        raise
     except Exception as error:
         cause = error.__context__ if isinstance(error, BadImageError) else error
         may_pass = isinstance(cause, OSError) and cause.errno is not None
