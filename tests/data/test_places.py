@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+import assay
+from assay.cli import main
 from assay.data import places, webdataset
 from assay.data.byte_range import ByteRange, opened
+from assay.data.decode import map_in_workers
 from assay.data.images import BadImageError
 from assay.data.pack import ShardKind, pack
 from assay.data.places import UnreachableError, files_below, is_address, place_at, read_range, version_of
 from assay.data.sources import full_name, load_source, name_of_set
 from assay.data.split import Source
+from assay.data.survey import survey
 
 pytest.importorskip("upath", reason="universal-pathlib is not installed")
 fsspec: Any = pytest.importorskip("fsspec")
@@ -264,3 +269,78 @@ def test_a_set_at_an_address_is_packed(shards: Callable[[ShardKind], Path], tmp_
     assert [again.splits[name].labels.tolist() for name in again.splits] == [
         here.splits[name].labels.tolist() for name in here.splits
     ]
+
+
+TRAINING = {
+    "model.name": "simple-cnn",
+    "train.epochs": 1,
+    "train.batch_size": 4,
+    "train.tensorboard": False,
+    "data.size": 16,
+    "data.test": 0.25,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "memory", "workers"), [("webdataset", 1.0, 0), ("webdataset", 0, 2), ("parquet", 0, 2)]
+)
+def test_a_run_is_the_same_to_the_bit_wherever_the_shards_lie(
+    kind: ShardKind, memory: float, workers: int, shards: Callable[[ShardKind], Path], tmp_path: Path
+) -> None:
+    changes = {**TRAINING, "data.memory": memory, "data.workers": workers}
+    weights = []
+    for number, place in enumerate((shards(kind), "memory://bucket/set")):
+        out = tmp_path / str(number)
+        assay.train("digits", {**changes, "data.name": f"{kind}:{place}"}, out=out, progress=False)
+        weights.append({name: part.tobytes() for name, part in load_file(out / "model.safetensors").items()})
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_connection_that_breaks_while_training_ends_the_run_in_a_line(
+    workers: str,
+    shards: Callable[[ShardKind], Path],
+    store: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shards("webdataset")
+    for split in load_source("webdataset:memory://bucket/set").splits.values():
+        survey(split.images)  # is kept, so that the images are due in the epoch
+    read = type(store).cat_file
+
+    def broken(self: Any, path: str, *, start: int, end: int) -> bytes:
+        if start > 0:
+            raise ConnectionError("reset by peer")
+        content: bytes = read(self, path, start=start, end=end)
+        return content
+
+    monkeypatch.setattr(type(store), "cat_file", broken)
+    options = [f"--{name}={str(value).lower()}" for name, value in TRAINING.items()]
+    options += ["--data.on_bad_image=skip", "--data.memory=0", f"--data.workers={workers}", f"--out={tmp_path / 'run'}"]
+    assert main(["train", "digits", "--data.name=webdataset:memory://bucket/set", *options]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "memory://bucket/set/train-00000.tar: cannot be read (ConnectionError: reset by peer)" in message
+    assert "Traceback" not in message
+
+
+def test_a_worker_hands_a_broken_connection_on_in_one_line() -> None:
+    with pytest.raises(UnreachableError, match=r"^s3://bucket/a.tar: gone$"):
+        list(map_in_workers(unreachable, range(4), 2))
+
+
+def unreachable(_request: int) -> int:
+    raise UnreachableError("s3://bucket/a.tar: gone")
+
+
+def test_a_broken_connection_is_not_kept_as_an_unreadable_image(
+    shards: Callable[[ShardKind], Path], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards("webdataset")
+    images = load_source("webdataset:memory://bucket/set").splits["train"].images
+    with monkeypatch.context() as broken:
+        broken.setattr(type(store), "cat_file", lambda *_args, **_more: 1 / 0)
+        with pytest.raises(UnreachableError):
+            survey(images)
+    assert survey(images).readable.all()

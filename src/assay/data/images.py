@@ -82,7 +82,7 @@ class ArrayImages:
 
     def excerpt(self, index: int) -> bytes:
         """Of the pixels."""
-        return _excerpt(io.BytesIO(self.pixels[index].tobytes()))
+        return _excerpt(self.pixels[index].tobytes())
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ class EncodedImages:
             raise BadImageError(self.names[index], f"cannot be read ({shorten(str(error), 200)})") from None
         if not content:
             raise BadImageError(self.names[index], "has no bytes")
-        return open_image(_as_file(content), self.names[index])
+        return open_image(io.BytesIO(content) if isinstance(content, bytes) else content, self.names[index])
 
     def excerpt(self, index: int) -> bytes:
         """Of the encoded image; empty if it cannot be read."""
         if self.stored is not None:
             return self.stored(index)
         try:
-            return _excerpt(_as_file(self.read(index) or b""))
+            return _excerpt(self.read(index) or b"")
         except Exception:  # as at opening it, which then says why
             return b""
 
@@ -179,11 +179,8 @@ class ChainedImages:
         return self.parts[part], index - self._starts[part]
 
 
-def _as_file(content: bytes | BinaryIO) -> BinaryIO:
-    return io.BytesIO(content) if isinstance(content, bytes) else content
-
-
-def _excerpt(file: BinaryIO) -> bytes:
+def _excerpt(content: bytes | BinaryIO) -> bytes:
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
     length = file.seek(0, io.SEEK_END)
     file.seek(max(0, length - _EXCERPT) // 2)  # the middle: files of one kind begin alike
     return length.to_bytes(8, "big") + file.read(_EXCERPT)

@@ -122,7 +122,7 @@ def read_range(place: UPath, start: int, size: int) -> bytes:
     if not size:
         return b""
     with _reaching(place):
-        content: bytes = _system(place).cat_file(place.path, start, start + size)
+        content: bytes = _system(place).cat_file(place.path, start=start, end=start + size)  # s3fs has another order
     if len(content) != size:  # the file has changed, or the server does not know ranges and sends all of it
         raise UnreachableError(f"{place}: gave {len(content):,} bytes in place of {size:,} from {start:,} on")
     return content

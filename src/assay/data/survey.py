@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import FINGERPRINTS, Fingerprint, cached
-from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
+from assay.data.images import ArrayImages, BadImageError, ChainedImages, EncodedImages, Images, orientation, quiet
 from assay.data.places import UnreachableError
 
+_PART, _REQUESTS = 64, 16  # images that a thread looks at, and threads where each image is a request that mostly waits
+_Header = tuple[int, int, bool, str, bool]
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -57,8 +63,9 @@ def survey(images: Images, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Sur
 
 
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
-    with quiet():
-        rows = [_header(images, row) for row in range(len(images.names))]
+    parts = [range(start, start + _PART)[: len(images.names) - start] for start in range(0, len(images.names), _PART)]
+    with quiet(), ThreadPoolExecutor(_REQUESTS if _is_far(images) else 1) as threads:
+        rows = list(chain.from_iterable(threads.map(partial(_headers, images), parts)))
     widths, heights, gray, reasons, passing = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return {
         "widths": np.array(widths, dtype=np.int64),
@@ -69,7 +76,18 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
     }
 
 
-def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
+def _is_far(images: Images) -> bool:
+    """Whether each image is a request to an address."""
+    if not isinstance(images, EncodedImages) or images.parts is not None:
+        return False
+    return not all(isinstance(file, Path) for file in images.files)
+
+
+def _headers(images: Images, rows: range) -> list[_Header]:
+    return [_header(images, row) for row in rows]
+
+
+def _header(images: Images, row: int) -> _Header:
     """Width, height, whether it is gray; or why it cannot be read, and whether a retry may succeed.
 
     A retry may where the system refused to read (a permission, a network): such errors have a number of the
