@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from assay.cli import main
 from assay.data import places, webdataset
 from assay.data.byte_range import ByteRange, opened
 from assay.data.decode import map_in_workers
+from assay.data.far import opened_ahead
 from assay.data.images import BadImageError
 from assay.data.pack import ShardKind, pack
 from assay.data.places import UnreachableError, files_below, is_address, place_at, read_range, version_of
@@ -323,6 +325,23 @@ def test_a_connection_that_breaks_while_training_ends_the_run_in_a_line(
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert "memory://bucket/set/train-00000.tar: cannot be read (ConnectionError: reset by peer)" in message
     assert "Traceback" not in message
+
+
+def test_requests_for_images_wait_side_by_side_and_the_images_keep_their_order(
+    shards: Callable[[ShardKind], Path], store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards("webdataset")
+    images = load_source("webdataset:memory://bucket/set").splits["train"].take(np.arange(11, -1, -1)).images
+    expected = [np.asarray(images.open(row)).tolist() for row in range(12)]
+    read, all_wait = type(store).cat_file, threading.Barrier(12)
+
+    def slow(self: Any, path: str, *, start: int, end: int) -> bytes:
+        all_wait.wait(timeout=20)  # until each of the others has been asked for too
+        content: bytes = read(self, path, start=start, end=end)
+        return content
+
+    monkeypatch.setattr(type(store), "cat_file", slow)
+    assert [np.asarray(open_image()).tolist() for open_image in opened_ahead(images, range(12))] == expected
 
 
 def test_a_worker_hands_a_broken_connection_on_in_one_line() -> None:

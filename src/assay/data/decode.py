@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from assay.data.ahead import cores
+from assay.data.far import opened_ahead
 from assay.data.images import ArrayImages, BadImageError, Images, quiet, to_plain
 from assay.data.places import UnreachableError
 from assay.data.preprocess import Preprocessing
@@ -147,10 +148,10 @@ def _decode_rows(
     rows, seeds = request
     good, bad = {}, {}
     with quiet(), torch.random.fork_rng(devices=[]):  # the caller's draws stay; devices draw nothing here
-        for place, row in enumerate(rows):
+        for place, (row, open_image) in enumerate(zip(rows, opened_ahead(images, rows), strict=True)):
             name = images.names[row]
             try:
-                with images.open(row) as image:  # closed at once: an error keeps its frames alive
+                with open_image() as image:  # closed at once: an error keeps its frames alive
                     if transform is None:
                         good[place] = how.decode(image, name)
                     else:

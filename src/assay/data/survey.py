@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import FINGERPRINTS, Fingerprint, cached
-from assay.data.images import ArrayImages, BadImageError, ChainedImages, EncodedImages, Images, orientation, quiet
+from assay.data.far import REQUESTS, are_far
+from assay.data.images import ArrayImages, BadImageError, ChainedImages, Images, orientation, quiet
 from assay.data.places import UnreachableError
 
-_PART, _REQUESTS = 64, 16  # images that a thread looks at, and threads where each image is a request that mostly waits
+_PART = 64  # images that a thread looks at
 _Header = tuple[int, int, bool, str, bool]
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -64,7 +64,7 @@ def survey(images: Images, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Sur
 
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
     parts = [range(start, start + _PART)[: len(images.names) - start] for start in range(0, len(images.names), _PART)]
-    with quiet(), ThreadPoolExecutor(_REQUESTS if _is_far(images) else 1) as threads:
+    with quiet(), ThreadPoolExecutor(REQUESTS if are_far(images) else 1) as threads:
         rows = list(chain.from_iterable(threads.map(partial(_headers, images), parts)))
     widths, heights, gray, reasons, passing = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     return {
@@ -74,13 +74,6 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
         "passing": np.array(passing, dtype=np.uint8),
         "reasons": np.frombuffer(json.dumps(reasons).encode(), dtype=np.uint8),  # the cache keeps arrays only
     }
-
-
-def _is_far(images: Images) -> bool:
-    """Whether each image is a request to an address."""
-    if not isinstance(images, EncodedImages) or images.parts is not None:
-        return False
-    return not all(isinstance(file, Path) for file in images.files)
 
 
 def _headers(images: Images, rows: range) -> list[_Header]:
