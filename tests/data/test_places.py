@@ -120,6 +120,17 @@ def test_what_cannot_be_a_set_at_an_address_is_refused(
     assert "\n" not in str(error.value)
 
 
+def test_an_access_that_is_refused_is_told(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: Any, **_more: Any) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(type(store), "info", refuse)
+    with pytest.raises(
+        UnreachableError, match=r"^memory://bucket/set: cannot be read \(PermissionError: Access Denied"
+    ):
+        load_source("webdataset:memory://bucket/set")
+
+
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(ValueError, match=r"^s3://bucket/set: Install s3fs"):

@@ -57,8 +57,11 @@ def is_file(place: Place) -> bool:
     """Whether a file is there; raises ``UnreachableError``."""
     if isinstance(place, Path):
         return place.is_file()
-    with _reaching(place):
-        return bool(_system(place).isfile(place.path))
+    with _reaching(place):  # fsspec's isfile would say no where access is refused
+        try:
+            return bool(_system(place).info(place.path)["type"] == "file")
+        except FileNotFoundError:
+            return False
 
 
 def is_folder(place: Place) -> bool:
