@@ -270,9 +270,13 @@ def test_a_file_at_an_address_is_read_ahead(store: Any, monkeypatch: pytest.Monk
     assert requests == [16384, 3]
 
 
-def test_shards_are_not_written_to_an_address(shards: Callable[[ShardKind], Path]) -> None:
-    with pytest.raises(ValueError, match="--out: memory://bucket/new: shards are written to a local folder"):
-        pack(shards("webdataset"), "memory://bucket/new")
+def test_shards_are_not_written_to_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pack", "digits", "--out", "memory://bucket/new"]) == 2
+    assert "--out: memory://bucket/new: shards are written to a local folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_set_at_an_address_is_packed(shards: Callable[[ShardKind], Path], tmp_path: Path) -> None:
