@@ -62,6 +62,10 @@ NOT_RUN = {
     "python3 start.py test": "is what runs this test",
     "pip install 'assay[search]'": "installs from the package index",
     "pip install 'assay[weights]'": "installs from the package index",
+    "assay check s3://bucket/shards": "needs a cloud; tests/data/test_places.py reads from addresses",
+    "assay train simple-cnn --data.name webdataset:s3://bucket/shards --data.workers 8 --out runs/from-s3": (
+        "as the line before"
+    ),
     "tensorboard --logdir runs": "is TensorBoard's own server; tests/run/tracking reads what it shows",
     f"torchrun --nproc-per-node 8 {IMAGENET}": "tests/run/test_several_processes.py does",
     f"torchrun --nproc-per-node 8 --max-restarts 3 {IMAGENET}": "as the line before",

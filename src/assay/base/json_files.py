@@ -61,15 +61,22 @@ def _is_deep(values: Any) -> bool:
 def read_json(path: Path) -> JsonObject:
     """The values of a JSON file, empty if there is no such file; raises ``ValueError`` if it is damaged."""
     try:
-        values = parse_json(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
+    return json_object(content, str(path))
+
+
+def json_object(content: bytes, place: str) -> JsonObject:
+    """The values of a JSON file by its content; raises ``ValueError``, which names its place, if it is damaged."""
+    try:
+        values = parse_json(content)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{place}: {error}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a mapping, not {type(values).__name__}")
+        raise ValueError(f"{place}: expected a mapping, not {type(values).__name__}")
     return values
 
 

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", help="a folder of class folders, Parquet or tar files, or a name (digits, cifar10...)"
     )
     parser.add_argument("--to", choices=("webdataset", "parquet"), default="webdataset", help="default: webdataset")
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="a new folder for the shards")
+    parser.add_argument("--out", metavar="DIR", required=True, help="a new folder for the shards")
     parser.add_argument("--shard-size", type=int, default=256, metavar="MIB", help="of a shard (default: 256)")
     parser.add_argument(
         "--on-bad-image", choices=("error", "skip"), default="error", help="what to do with no image (default: error)"

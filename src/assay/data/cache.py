@@ -14,32 +14,39 @@ import platformdirs
 from numpy.typing import NDArray
 
 from assay.base.atomic import replace_file
+from assay.data.byte_range import opened
 from assay.data.choices import CacheUse
 from assay.data.images import EncodedImages, FileImages, Images
+from assay.data.places import Place, UnreachableError, version_of
 
 Arrays = dict[str, NDArray[Any]]
 Fingerprint = Callable[[Images, str], str | None]
 """makes the key for what is computed from images, from them and its name; None where nothing is to be kept"""
 
 
-def _by_status(file: Path) -> str:
+def _by_status(file: Place) -> str | None:
     """From a file's path, size, times of change and number in the file system.
 
     What copies files with their times (rsync, tar) can set the time of the content, but not that of the entry.
+    From an address and what its server tells of it; None if that is too little.
     """
+    if not isinstance(file, Path):
+        version = version_of(file)
+        return version and f"{file}|{version}"
     status = file.stat()
     return f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
 
 
-def _by_content(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _by_content(file: Place) -> str:
+    with opened(file) as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _fingerprint(images: Images, what: str, *, state: Callable[[Path], str]) -> str | None:
+def _fingerprint(images: Images, what: str, *, state: Callable[[Place], str | None]) -> str | None:
     """The key, from the state of each file that the images come from.
 
-    None for images that are in memory already, for several collections, whose parts are kept, and for a selection.
+    None for images that are in memory already, for several collections, whose parts are kept, for a selection, and
+    for those at an address that does not tell whether they are still the same.
     """
     if isinstance(images, EncodedImages):  # other members or rows of the same files are other images
         files, names = images.files, images.names
@@ -51,8 +58,12 @@ def _fingerprint(images: Images, what: str, *, state: Callable[[Path], str]) -> 
     for file in files:
         try:
             text = state(file)
+        except UnreachableError:
+            raise
         except OSError as error:  # a link to nothing; the image is a bad one
             text = f"{file.absolute()}|{error.errno}"
+        if text is None:
+            return None
         digest.update(f"{text}\n".encode(errors="surrogateescape"))
     digest.update("\n".join(names).encode(errors="surrogateescape"))
     return f"{what} {digest.hexdigest()}"

@@ -19,7 +19,9 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from assay.data.ahead import cores
+from assay.data.far import opened_ahead
 from assay.data.images import ArrayImages, BadImageError, Images, quiet, to_plain
+from assay.data.places import UnreachableError
 from assay.data.preprocess import Preprocessing
 
 DECODE_CHUNK = 256  # images that a worker decodes and sends at a time
@@ -93,7 +95,7 @@ def map_in_workers(
     if workers == 0:
         yield from map(function, requests)
         return
-    yield from DataLoader(
+    results = DataLoader(
         _Mapped(function),
         sampler=list(requests),  # each request goes to a worker as it is, in place of a row number
         batch_size=None,  # the requests are batches already
@@ -103,6 +105,10 @@ def map_in_workers(
         generator=torch.Generator(),  # the default would draw from the state that dropout draws from
         worker_init_fn=_end_with_parent,
     )
+    for result in results:
+        if isinstance(result, UnreachableError):
+            raise result
+        yield result
 
 
 def _end_with_parent(_worker: int) -> None:
@@ -125,7 +131,10 @@ class _Mapped(TorchDataset[Any]):
         self._function = function
 
     def __getitem__(self, request: Any) -> Any:
-        return self._function(request)
+        try:
+            return self._function(request)
+        except UnreachableError as error:  # raised here, it would come with the worker's traceback in its message
+            return error
 
 
 def _unchanged(value: Any) -> Any:  # a lambda cannot be sent to a worker that is not forked
@@ -139,10 +148,10 @@ def _decode_rows(
     rows, seeds = request
     good, bad = {}, {}
     with quiet(), torch.random.fork_rng(devices=[]):  # the caller's draws stay; devices draw nothing here
-        for place, row in enumerate(rows):
+        for place, (row, open_image) in enumerate(zip(rows, opened_ahead(images, rows), strict=True)):
             name = images.names[row]
             try:
-                with images.open(row) as image:  # closed at once: an error keeps its frames alive
+                with open_image() as image:  # closed at once: an error keeps its frames alive
                     if transform is None:
                         good[place] = how.decode(image, name)
                     else:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from assay.base.text import shorten
+from assay.data.places import Place, UnreachableError
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class ArrayImages:
 
     def excerpt(self, index: int) -> bytes:
         """Of the pixels."""
-        return _excerpt(io.BytesIO(self.pixels[index].tobytes()))
+        return _excerpt(self.pixels[index].tobytes())
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,7 @@ class Parts:
     starts: NDArray[np.int64]
     window: int
     """parts that an epoch's order mixes at a time, which memory is to hold (windows.py)"""
-    forget: Callable[[], None]
-    """drops the parts that memory holds"""
+    forget: Callable[[], None]  # drops the parts that memory holds
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class EncodedImages:
 
     read: Callable[[int], bytes | BinaryIO | None]
     names: Sequence[str]
-    files: Sequence[Path]
+    files: Sequence[Place]
     """the files that the bytes come from"""
     parts: Parts | None = None
     """those that are read as a whole; None where each image is by itself"""
@@ -129,21 +129,23 @@ class EncodedImages:
     """gives what stands for an image's bytes where these are dear to read; None for an excerpt of the bytes"""
 
     def open(self, index: int) -> Image.Image:
-        """The image at ``index``; raises ``BadImageError``."""
+        """The image at ``index``; raises ``BadImageError``, or ``UnreachableError`` where the connection fails."""
         try:
             content = self.read(index)
+        except UnreachableError:  # the image may be a good one, and must not be left out as a bad one
+            raise
         except Exception as error:
             raise BadImageError(self.names[index], f"cannot be read ({shorten(str(error), 200)})") from None
         if not content:
             raise BadImageError(self.names[index], "has no bytes")
-        return open_image(_as_file(content), self.names[index])
+        return open_image(io.BytesIO(content) if isinstance(content, bytes) else content, self.names[index])
 
     def excerpt(self, index: int) -> bytes:
         """Of the encoded image; empty if it cannot be read."""
         if self.stored is not None:
             return self.stored(index)
         try:
-            return _excerpt(_as_file(self.read(index) or b""))
+            return _excerpt(self.read(index) or b"")
         except Exception:  # as at opening it, which then says why
             return b""
 
@@ -178,11 +180,8 @@ class ChainedImages:
         return self.parts[part], index - self._starts[part]
 
 
-def _as_file(content: bytes | BinaryIO) -> BinaryIO:
-    return io.BytesIO(content) if isinstance(content, bytes) else content
-
-
-def _excerpt(file: BinaryIO) -> bytes:
+def _excerpt(content: bytes | BinaryIO) -> bytes:
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
     length = file.seek(0, io.SEEK_END)
     file.seek(max(0, length - _EXCERPT) // 2)  # the middle: files of one kind begin alike
     return length.to_bytes(8, "big") + file.read(_EXCERPT)

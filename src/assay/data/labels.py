@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from assay.data.places import Place
 from assay.data.split import Source
 
 NO_LABEL = -1
@@ -24,7 +24,7 @@ class Column:
     """Where labels stand, for messages: the column's name, its first file, and the file and place of each row."""
 
     name: str
-    file: Path
+    file: Place
     place: Callable[[int], str]
 
 

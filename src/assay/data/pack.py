@@ -22,6 +22,7 @@ from assay.base.atomic import replace_file
 from assay.base.json_files import to_json
 from assay.data.choices import OnBadImage, OnUnlabelled
 from assay.data.images import BadImageError, EncodedImages, FileImages, Images, open_image, quiet
+from assay.data.places import UnreachableError, is_address
 from assay.data.shards import SHARDS
 from assay.data.sources import load_source, name_of_set
 from assay.data.split import Split
@@ -100,6 +101,8 @@ def pack(
     """
     if shard_size < 1:
         raise ValueError(f"--shard-size: {shard_size} is not at least 1 MiB")
+    if is_address(str(out)):
+        raise ValueError(f"--out: {out}: shards are written to a local folder; copy them from there")
     out = Path(out).expanduser()
     folder_of_sets = None if root is None else Path(root).expanduser()
     source = load_source(name_of_set(data), root=folder_of_sets, label=label, unlabelled=unlabelled)
@@ -161,6 +164,8 @@ def _content(images: Images, row: int) -> bytes:
         if isinstance(images, EncodedImages):
             content = images.read(row)
             return content if isinstance(content, bytes) else content.read() if content else b""
+    except UnreachableError:
+        raise
     except (OSError, ValueError) as error:
         raise BadImageError(images.names[row], f"cannot be read ({error})") from None
     buffer = io.BytesIO()

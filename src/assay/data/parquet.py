@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from assay.data.byte_range import for_arrow
 from assay.data.choices import OnUnlabelled
 from assay.data.images import EncodedImages
 from assay.data.labels import Column, class_numbers, known_labels, occurring, without_unlabelled
 from assay.data.parquet_columns import check_column, class_names, image_column, label_column
 from assay.data.parquet_readers import GroupReader, RowReader, read_columns, read_paths
+from assay.data.places import Place, UnreachableError, size_of
 from assay.data.split import Source, Split
 
 MEMORY = 4.0  # GiB
 
 
 def read_parquet(
-    files: Mapping[str, Sequence[Path]],
+    files: Mapping[str, Sequence[Place]],
     label: str | None = None,
     groups: str | None = None,
     unlabelled: OnUnlabelled = "error",
@@ -79,17 +80,17 @@ def read_parquet(
     return without_unlabelled(Source(splits, classes), stored, columns_of, unlabelled)
 
 
-def read_unlabelled(file: Path) -> EncodedImages:
+def read_unlabelled(file: Place) -> EncodedImages:
     """The images of one Parquet file, whatever other columns it has; raises ``ValueError`` if it has none."""
     schema = _schema(file)
     return _images({file.stem: [file]}, image_column(schema, file), schema, MEMORY)[file.stem]
 
 
 def _images(
-    files: Mapping[str, Sequence[Path]], column: str, schema: pa.Schema, memory: float
+    files: Mapping[str, Sequence[Place]], column: str, schema: pa.Schema, memory: float
 ) -> dict[str, EncodedImages]:
     """The images of each split: in memory if all the files are no larger than it, else read by groups of rows."""
-    size = sum(file.stat().st_size for file in chain.from_iterable(files.values()))
+    size = sum(size_of(file) for file in chain.from_iterable(files.values()))
     if size <= memory * 2**30:
         columns = {split: read_columns(part, [column])[column] for split, part in files.items()}
         paths = {split: pc.struct_field(part, "path") for split, part in columns.items() if _has_paths(part.type)}
@@ -112,9 +113,12 @@ def _has_paths(kind: pa.DataType) -> bool:
     return place >= 0 and bool(pa.types.is_string(kind.field(place).type))
 
 
-def _schema(file: Path) -> pa.Schema:
+def _schema(file: Place) -> pa.Schema:
     try:
-        return pq.read_schema(file)
+        with for_arrow(file) as opened:
+            return pq.read_schema(opened)
+    except UnreachableError:
+        raise
     except FileNotFoundError:
         raise ValueError(f"{file}: no such file") from None
     except (OSError, pa.ArrowException) as error:
@@ -122,7 +126,7 @@ def _schema(file: Path) -> pa.Schema:
 
 
 def _classes(
-    files: Mapping[str, Sequence[Path]], stored: Mapping[str, pa.ChunkedArray], columns: Mapping[str, Column]
+    files: Mapping[str, Sequence[Place]], stored: Mapping[str, pa.ChunkedArray], columns: Mapping[str, Column]
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]]]:
     """The names of the classes, and the number of the class of each row of each split."""
     labels = {split: known_labels(part, columns[split]) for split, part in stored.items()}
@@ -137,7 +141,7 @@ def _classes(
     return classes, numbers
 
 
-def _described_classes(files: Mapping[str, Sequence[Path]], column: str) -> tuple[str, ...]:
+def _described_classes(files: Mapping[str, Sequence[Place]], column: str) -> tuple[str, ...]:
     """The hub's names of the classes; those of another order in one of the files would be other labels."""
     first = files["train"][0]
     names = class_names(_schema(first), column, first)
@@ -148,7 +152,7 @@ def _described_classes(files: Mapping[str, Sequence[Path]], column: str) -> tupl
     return names
 
 
-def _groups(files: Sequence[Path], column: pa.ChunkedArray, numbers: dict[Any, int]) -> NDArray[np.int64]:
+def _groups(files: Sequence[Place], column: pa.ChunkedArray, numbers: dict[Any, int]) -> NDArray[np.int64]:
     """The number of the group of each row; ``numbers`` holds those of the values that were met before."""
     if pa.types.is_nested(column.type):
         raise ValueError(f"{files[0]}: data.groups: the column holds {column.type}, not one value for each image")
@@ -173,10 +177,11 @@ def _names(counts: Mapping[str, int], paths: Mapping[str, pa.ChunkedArray]) -> d
     return {split: [f"{split}/{name}" for name in part] if is_shared else part for split, part in names.items()}
 
 
-def _place_of(files: Sequence[Path], row: int) -> str:
+def _place_of(files: Sequence[Place], row: int) -> str:
     """The file that a split's row comes from, and its row there, from 0."""
     for file in files:
-        count = pq.read_metadata(file).num_rows
+        with for_arrow(file) as opened:
+            count = pq.read_metadata(opened).num_rows
         if row < count:
             break
         row -= count

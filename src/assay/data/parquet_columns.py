@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,11 +11,12 @@ import pyarrow as pa
 from assay.base.json_files import parse_json
 from assay.base.registry import nearest
 from assay.base.text import quoted
+from assay.data.places import Place
 
 _NAMES = ("image", "img")
 
 
-def image_column(schema: pa.Schema, file: Path) -> str:
+def image_column(schema: pa.Schema, file: Place) -> str:
     """The column of images: the hub's Image feature, else one called image or img, else the only one that may be.
 
     Raises:
@@ -38,7 +38,7 @@ def image_column(schema: pa.Schema, file: Path) -> str:
     return candidates[0]
 
 
-def label_column(schema: pa.Schema, wanted: str | None, images: str, file: Path) -> str:
+def label_column(schema: pa.Schema, wanted: str | None, images: str, file: Place) -> str:
     """The column of labels: the wanted one, else the hub's only ClassLabel, else the only one that is called so.
 
     Raises:
@@ -57,14 +57,14 @@ def label_column(schema: pa.Schema, wanted: str | None, images: str, file: Path)
     return str(candidates[0])
 
 
-def check_column(schema: pa.Schema, wanted: str, images: str, file: Path) -> None:
+def check_column(schema: pa.Schema, wanted: str, images: str, file: Place) -> None:
     """Raise ``ValueError`` if the file has no such column beside that of the images."""
     others = [name for name in schema.names if name != images]
     if wanted not in others:
         raise ValueError(f"{file}: no column {quoted(wanted)}: {nearest(wanted, others)}")
 
 
-def class_names(schema: pa.Schema, column: str, file: Path) -> tuple[str, ...]:
+def class_names(schema: pa.Schema, column: str, file: Place) -> tuple[str, ...]:
     """The names of a column's classes in the hub's description, in the order of their numbers; empty without any.
 
     Raises:
@@ -78,7 +78,7 @@ def class_names(schema: pa.Schema, column: str, file: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _features(schema: pa.Schema, file: Path) -> Mapping[str, Any]:
+def _features(schema: pa.Schema, file: Place) -> Mapping[str, Any]:
     """The hub's own description of the columns, from the schema's metadata."""
     content: Any = (schema.metadata or {}).get(b"huggingface", b"{}")
     try:

@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from assay.data.byte_range import for_arrow, opened
 from assay.data.images import Parts
+from assay.data.places import Place, UnreachableError, size_of, version_of
 
 _ALWAYS_READ = 2**28  # bytes
 _MOST_UNPACKED = 20  # times a file's size; encoded images hardly get smaller
@@ -53,7 +55,7 @@ class GroupReader:
         chunks: where the column lies in each group's file: first byte and number of bytes, int64 ``[G, 2]``.
     """
 
-    files: Sequence[Path]
+    files: Sequence[Place]
     column: str
     places: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -61,11 +63,12 @@ class GroupReader:
     _kept: OrderedDict[int, pa.ChunkedArray] = field(default_factory=OrderedDict, repr=False)
 
     @classmethod
-    def of(cls, files: Sequence[Path], column: str) -> GroupReader:
+    def of(cls, files: Sequence[Place], column: str) -> GroupReader:
         """Read where the groups lie from the ends of the files."""
         places, rows, chunks = [], [0], []
         for number, file in enumerate(files):
-            about = pq.read_metadata(file)
+            with for_arrow(file) as source:
+                about = pq.read_metadata(source)
             for group in range(about.num_row_groups):
                 part = about.row_group(group)
                 leaves = [part.column(place) for place in range(part.num_columns)]
@@ -101,16 +104,25 @@ class GroupReader:
         self._kept.clear()
         pa.default_memory_pool().release_unused()  # or Arrow would keep the memory for what it reads next
 
+    @cached_property
+    def _versions(self) -> Sequence[str | None]:
+        return [None if isinstance(file, Path) else version_of(file) for file in self.files]
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": OrderedDict()}
 
     def excerpt(self, row: int) -> bytes:
-        """Some of the file's bytes near the row, without reading its group; empty if they cannot be read."""
+        """Some of the file's bytes near the row, without reading its group; empty if they cannot be read.
+
+        At an address, a request for each row would cost too much: what stands for them is their place in a known file.
+        """
         group = self.group_of(row)
+        if version := self._versions[self.places[group][0]]:
+            return f"{version} {row}".encode()
         share = (row - self.starts[group]) / (self.starts[group + 1] - self.starts[group])
         first, size = self.chunks[group].tolist()
         try:
-            with self.files[self.places[group][0]].open("rb") as file:
+            with opened(self.files[self.places[group][0]]) as file:
                 file.seek(first + int(share * size))
                 content: bytes = file.read(_EXCERPT)
                 return content
@@ -122,7 +134,7 @@ class GroupReader:
         return int(np.searchsorted(self.starts, row, "right")) - 1
 
 
-def read_columns(files: Sequence[Path], columns: list[str], groups: Sequence[int] | None = None) -> pa.Table:
+def read_columns(files: Sequence[Place], columns: list[str], groups: Sequence[int] | None = None) -> pa.Table:
     """Some columns of files, one after the other; of the given groups of rows, or of all.
 
     Raises:
@@ -130,28 +142,33 @@ def read_columns(files: Sequence[Path], columns: list[str], groups: Sequence[int
     """
     try:
         return pa.concat_tables([_read_file(file, columns, groups) for file in files])
+    except UnreachableError:
+        raise
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
 
 
-def read_paths(files: Sequence[Path], column: str) -> pa.ChunkedArray:
+def read_paths(files: Sequence[Place], column: str) -> pa.ChunkedArray:
     """The paths beside the images, without these; raises ``ValueError`` if a file is damaged."""
     try:
         parts = []
         for file in files:
-            with pq.ParquetFile(file) as opened:
-                parts.append(opened.read([f"{column}.path"])[column])  # of a struct's fields one alone
+            with for_arrow(file) as source, pq.ParquetFile(source) as parquet:
+                parts.append(parquet.read([f"{column}.path"])[column])  # of a struct's fields one alone
+    except UnreachableError:
+        raise
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ValueError(f"{files[0]}: cannot be read ({' '.join(str(error).split())})") from None
     return pc.struct_field(pa.chunked_array([chunk for part in parts for chunk in part.chunks]), "path")
 
 
-def _read_file(file: Path, columns: list[str], groups: Sequence[int] | None) -> pa.Table:
+def _read_file(file: Place, columns: list[str], groups: Sequence[int] | None) -> pa.Table:
     """Read some rows at a time: a small file can unpack to more than the memory holds."""
-    most, size, batches = max(_ALWAYS_READ, _MOST_UNPACKED * file.stat().st_size), 0, []
-    with pq.ParquetFile(file, buffer_size=_BUFFER) as opened:  # or the whole group would be held twice
-        schema = pa.schema([opened.schema_arrow.field(name) for name in columns])
-        for batch in opened.iter_batches(_ROWS_AT_A_TIME, row_groups=groups, columns=columns):
+    most, size, batches = max(_ALWAYS_READ, _MOST_UNPACKED * size_of(file)), 0, []
+    ahead = _BUFFER if isinstance(file, Path) else 0  # or a group is held twice; at an address, it is one request
+    with for_arrow(file) as source, pq.ParquetFile(source, buffer_size=ahead) as parquet:
+        schema = pa.schema([parquet.schema_arrow.field(name) for name in columns])
+        for batch in parquet.iter_batches(_ROWS_AT_A_TIME, row_groups=groups, columns=columns):
             size += batch.nbytes
             if size > most:
                 raise ValueError(f"{file}: unpacks to more than {most:,} bytes; images do not")

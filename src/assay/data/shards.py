@@ -8,7 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from assay.data.folder import SPLIT_FOLDERS
-from assay.data.walk import first_names, visible_files
+from assay.data.places import Place, files_below, is_file, is_folder, matching, parts_below
+from assay.data.walk import first_names
 
 SHARDS = {"parquet": ".parquet", "webdataset": ".tar"}
 """the kinds of sets that lie in files of many images each, and the files' ending"""
@@ -16,7 +17,7 @@ _MAGIC = re.compile(r"[*?[]")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
-def find_shards(place: Path, kind: str, ending: str) -> dict[str, list[Path]]:
+def find_shards(place: Place, kind: str, ending: str) -> dict[str, list[Place]]:
     """The files of each split, sorted: ``train-*`` and so on.
 
     Args:
@@ -28,9 +29,9 @@ def find_shards(place: Path, kind: str, ending: str) -> dict[str, list[Path]]:
     Raises:
         ValueError: nothing is there, a file of a range is missing, or none of several splits is train.
     """
-    if place.is_file():
+    if is_file(place) and (isinstance(place, Path) or place.suffix == ending):  # a web server's folders are pages
         return {"train": [place]}
-    if place.is_dir():
+    if is_folder(place):
         files, root = _shards(place, ending), place
     elif _RANGE.search(str(place)) or _MAGIC.search(str(place)):
         files = _matching(place, kind)
@@ -47,31 +48,34 @@ def find_shards(place: Path, kind: str, ending: str) -> dict[str, list[Path]]:
     return {split: part for split, part in found.items() if part}
 
 
-def files_of_no_split(place: Path, found: Mapping[str, Sequence[Path]], ending: str) -> list[str]:
+def files_of_no_split(place: Place, found: Mapping[str, Sequence[Place]], ending: str) -> list[str]:
     """A remark on the files below a folder that are in no split by their names, if there are any."""
     used = set(chain.from_iterable(found.values()))
-    names = [file.relative_to(place).as_posix() for file in _shards(place, ending) if file not in used]
+    names = ["/".join(parts_below(file, place)) for file in _shards(place, ending) if file not in used]
     return [f"{first_names(names)}: in no split by name"] if names else []
 
 
-def _shards(folder: Path, ending: str) -> list[Path]:
-    return [file for file in visible_files(folder) if file.suffix == ending] if folder.is_dir() else []
+def _shards(folder: Place, ending: str) -> list[Place]:
+    return [file for file in files_below(folder) if file.suffix == ending] if is_folder(folder) else []
 
 
-def _matching(pattern: Path, kind: str) -> list[Path]:
+def _matching(pattern: Place, kind: str) -> list[Place]:
     """The files of a pattern, sorted; raises ``ValueError`` if there are none or one of a range is missing."""
     texts = [str(pattern)]
     while any(_RANGE.search(text) for text in texts):
         texts = [one for text in texts for one in _numbered(text)]
-    root = pattern.anchor
     found = {
-        text: sorted(Path(root).glob(text.removeprefix(root))) if _MAGIC.search(text) else [Path(text)]
+        text: [
+            file
+            for file in (matching(type(pattern)(text)) if _MAGIC.search(text) else [type(pattern)(text)])
+            if is_file(file)
+        ]
         for text in texts
     }
-    missing = [text for text, files in found.items() if not any(file.is_file() for file in files)]
+    missing = [text for text, files in found.items() if not files]
     if missing:
         raise ValueError(f"{kind}:{pattern}: missing: {first_names(missing)}")
-    return [file for files in found.values() for file in files if file.is_file()]
+    return list(chain.from_iterable(found.values()))
 
 
 def _numbered(text: str) -> list[str]:
@@ -84,7 +88,7 @@ def _numbered(text: str) -> list[str]:
     return [f"{text[: found.start()]}{number:0{len(first)}d}{text[found.end() :]}" for number in numbers]
 
 
-def _is_of(file: Path, root: Path, names: Sequence[str]) -> bool:
+def _is_of(file: Place, root: Place, names: Sequence[str]) -> bool:
     """Whether the first word of the file's name, or of its folder's, is one of the names."""
-    first_words = [re.split(r"[-_.]", part)[0] for part in file.relative_to(root).parts[-2:]]
+    first_words = [re.split(r"[-_.]", part)[0] for part in parts_below(file, root)[-2:]]
     return any(word in names for word in first_words)

@@ -22,6 +22,7 @@ from assay.data.choices import NEAR_DUPLICATES, CacheUse, OnUnlabelled
 from assay.data.folder import read_folder
 from assay.data.images import ArrayImages
 from assay.data.parquet import MEMORY, read_parquet
+from assay.data.places import Place, files_below, is_address, place_at
 from assay.data.shards import SHARDS, files_of_no_split, find_shards
 from assay.data.split import Source, Split
 from assay.data.walk import visible_files
@@ -42,7 +43,8 @@ def load_source(
 
     Args:
         name: ``digits``, ``cifar10``, ``cifar100``, ``cifar100-coarse``, ``fashion-mnist``,
-            ``folder:PATH``, ``parquet:PATH`` or ``webdataset:PATH``.
+            ``folder:PATH``, ``parquet:PATH`` or ``webdataset:PATH``; the path of shards may be an address that fsspec
+            knows, as ``s3://bucket/folder``.
         root: where the named sets lie, or are downloaded to; by default ``data_root()``.
         label: the label column of a Parquet set that has several, or the field of the JSON files in tar shards.
         groups: which images of train no cut parts: ``near-duplicates``, or those with an equal value in this column
@@ -68,10 +70,15 @@ def load_source(
         raise ValueError(f"data.groups: columns are those of parquet:PATH sets; {name} takes {NEAR_DUPLICATES} alone")
     if label is not None and kind not in SHARDS:
         raise ValueError(f"data.label is for parquet:PATH and webdataset:PATH sets; {name} has one kind of label")
+    if colon and kind == "folder" and is_address(path):
+        raise ValueError(
+            f"{name}: image files are read from a local folder; make shards of it there with assay pack, and read them "
+            f"from an address as webdataset:{path} or parquet:{path}"
+        )
     if colon and kind == "folder":
         return read_folder(Path(path).expanduser(), unlabelled)
     if colon and kind in SHARDS:
-        place, ending = Path(path).expanduser(), SHARDS[kind]
+        place, ending = place_at(path), SHARDS[kind]
         files = find_shards(place, kind, ending)
         if kind == "parquet":
             source = read_parquet(files, label, groups, unlabelled, memory)
@@ -88,7 +95,8 @@ def name_of_set(place: str | Path) -> str:
     """The name, as in ``data.name``, of the set at a place.
 
     Args:
-        place: a folder of class folders, a Parquet file or a folder of such; or a set's name already.
+        place: a folder of class folders, a Parquet or tar file or a folder of such, which may lie at an address; or a
+            set's name already.
 
     Raises:
         ValueError: there is neither a set of that name nor a folder or Parquet file.
@@ -96,6 +104,8 @@ def name_of_set(place: str | Path) -> str:
     text, path = str(place), Path(place).expanduser()
     if text in NAMED or text.partition(":")[0] in ("folder", *SHARDS):
         return text
+    if is_address(text):
+        return f"{_kind_at(place_at(text))}:{text}"
     if text and path.is_dir():
         endings = {file.suffix for file in visible_files(path)}
         kind = next((kind for kind, ending in SHARDS.items() if ending in endings), "folder")
@@ -110,10 +120,19 @@ def name_of_set(place: str | Path) -> str:
     raise ValueError(f"{place}: no such folder, Parquet or tar file, and no set of that name: {nearest(text, NAMED)}")
 
 
+def _kind_at(address: Place) -> str:
+    """The kind of the shards at an address, by the ending of the file or of those below; raises ``ValueError``."""
+    for endings in ({address.suffix}, {file.suffix for file in files_below(address)}):
+        for kind, ending in SHARDS.items():
+            if ending in endings:
+                return kind
+    raise ValueError(f"{address}: no .parquet or .tar file there")
+
+
 def full_name(name: str) -> str:
-    """The name with its path made absolute, so that a set has the same name from every working directory."""
+    """The name with a local path made absolute, so that a set has the same name from every working directory."""
     kind, colon, path = name.partition(":")
-    return f"{kind}:{Path(path).expanduser().resolve()}" if colon else name
+    return f"{kind}:{Path(path).expanduser().resolve()}" if colon and not is_address(path) else name
 
 
 def data_root() -> Path:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.cache import FINGERPRINTS, Fingerprint, cached
+from assay.data.far import REQUESTS, are_far
 from assay.data.images import ArrayImages, BadImageError, ChainedImages, EncodedImages, Images, orientation, quiet
+from assay.data.places import UnreachableError
 
+_PART = 64  # images that a thread looks at
+_Header = tuple[int, int, bool, str, bool]
 _GRAY_MODES = ("1", "L", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -56,8 +63,9 @@ def survey(images: Images, fingerprint: Fingerprint = FINGERPRINTS["on"]) -> Sur
 
 
 def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
-    with quiet():
-        rows = [_header(images, row) for row in range(len(images.names))]
+    parts = [range(start, start + _PART)[: len(images.names) - start] for start in range(0, len(images.names), _PART)]
+    with quiet(), ThreadPoolExecutor(REQUESTS if are_far(images) else 1) as threads:
+        rows = list(chain.from_iterable(threads.map(partial(_headers, images), parts)))
     if isinstance(images, EncodedImages) and images.parts:
         images.parts.forget()  # this process may read no other image: training has workers for that
     widths, heights, gray, reasons, passing = zip(*rows, strict=True) if rows else ((), (), (), (), ())
@@ -70,7 +78,11 @@ def _read_headers(images: Images) -> dict[str, NDArray[Any]]:
     }
 
 
-def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
+def _headers(images: Images, rows: range) -> list[_Header]:
+    return [_header(images, row) for row in rows]
+
+
+def _header(images: Images, row: int) -> _Header:
     """Width, height, whether it is gray; or why it cannot be read, and whether a retry may succeed.
 
     A retry may where the system refused to read (a permission, a network): such errors have a number of the
@@ -81,6 +93,8 @@ def _header(images: Images, row: int) -> tuple[int, int, bool, str, bool]:
             turned = orientation(image) in (5, 6, 7, 8)  # EXIF orientations on their side
             width, height = image.size[::-1] if turned else image.size
             return width, height, image.mode in _GRAY_MODES and not image.has_transparency_data, "", False
+    except UnreachableError:
+        raise
     except Exception as error:
         cause = error.__context__ if isinstance(error, BadImageError) else error
         may_pass = isinstance(cause, OSError) and cause.errno is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from assay.data import duplicates
 from assay.data.decode import map_in_workers, worth
 from assay.data.duplicates import CELLS, Place
+from assay.data.far import opened_ahead
 from assay.data.images import BadImageError, EncodedImages, Images, quiet, to_pixels
 from assay.data.spilled import Spilled
 from assay.data.split import SPLITS, Source, Split
@@ -101,20 +103,20 @@ def _traits_of_rows(images: Images, rows: range) -> _Part:
     traits, cells = np.zeros(len(rows), TRAITS), np.empty((len(rows), CELLS, CELLS, 3), np.uint8)
     bad, count = list[BadImageError](), 0
     with quiet():
-        for row in rows:
+        for row, open_image in zip(rows, opened_ahead(images, rows), strict=True):
             try:
-                traits[count], cells[count] = _traits(images, row)
+                traits[count], cells[count] = _traits(open_image, row, images.names[row])
                 count += 1
             except BadImageError as error:
                 bad.append(error)
     return traits[:count], cells[:count], bad
 
 
-def _traits(images: Images, row: int) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
+def _traits(open_image: Callable[[], Image.Image], row: int, name: str) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
     """A row of the table, without its split, and the thumbnail."""
-    with images.open(row) as image:
+    with open_image() as image:
         mode = image.mode
-        pixels = to_pixels(image, images.names[row], channels=3).transpose(1, 2, 0)
+        pixels = to_pixels(image, name, channels=3).transpose(1, 2, 0)
     height, width = pixels.shape[:2]
     flat = bool((pixels == pixels[0, 0]).all())
     digest = np.frombuffer(duplicates.digest(pixels), np.uint8)

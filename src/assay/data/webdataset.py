@@ -12,6 +12,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BufferedReader
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -21,14 +22,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.base.json_files import parse_json, read_json
+from assay.base.json_files import JsonObject, json_object, parse_json, read_json
 from assay.base.registry import nearest
 from assay.base.text import shorten
-from assay.data.byte_range import ByteRange
+from assay.data.byte_range import ByteRange, opened
 from assay.data.cache import Fingerprint, cached
 from assay.data.choices import OnUnlabelled
-from assay.data.images import EXTENSIONS, EncodedImages, FileImages
+from assay.data.images import EXTENSIONS, EncodedImages
 from assay.data.labels import Column, class_numbers, known_labels, occurring, without_unlabelled
+from assay.data.places import Place, UnreachableError, is_file, read_range, size_of, version_of
 from assay.data.split import Source, Split
 
 CLASSES_FILE = "classes.json"
@@ -41,15 +43,25 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")  # that fits into int64
 class RangeReader:
     """Opens images in their shards; a class so that it can be sent to worker processes."""
 
-    files: Sequence[Path]
+    files: Sequence[Place]
     shards: NDArray[np.int64]
     starts: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
-    def __call__(self, row: int) -> BufferedReader:
-        """The bytes of the image in ``row``, as a file."""
-        file = self.files[self.shards[row]]
-        return BufferedReader(ByteRange(file, int(self.starts[row]), int(self.sizes[row])))
+    def __call__(self, row: int) -> BufferedReader | bytes:
+        """The bytes of the image in ``row``: as a file, or, of an address, in one request."""
+        file, start, size = self.files[self.shards[row]], int(self.starts[row]), int(self.sizes[row])
+        return BufferedReader(ByteRange(file, start, size)) if isinstance(file, Path) else read_range(file, start, size)
+
+    def excerpt(self, row: int) -> bytes:
+        """What stands for the bytes of an image at an address, without reading them: its place in a known shard."""
+        shard = int(self.shards[row])
+        return f"{self.versions[shard]} {self.starts[row]} {self.sizes[row]}".encode()
+
+    @cached_property
+    def versions(self) -> Sequence[str | None]:
+        """The versions of the shards, as far as an address tells them."""
+        return [None if isinstance(file, Path) else version_of(file) for file in self.files]
 
 
 @dataclass
@@ -65,7 +77,7 @@ class _Index:
 
 
 def read_webdataset(
-    files: Mapping[str, Sequence[Path]],
+    files: Mapping[str, Sequence[Place]],
     label: str | None = None,
     unlabelled: OnUnlabelled = "error",
     *,
@@ -91,24 +103,25 @@ def read_webdataset(
     if not len(rows["train"].names):
         raise ValueError(f"{files['train'][0]}: no image in train")
     columns = {split: Column(label or "cls", files[split][0], part.place) for split, part in rows.items()}
-    stored = {split: part.labels() for split, part in rows.items()}
-    labels = {split: known_labels(part, columns[split]) for split, part in stored.items()}
+    given = {split: part.labels() for split, part in rows.items()}
+    labels = {split: known_labels(part, columns[split]) for split, part in given.items()}
     described = _class_names(files["train"][0].parent)
     classes = described or occurring(labels["train"], columns["train"])
     splits = {}
     for split, part in rows.items():
         are_numbers = bool(described) and pa.types.is_integer(labels[split].type)
         numbers = class_numbers(labels[split], columns[split], classes, are_numbers=are_numbers)
-        splits[split] = Split(EncodedImages(part.reader, part.names, tuple(files[split])), numbers)
+        stored = part.reader.excerpt if all(part.reader.versions) else None
+        splits[split] = Split(EncodedImages(part.reader, part.names, tuple(files[split]), stored=stored), numbers)
     unused = Counter(text for part in shards.values() for shard in part for text in _unpacked(shard["unused"]))
     odd = [f"{count:,} files .{ending} in the shards: no images, no labels" for ending, count in sorted(unused.items())]
-    return without_unlabelled(Source(splits, classes, odd), stored, columns, unlabelled)
+    return without_unlabelled(Source(splits, classes, odd), given, columns, unlabelled)
 
 
 class _Rows:
     """The samples of a split, one shard after the other."""
 
-    def __init__(self, files: Sequence[Path], shards: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+    def __init__(self, files: Sequence[Place], shards: Sequence[Mapping[str, NDArray[Any]]]) -> None:
         of_shard = [len(shard["starts"]) for shard in shards]
         starts, sizes = (np.concatenate([shard[name] for shard in shards]) for name in ("starts", "sizes"))
         self.reader = RangeReader(tuple(files), np.repeat(np.arange(len(files)), of_shard), starts, sizes)
@@ -131,7 +144,7 @@ class _Rows:
         return pa.chunked_array([pa.array(values, pa.int64() if are_numbers else pa.string())])
 
 
-def _read_index(file: Path, label: str | None, fingerprint: Fingerprint) -> Mapping[str, NDArray[Any]]:
+def _read_index(file: Place, label: str | None, fingerprint: Fingerprint) -> Mapping[str, NDArray[Any]]:
     """A shard's index as arrays, kept for the next time."""
 
     def compute() -> dict[str, NDArray[Any]]:
@@ -140,7 +153,7 @@ def _read_index(file: Path, label: str | None, fingerprint: Fingerprint) -> Mapp
         texts = {"names": index.names, "labels": index.labels, "unused": index.unused}
         return places | {name: _packed(values) for name, values in texts.items()}
 
-    return cached(fingerprint(FileImages([file], [file.name]), f"tar index 1 {label}"), compute)
+    return cached(fingerprint(EncodedImages(_nothing, (), [file]), f"tar index 1 {label}"), compute)
 
 
 def _packed(texts: Sequence[str]) -> NDArray[np.uint8]:
@@ -152,10 +165,10 @@ def _unpacked(content: NDArray[np.uint8]) -> list[str]:
     return content.tobytes().decode(errors="surrogateescape").split("\0")[:-1]
 
 
-def _index(file: Path, label: str | None) -> _Index:
-    index, size = _Index(), file.stat().st_size
+def _index(file: Place, label: str | None) -> _Index:
+    index, size = _Index(), size_of(file)
     try:
-        with tarfile.open(file, "r:") as archive:
+        with opened(file) as content, tarfile.open(fileobj=content, mode="r:") as archive:
             for name, members in groupby(_regular_files(archive), lambda member: _sample(member.name)):
                 parts = {PurePosixPath(member.name).name.partition(".")[2].lower(): member for member in members}
                 images = {ending: member for ending, member in parts.items() if f".{ending}" in EXTENSIONS}
@@ -170,6 +183,8 @@ def _index(file: Path, label: str | None) -> _Index:
                     index.starts.append(image.offset_data)
                     index.sizes.append(image.size)
                     index.labels.append(_label(archive, parts, label, f"{file}: sample {name}"))
+    except UnreachableError:
+        raise
     except (OSError, tarfile.TarError, EOFError) as error:
         reason = shorten(" ".join(str(error).split()), 120)
         raise ValueError(
@@ -222,8 +237,19 @@ def _label(
     return "" if value is None else str(value)
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
-    names = read_json(folder / CLASSES_FILE).get("names", [])
+def _json_at(file: Place) -> JsonObject:
+    if isinstance(file, Path):
+        return read_json(file)
+    return json_object(read_range(file, 0, size_of(file)), str(file)) if is_file(file) else {}
+
+
+def _nothing(_row: int) -> None:
+    """Of a shard whose images are not known yet."""
+
+
+def _class_names(folder: Place) -> tuple[str, ...]:
+    file = folder / CLASSES_FILE
+    names = _json_at(file).get("names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"{folder / CLASSES_FILE}: names: expected a list of texts")
+        raise ValueError(f"{file}: names: expected a list of texts")
     return tuple(names)

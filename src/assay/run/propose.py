@@ -12,6 +12,7 @@ from assay.base.statistics import wilson_interval
 from assay.data.check import Check, check_source
 from assay.data.choices import NEAR_DUPLICATES
 from assay.data.decode import default_workers
+from assay.data.places import is_address
 from assay.data.sources import NAMED, name_of_set
 from assay.data.split import Cut, Source, cut_splits
 from assay.recipe.data_section import DataSection
@@ -111,7 +112,12 @@ def is_set(recipe: object) -> TypeGuard[str | Path]:
         return False
     path = Path(recipe).expanduser()
     is_named = str(recipe) in NAMED or str(recipe).startswith(("folder:", "parquet:"))
-    return is_named or path.suffix == ".parquet" or (path.is_dir() and not (path / "recipe.yaml").exists())
+    return (
+        is_named
+        or is_address(str(recipe))
+        or path.suffix == ".parquet"
+        or (path.is_dir() and not (path / "recipe.yaml").exists())
+    )
 
 
 def set_at(place: str | Path) -> str:
