@@ -20,7 +20,7 @@ from assay.data.cache import FINGERPRINTS
 from assay.data.dataset import Dataset, MemoryDataset, StreamedDataset
 from assay.data.load import Data, load_data
 from assay.data.preprocess import Normalize, Preprocessing, Wanted
-from assay.data.sides import SideOf, growing
+from assay.data.sides import SideOf, as_they_are, growing
 from assay.data.split import Cut, Source
 from assay.data.storage import Storage
 from assay.data.stratify import stratified_sample
@@ -115,7 +115,7 @@ def side_of(recipe: Recipe, size: int) -> SideOf:
         raise ValueError(f"train.size: {train.size} is not below the images' own {size} pixels")
     small = train.small_size
     if small is None:
-        return lambda _epoch: large
+        return (lambda _epoch: large) if train.size else as_they_are
     if small >= large:
         bound = "train.size" if train.size else "the images' own"
         raise ValueError(f"train.small_size: {small} is not below {bound} {large} pixels")
