@@ -226,6 +226,7 @@ CHANGES: dict[str, tuple[Any, ...]] = {
 }
 RIGHTLY_REFUSED = {
     "model.name resnet34: unknown tweak for this depth 'a': choose from b, c, d",  # R4's baseline has no shallow form
+    "data.size 24: image_size of a VGG must be a whole number of at least 32, got 24",
     *(
         f"data.size {size}: torchvision:inception_v3 needs images of at least 75 pixels, not {size}; set data.size 299"
         for size in (24, 32, 64)
