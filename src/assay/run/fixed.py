@@ -44,19 +44,22 @@ def check_sides(recipe: Recipe, network: nn.Module, how: Preprocessing, network_
         how: says which that is.
         network_at: builds that of another size.
     """
-    for field in ("small_size", "size"):
-        if (size := getattr(recipe.train, field)) is None:
-            continue
+    sides = {field: side for field in ("small_size", "size") if (side := getattr(recipe.train, field)) is not None}
+    if not sides:
+        return
+    with torch.device("meta"):
+        own = network_at(how.size).eval()
+    for field, side in sides.items():
         named = f"train.{field}: {recipe.model.name}"
         with torch.device("meta"):
-            small, own = network_at(size), network_at(how.size).eval()
+            small = network_at(side)
         shapes = [{name: weight.shape for name, weight in one.named_parameters()} for one in (network, small)]
         if shapes[0] != shapes[1]:
-            raise ValueError(f"{named} has other parameters for images of {size} pixels")
+            raise ValueError(f"{named} has other parameters for images of {side} pixels")
         try:
-            own(torch.empty(2, how.channels, size, size, device="meta"))
+            own(torch.empty(2, how.channels, side, side, device="meta"))
         except Exception:  # networks fail in many ways on a size that they do not take
-            raise ValueError(f"{named} for images of {how.size} pixels takes none of {size}") from None
+            raise ValueError(f"{named} for images of {how.size} pixels takes none of {side}") from None
 
 
 def whiten(network: nn.Module, images: EvaluationBatches) -> None:
