@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
     "tracking.py --images 16 --batch-size 8 --width 0.125 --device cpu": "an epoch of 6125 steps: about ",
     "check_memory.py --kinds parquet --images 20 40": "parquet    1,281,167 images  check ",
+    "decoding.py --images 2 --width 64 --sides 32 --rounds 1": "to 32, with R4's colours ",
     "mutation.py --list --count 3": "src/assay/",
     "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
     "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (

@@ -31,6 +31,8 @@ def by_kind(images: Tensor, kinds: Tensor, values: Tensor, changes: Sequence[Cha
         values: the number that the change is called with for each image, ``[B]``.
         changes: by number.
     """
+    if len(images) == 1:  # a stream's images come one by one
+        return changes[int(kinds)](images, values)
     order = kinds.argsort(stable=True)
     counts = kinds.bincount(minlength=len(changes)).tolist()
     parts = torch.split(images.index_select(0, order), counts)
