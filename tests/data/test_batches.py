@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,6 +218,10 @@ def transformed(photos: Split, workers: int = 0) -> StreamedDataset:
     return StreamedDataset(photos.images, labels, Preprocessing(3, 6, 6), CPU, workers).with_transform(RANDOM)
 
 
+def untransformed(photos: Split) -> StreamedDataset:
+    return replace(transformed(photos), transform=None)
+
+
 AS_DECODED = Normalize(Preprocessing(3, 6, 6, (0.0,) * 3, (1.0,) * 3), CPU, torch.contiguous_format, enlarge=False)
 
 
@@ -337,7 +342,7 @@ def test_augmented_evaluation_is_of_epoch_0_and_of_its_rows() -> None:
 
 def test_evaluation_of_a_stream_is_transformed_only_with_a_seed(photos: Split) -> None:
     dataset = transformed(photos)
-    plain = list(EvaluationBatches(replace(dataset, transform=None), 4, DARK))
+    plain = list(EvaluationBatches(untransformed(photos), 4, DARK))
     assert same(list(EvaluationBatches(dataset, 4, DARK)), plain)
     first, again = (list(EvaluationBatches(dataset, 4, DARK, seed=1)) for _ in range(2))
     assert same(first, again)
@@ -353,9 +358,16 @@ def test_seeds_of_all_places_differ() -> None:
     assert all(derived_seed(3, *place) == derived_seed(3, *place) for place in places)
 
 
-def shared_epoch(size: int, make: Callable[..., TrainBatches], parts: int = 1) -> list[tuple[Tensor, Tensor]]:
-    """An epoch's batches, put together again from the shares of so many ranks."""
-    shares = [list(make(ranks=Ranks(rank, size), parts=parts).epoch(1)) for rank in range(size)]
+def shared_epoch(
+    size: int, make: Callable[..., TrainBatches], parts: int = 1, *, sends: bool = False
+) -> list[tuple[Tensor, Tensor]]:
+    """An epoch's batches, put together again from the shares of so many ranks, which may send each other pixels."""
+
+    def epoch(ranks: Ranks) -> list[tuple[Tensor, Tensor]]:
+        return list(make(ranks=ranks, parts=parts).epoch(1))
+
+    # One after the other if they can: a transform draws from the one generator that all threads share.
+    shares = in_threads(size, epoch) if sends else [epoch(Ranks(rank, size)) for rank in range(size)]
     assert all(len(images) < 8 for images, _ in shares[0])
     whole = []
     for step in zip(*shares, strict=True):
@@ -367,7 +379,9 @@ def shared_epoch(size: int, make: Callable[..., TrainBatches], parts: int = 1) -
     return whole
 
 
-@pytest.mark.parametrize("kind", ["plain", "small", "augmented", "mixed", "streamed", "streamed small"])
+@pytest.mark.parametrize(
+    "kind", ["plain", "small", "augmented", "mixed", "streamed", "streamed small", "streamed mixed"]
+)
 @pytest.mark.parametrize(("size", "parts"), [(2, 1), (3, 1), (3, 2)])
 def test_shares_make_up_the_batches_of_one_process(photos: Split, kind: str, size: int, parts: int) -> None:
     crops = build_augmentations(Strengths(crop=1, flip=0.5))
@@ -380,9 +394,22 @@ def test_shares_make_up_the_batches_of_one_process(photos: Split, kind: str, siz
         "streamed small": partial(
             TrainBatches, to_any_side(photos), 8, AS_DECODED, seed=2, side_of=lambda epoch: 3 + epoch
         ),
+        "streamed mixed": partial(TrainBatches, untransformed(photos), 8, DARK, mix=swap, classes=2),
     }
     make = options[kind]
-    assert same(shared_epoch(size, make, parts), list(make().epoch(1)))
+    assert same(shared_epoch(size, make, parts, sends=kind == "streamed mixed"), list(make().epoch(1)))
+
+
+def test_each_process_decodes_its_share_of_mixed_images(photos: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, read = [], StreamedDataset.read
+
+    def note(dataset: StreamedDataset, batches: list[Tensor], *options: Any) -> Iterator[Tensor]:
+        asked.append([len(batch) for batch in batches])
+        return read(dataset, batches, *options)
+
+    monkeypatch.setattr(StreamedDataset, "read", note)
+    shared_epoch(2, partial(TrainBatches, untransformed(photos), 5, DARK, mix=swap, classes=2), sends=True)
+    assert sorted(asked) == [[2, 2], [3, 3]]
 
 
 @pytest.mark.parametrize("kind", ["plain", "augmented", "streamed"])

@@ -13,7 +13,7 @@ from assay.base.ranks import ALONE, Ranks
 from assay.data.ahead import made_ahead
 from assay.data.augment.draw import Augmentation, Draw
 from assay.data.augment.mix import Mix, one_hot
-from assay.data.dataset import Dataset
+from assay.data.dataset import Dataset, MemoryDataset
 from assay.data.preprocess import Normalize
 from assay.data.sides import SideOf, as_they_are, scaled_down
 
@@ -28,7 +28,8 @@ class TrainBatches:
     a last batch are left out of the epoch; each epoch leaves out others.
 
     Processes that train together have a share of each batch. Augmentations and mixes, whose draws are those of the
-    whole batch, are done to all of it in each process; without them, each reads its own share alone.
+    whole batch, are done to all of it in each process; without them, each reads its own share alone. Of a set that
+    streams each decodes its own share in any case, and they send each other the pixels where all are needed.
 
     Args:
         dataset: the training images.
@@ -72,7 +73,7 @@ class TrainBatches:
         self.dataset, self._batch_size, self._normalize = dataset, batch_size, normalize
         self._augmentations, self._mix_images, self._classes, self._seed = augmentations, mix, classes, seed
         self._side_of, self._device, self._is_ahead = side_of, device, ahead
-        self._share = partial(ranks.share, parts=parts)
+        self._ranks, self._share = ranks, partial(ranks.share, parts=parts)
 
     def __len__(self) -> int:
         return len(self.dataset) // self._batch_size
@@ -89,17 +90,21 @@ class TrainBatches:
 
     def _made(self, number: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         is_whole = bool(self._augmentations) or self._mix_images is not None
-        before, after = (_all_of, self._share) if is_whole else (self._share, _all_of)
+        is_sent = is_whole and not isinstance(self.dataset, MemoryDataset)
+        before, after = (self._share if is_sent or not is_whole else _all_of), (self._share if is_whole else _all_of)
         # Drawn on the CPU, so that the order is the same on every device.
         order = self.dataset.shuffled(Generator().manual_seed(derived_seed(self._seed, number)))
         steps, generator, side = range(start, len(self)), Generator(self._device), self._side_of(number)
         whole = torch.split(order.to(self.dataset.labels.device), self._batch_size)
-        rows = [before(batch) for batch in whole[start : len(self)]]  # without the incomplete last one
+        batches = whole[start : len(self)]  # without the incomplete last one
         seeds = (before(_image_seeds(self._batch_size, self._seed, number, step)) for step in steps)
-        for step, batch, pixels in zip(steps, rows, self.dataset.read(rows, seeds, side), strict=True):
+        read = self.dataset.read([before(batch) for batch in batches], seeds, side)
+        for step, batch, pixels in zip(steps, batches, read, strict=True):
             generator.manual_seed(derived_seed(self._seed, number, step))
+            if is_sent:
+                pixels = _gathered(pixels, self._share(torch.arange(self._batch_size)), self._batch_size, self._ranks)
             pixels = _augmented(pixels, self._augmentations, Draw(generator, number, batch))
-            images, labels = self._normalize(pixels), self.dataset.labels[batch]
+            images, labels = self._normalize(pixels), self.dataset.labels[batch if is_whole else before(batch)]
             if self._mix_images is not None and self._classes is not None:
                 images, labels = self._mix_images(images, one_hot(labels, self._classes), generator)
             images = after(images)
@@ -159,13 +164,19 @@ class EvaluationBatches:
 
     def gather(self, scores: Tensor) -> Tensor:
         """The scores of all images, ``[N, K]``, from those of this process's share."""
-        if self._ranks.size == 1:
-            return scores
-        places = torch.split(torch.arange(len(self._rows)), self._batch_size)
-        whole = scores.new_zeros(len(self._rows), scores.shape[1])
-        whole[torch.cat([self._ranks.share(batch) for batch in places])] = scores
-        self._ranks.add_up([whole])
-        return whole
+        batches = torch.split(torch.arange(len(self._rows)), self._batch_size)
+        places = torch.cat([self._ranks.share(batch) for batch in batches])
+        return _gathered(scores, places, len(self._rows), self._ranks)
+
+
+def _gathered(share: Tensor, places: Tensor, count: int, ranks: Ranks) -> Tensor:
+    """All values ``[count, ...]``, of which this process has those of its ``places``, and others the rest."""
+    if ranks.size == 1:
+        return share
+    whole = share.new_zeros(count, *share.shape[1:])
+    whole[places.to(share.device)] = share
+    ranks.add_up([whole])
+    return whole
 
 
 def _all_of(values: Tensor) -> Tensor:
