@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from assay.data.check import Check, check_source
-from assay.data.duplicates import Place, distinct, find_alike
+from assay.data.duplicates import ImageRef, distinct, find_alike
 from assay.data.folder import read_folder
 from assay.data.pack import pack
 from assay.data.sources import load_source
@@ -355,11 +355,11 @@ def test_copies_are_those_of_comparing_each_with_each_and_no_other_image_is_name
     digests[:, ::9] = np.stack([shown % 256, shown // 256], axis=1)  # equal pictures, equal digests
     named: list[int] = []
 
-    def place(number: int) -> Place:
+    def ref(number: int) -> ImageRef:
         named.append(number)
-        return Place("train", str(number), "cat")
+        return ImageRef("train", str(number), "cat")
 
-    found, alike = distinct(digests, cells, place, 0.95)
+    found, alike = distinct(digests, cells, ref, 0.95)
 
     groups = {first: [row for row, picture in enumerate(shown) if picture == first] for first in range(300)}
     expected = {
@@ -389,4 +389,4 @@ def test_of_each_image_memory_keeps_some_tens_of_bytes(clean: Path) -> None:
 
     assert (len(traits.table), len(traits.thumbnails), traits.table.dtype) == (16, 16, TRAITS)
     assert TRAITS.itemsize <= 48
-    assert [str(traits.place(number)) for number in (0, 8)] == ["train/cat/0.png", "test/cat/0.png"]
+    assert [str(traits.ref(number)) for number in (0, 8)] == ["train/cat/0.png", "test/cat/0.png"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from assay.data import groups as module
+from assay.data import traits
 from assay.data.load import load_data
 from assay.data.preprocess import Wanted
 from assay.data.sources import load_source
@@ -56,7 +56,7 @@ def test_copies_and_near_duplicates_are_of_one_group_across_splits(copies: Path)
 
 def test_images_are_compared_once(copies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = groups_of(copies)
-    monkeypatch.setattr(module, "to_pixels", None)
+    monkeypatch.setattr(traits, "to_pixels", None)
     assert groups_of(copies) == found
 
 

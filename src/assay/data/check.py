@@ -134,7 +134,7 @@ def check_source(source: Source, *, workers: int, near: float = NEAR) -> Check:
     if not 0 < near < 1:
         raise ValueError(f"near: {near} is not between 0 and 1")
     traits = traits_of(source, workers)
-    pictures, alike = duplicates.distinct(traits.table["digest"], traits.thumbnails, traits.place, near)
+    pictures, alike = duplicates.distinct(traits.table["digest"], traits.thumbnails, traits.ref, near)
     names = [name for name in SPLITS if name in source.splits]
     return Check(
         {name: _summary(source, name, traits.of(name)) for name in names},
@@ -177,15 +177,15 @@ def _remarks(traits: Traits) -> list[str]:
     small = 0 if (short < _SMALL).all() else _SMALL
 
     def with_mode(number: int) -> str:
-        return f"{traits.place(number)} ({traits.table['mode'][number].decode()})"
+        return f"{traits.ref(number)} ({traits.table['mode'][number].decode()})"
 
     def with_size(number: int) -> str:
         width, height = traits.table["size"][number].tolist()
-        return f"{traits.place(number)} ({width}x{height})"
+        return f"{traits.ref(number)} ({width}x{height})"
 
     kinds: list[tuple[str, NDArray[np.bool_], Callable[[int], object]]] = [
         (f"of another mode than {usual}", traits.table["mode"] != usual.encode(), with_mode),
-        ("of a single colour", traits.table["flat"], traits.place),
+        ("of a single colour", traits.table["flat"], traits.ref),
         (f"less than {_SMALL} pixels wide or high", short < small, with_size),
         (f"more than {_LONG} times as long as wide", long > _LONG * short.astype(np.int64), with_size),
     ]

@@ -43,15 +43,15 @@ _SAMPLE = 1024  # pictures, at most about so many, that the components are compu
 _BLOCK = 2048  # a block of 2048 x 2048 distances stays in the processor's cache
 _ROUNDING = 0.01  # in the distances
 
-Group = tuple["Place", ...]
-Pictures = Mapping[int, Sequence["Place"]]
+Group = tuple["ImageRef", ...]
+Pictures = Mapping[int, Sequence["ImageRef"]]
 """of each distinct picture that has a copy, exact or near, the images that show it; by the first one's number"""
 Likeness = Mapping[int, Mapping[int, float]]
 """of each picture that has near duplicates, these and their correlation"""
 
 
 @dataclass(frozen=True)
-class Place:
+class ImageRef:
     """An image's split, its name in the split, and the name of its class."""
 
     split: str
@@ -66,8 +66,8 @@ class Place:
 class Leak:
     """An image, and its copy in an earlier split; ``likeness`` in (0, 1], 1 for an ``exact`` one."""
 
-    earlier: Place
-    later: Place
+    earlier: ImageRef
+    later: ImageRef
     kind: str
     """``"exact"`` or ``"near"``"""
     likeness: float
@@ -86,7 +86,7 @@ def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def distinct(
-    digests: NDArray[np.uint8], thumbnails: Rows, place: Callable[[int], Place], near: float
+    digests: NDArray[np.uint8], thumbnails: Rows, ref: Callable[[int], ImageRef], near: float
 ) -> tuple[Pictures, Likeness]:
     """The pictures that have copies, in order, with the images that show each; and the near duplicates among pictures.
 
@@ -95,16 +95,16 @@ def distinct(
     Args:
         digests: uint8 ``[N, 16]``; equal ones are those of exact copies.
         thumbnails: uint8 ``[N, 16, 16, 3]``.
-        place: tells where the image of a number lies.
+        ref: tells where the image of a number lies.
         near: the least correlation of near duplicates, in (0, 1).
     """
     first, picture = _first_of_equal(digests)
     alike = find_alike(thumbnails, near, first)
     copied = set(first[np.bincount(picture, minlength=len(first)) > 1].tolist()) | alike.keys()
-    shown: dict[int, list[Place]] = {number: [] for number in sorted(copied)}
+    shown: dict[int, list[ImageRef]] = {number: [] for number in sorted(copied)}
     firsts = first[picture]
     for number in np.flatnonzero(np.isin(firsts, list(copied))).tolist():
-        shown[int(firsts[number])].append(place(number))
+        shown[int(firsts[number])].append(ref(number))
     return shown, alike
 
 
@@ -125,17 +125,17 @@ def _first_of_equal(digests: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDAr
 def exact_groups(pictures: Pictures) -> list[Group]:
     """The images of equal pixels within each split, two or more in a group."""
     by_split = [
-        tuple(place for place in places if place.split == split)
-        for places in pictures.values()
-        if len(places) > 1
-        for split in dict.fromkeys(place.split for place in places)
+        tuple(image for image in images if image.split == split)
+        for images in pictures.values()
+        if len(images) > 1
+        for split in dict.fromkeys(image.split for image in images)
     ]
     return [group for group in by_split if len(group) > 1]
 
 
 def conflicts(pictures: Pictures) -> list[Group]:
     """The images, of any splits, of equal pixels but not of one class."""
-    return [tuple(places) for places in pictures.values() if len({place.label for place in places}) > 1]
+    return [tuple(images) for images in pictures.values() if len({image.label for image in images}) > 1]
 
 
 def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
@@ -144,11 +144,11 @@ def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
     A group is connected by its pairs: its first and last image may be less alike than a pair is.
     """
     groups = []
-    for split in dict.fromkeys(place.split for picture in alike for place in pictures[picture]):
+    for split in dict.fromkeys(image.split for picture in alike for image in pictures[picture]):
         first = {
-            picture: next(place for place in pictures[picture] if place.split == split)
+            picture: next(image for image in pictures[picture] if image.split == split)
             for picture in alike
-            if any(place.split == split for place in pictures[picture])
+            if any(image.split == split for image in pictures[picture])
         }
         groups += [tuple(first[picture] for picture in group) for group in _connected(alike, first)]
     return [group for group in groups if len(group) > 1]
@@ -157,14 +157,14 @@ def near_groups(pictures: Pictures, alike: Likeness) -> list[Group]:
 def leaks(pictures: Pictures, alike: Likeness, splits: Sequence[str]) -> list[Leak]:
     """For each image and each split before its own (in the order of ``splits``) that holds a copy of it: the likest."""
     found = []
-    for number, places in pictures.items():
+    for number, images in pictures.items():
         nearest = sorted(alike.get(number, {}).items(), key=lambda item: -item[1])
-        copies = [(place, "exact", 1.0) for place in places]
-        copies += [(place, "near", likeness) for other, likeness in nearest for place in pictures[other]]
+        copies = [(image, "exact", 1.0) for image in images]
+        copies += [(image, "near", likeness) for other, likeness in nearest for image in pictures[other]]
         likest = {copy[0].split: copy for copy in reversed(copies)}  # the likest comes first, so it is put in last
-        for place in places:
-            earlier = (likest[split] for split in splits[: splits.index(place.split)] if split in likest)
-            found += [Leak(copy, place, kind, likeness) for copy, kind, likeness in earlier]
+        for image in images:
+            earlier = (likest[split] for split in splits[: splits.index(image.split)] if split in likest)
+            found += [Leak(copy, image, kind, likeness) for copy, kind, likeness in earlier]
     return found
 
 
@@ -186,7 +186,7 @@ def group_numbers(digests: NDArray[np.uint8], thumbnails: NDArray[np.uint8], nea
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)[picture]
 
 
-def _connected(alike: Likeness, among: Mapping[int, Place]) -> Iterator[list[int]]:
+def _connected(alike: Likeness, among: Mapping[int, ImageRef]) -> Iterator[list[int]]:
     """The pictures of ``among`` in groups that near duplicates connect, each ascending."""
     seen: set[int] = set()
     for start in among:

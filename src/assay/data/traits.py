@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,7 +14,7 @@ from PIL import Image
 
 from assay.data import duplicates
 from assay.data.decode import map_in_workers, worth
-from assay.data.duplicates import CELLS, Place
+from assay.data.duplicates import CELLS, ImageRef
 from assay.data.far import opened_ahead
 from assay.data.images import BadImageError, EncodedImages, Images, quiet, to_pixels
 from assay.data.spilled import Spilled
@@ -35,7 +35,7 @@ TRAITS = np.dtype(
 )
 """of a readable image: 38 bytes"""
 
-_Part = tuple[NDArray[Any], NDArray[np.uint8], list[BadImageError]]
+TraitsPart = tuple[NDArray[Any], NDArray[np.uint8], list[BadImageError]]
 """the traits ``[N]`` of readable images, their thumbnails ``[N, 16, 16, 3]``, and the errors of the others"""
 
 
@@ -55,12 +55,12 @@ class Traits:
     thumbnails: Spilled
     bad: Sequence[BadImageError]
 
-    def place(self, number: int) -> Place:
+    def ref(self, number: int) -> ImageRef:
         """Where the image at ``number`` in the table lies: it is looked up, so that no memory keeps it of each."""
         image = self.table[number]
         name, row = SPLITS[image["split"]], int(image["row"])
         split = self.source.splits[name]
-        return Place(name, split.images.names[row], self.source.classes[split.labels[row]])
+        return ImageRef(name, split.images.names[row], self.source.classes[split.labels[row]])
 
     def of(self, split: str) -> NDArray[Any]:
         """The part of the table that is of a split."""
@@ -75,16 +75,19 @@ def traits_of(source: Source, workers: int) -> Traits:
     for number, name in enumerate(SPLITS):
         if name not in source.splits:
             continue
-        split = source.splits[name]
-        parts = _chunks(split)
-        done = map_in_workers(partial(_traits_of_rows, split.images), parts, worth(workers, parts))
-        for traits, cells, errors in done:
+        for traits, cells, errors in traits_in_parts(source.splits[name], workers):
             traits["split"] = number
             table[count : count + len(traits)] = traits
             thumbnails.append(cells)
             bad += errors
             count += len(traits)
     return Traits(source, table[:count], thumbnails, bad)
+
+
+def traits_in_parts(split: Split, workers: int) -> Iterator[TraitsPart]:
+    """Decode every image of a split, some at a time, in the order of its rows."""
+    parts = _chunks(split)
+    return map_in_workers(partial(_traits_of_rows, split.images), parts, worth(workers, parts))
 
 
 def _chunks(split: Split) -> list[range]:
@@ -98,7 +101,7 @@ def _chunks(split: Split) -> list[range]:
     ]
 
 
-def _traits_of_rows(images: Images, rows: range) -> _Part:
+def _traits_of_rows(images: Images, rows: range) -> TraitsPart:
     """Runs in a worker."""
     traits, cells = np.zeros(len(rows), TRAITS), np.empty((len(rows), CELLS, CELLS, 3), np.uint8)
     bad, count = list[BadImageError](), 0
