@@ -59,11 +59,15 @@ def accuracy(about: Estimate, between: str = " ") -> str:
 
 def difference(about: Comparison | Difference | None, between: str | None = " ") -> str:
     """The mean and its interval, as ``-4.55 [-5.12, -3.98]``; without the interval where ``between`` is None."""
-    # "z" writes a difference that rounds to zero as 0.00, never as -0.00.
     if about is None:
         return MISSING
-    limits = "" if between is None or math.isnan(about.low) else f"{between}[{about.low:z.2f}, {about.high:z.2f}]"
-    return f"{about.mean:+z.2f}{limits}"
+    return f"{about.mean:+z.2f}{'' if between is None else limits(about.low, about.high, between)}"
+
+
+def limits(low: float, high: float, between: str = " ") -> str:
+    """An interval behind its number, as `` [-5.12, -3.98]``; nothing where it is nan."""
+    # "z" writes a limit that rounds to zero as 0.00, never as -0.00.
+    return "" if math.isnan(low) else f"{between}[{low:z.2f}, {high:z.2f}]"
 
 
 def quantity(count: float) -> str:

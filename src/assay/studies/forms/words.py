@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.factorial.effects import INTERACTION, MAIN
+from assay.studies.forms.columns import limits
 from assay.studies.results import Setting
 from assay.studies.splits import Part
 from assay.studies.table import PUBLISHED, Ranking, Table
@@ -127,9 +128,7 @@ def _on_statistics(table: Table) -> Iterator[str]:
 
 
 def _part(part: Part) -> str:
-    if math.isnan(part.std):
-        return "cannot be told"
-    return f"{part.std:.2f} [{part.low:.2f}, {part.high:.2f}]"
+    return "cannot be told" if math.isnan(part.std) else f"{part.std:.2f}{limits(part.low, part.high)}"
 
 
 def _on_verdicts(table: Table) -> Iterator[str]:
@@ -192,8 +191,7 @@ def _on_order(table: Table) -> str:
 def _tau(one: Ranking) -> str:
     if one.fault:
         return f"cannot be told ({one.fault})"
-    interval = "" if math.isnan(one.low) else f" [{one.low:z.2f}, {one.high:z.2f}]"
-    return f"{one.tau:z.2f}{interval} over {one.rows} rows"
+    return f"{one.tau:z.2f}{limits(one.low, one.high)} over {one.rows} rows"
 
 
 def _on_rows(table: Table) -> Iterator[str]:
