@@ -1,7 +1,7 @@
 """Small images, fast: the network and the training of Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU".
 
 What differs: AdamW and not SGD for all that Muon leaves, and smaller images in the first half. The numbers in the names
-are aims: none of these recipes has been tuned, or measured in full.
+are aims: none of these recipes has been measured in full, and fast-94 alone was tuned, on held-out images.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from assay.recipe.named.named_recipe import LAST_EPOCH, NamedRecipe
 from assay.recipe.recipe import Recipe
 
-_FAST_94 = Recipe().but(
+_FAST = Recipe().but(
     {
         "data.name": "cifar10",
         **LAST_EPOCH,
@@ -35,8 +35,18 @@ _FAST_94 = Recipe().but(
         "test.sure": 0.7,  # as accurate as views of all on one network's 5,000 held-out images, for half of the work
     }
 )
+_FAST_94 = _FAST.but(
+    {  # chosen on 5,000 held-out images of CIFAR-10, one seed each: docs/fast.md
+        "optim.lr": 0.2,
+        "optim.momentum": 0.7,
+        "optim.bias_lr": 0.2,
+        "transfer.head_lr": 0.1,
+        "train.epochs": 9,
+        "train.batch_size": 1000,
+    }
+)
 _LOOKAHEAD = {"train.lookahead": 5, "train.lookahead_share": 0.226, "train.lookahead_curve": "cubic"}
-_FAST_96 = _FAST_94.but(
+_FAST_96 = _FAST.but(
     {
         **_LOOKAHEAD,
         "augment.crop": 4,
@@ -46,7 +56,7 @@ _FAST_96 = _FAST_94.but(
         "train.batch_size": 1000,
     }
 )
-_FOLDER = _FAST_94.but(
+_FOLDER = _FAST.but(
     {
         "data.name": "folder:images",
         "data.size": 32,
@@ -60,14 +70,14 @@ _FOLDER = _FAST_94.but(
 )
 
 RECIPES = {
-    "fast-94": NamedRecipe(_FAST_94, "the network fast on CIFAR-10 in 8 epochs; aims at 94 %, not tuned"),
+    "fast-94": NamedRecipe(_FAST_94, "the network fast on CIFAR-10 in 9 epochs; aims at 94 %"),
     "fast-95": NamedRecipe(
-        _FAST_94.but({**_LOOKAHEAD, "model.width": 1.5, "train.epochs": 16}),
+        _FAST.but({**_LOOKAHEAD, "model.width": 1.5, "train.epochs": 16}),
         "the same, wider and longer; aims at 95 %, not tuned",
     ),
     "fast-96": NamedRecipe(_FAST_96, "the same with cutout, wider and longer; aims at 96 %, not tuned"),
     "fast-cifar100": NamedRecipe(
-        _FAST_94.but({"data.name": "cifar100", "model.width": 2.0, "train.epochs": 16}),
+        _FAST.but({"data.name": "cifar100", "model.width": 2.0, "train.epochs": 16}),
         "the network fast on CIFAR-100, not tuned",
     ),
     "fast": NamedRecipe(_FOLDER, "a folder of small images, fast: give --data.name folder:PATH; not tuned"),
