@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from assay.base.row_files import to_csv
 from assay.studies.factorial.effects import Effect
-from assay.studies.forms.columns import MISSING, Column, limits, without_nan
+from assay.studies.forms.columns import MISSING, Column, without_nan
+from assay.studies.forms.words import limits
 
 TITLE = "Main effects and interactions"
 COLUMNS: tuple[Column[Effect], ...] = (

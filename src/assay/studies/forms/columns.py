@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from assay.base.statistics import Difference, Estimate
 from assay.studies.comparison import Comparison
-from assay.studies.forms.words import points
+from assay.studies.forms.words import limits, points
 from assay.studies.table import Line, Table
 from assay.studies.verdict import NO_DIFFERENCE
 
@@ -62,12 +62,6 @@ def difference(about: Comparison | Difference | None, between: str | None = " ")
     if about is None:
         return MISSING
     return f"{about.mean:+z.2f}{'' if between is None else limits(about.low, about.high, between)}"
-
-
-def limits(low: float, high: float, between: str = " ") -> str:
-    """An interval behind its number, as `` [-5.12, -3.98]``; nothing where it is nan."""
-    # "z" writes a limit that rounds to zero as 0.00, never as -0.00.
-    return "" if math.isnan(low) else f"{between}[{low:z.2f}, {high:z.2f}]"
 
 
 def quantity(count: float) -> str:

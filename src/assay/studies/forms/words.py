@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from assay.classifier.accuracy import few_images
 from assay.run.selection import SELECTION
 from assay.studies.factorial.effects import INTERACTION, MAIN
-from assay.studies.forms.columns import limits
 from assay.studies.results import Setting
 from assay.studies.splits import Part
 from assay.studies.table import PUBLISHED, Ranking, Table
@@ -125,6 +124,12 @@ def _on_statistics(table: Table) -> Iterator[str]:
         yield "Not compared: another split, or no run of the row or of its control."
     if any(line.flops for line in lines):
         yield "FLOPs: one image's forward pass, a multiply-add counted as two. Seconds: the training of one run."
+
+
+def limits(low: float, high: float, between: str = " ") -> str:
+    """An interval behind its number, as `` [-5.12, -3.98]``; nothing where it is nan."""
+    # "z" writes a limit that rounds to zero as 0.00, never as -0.00.
+    return "" if math.isnan(low) else f"{between}[{low:z.2f}, {high:z.2f}]"
 
 
 def _part(part: Part) -> str:
