@@ -1,12 +1,12 @@
 """Small images, fast: the network and the training of Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU".
 
 What differs: AdamW and not SGD for all that Muon leaves, and smaller images in the first half. The numbers in the names
-are aims: none of these recipes has been measured in full, and fast-94 alone was tuned, on held-out images.
+are aims: fast-94 alone was tuned, on held-out images, and measured; it misses its aim.
 """
 
 from __future__ import annotations
 
-from assay.recipe.named.named_recipe import LAST_EPOCH, NamedRecipe
+from assay.recipe.named.named_recipe import LAST_EPOCH, SHARED, Measured, NamedRecipe
 from assay.recipe.recipe import Recipe
 
 _FAST = Recipe().but(
@@ -70,7 +70,11 @@ _FOLDER = _FAST.but(
 )
 
 RECIPES = {
-    "fast-94": NamedRecipe(_FAST_94, "the network fast on CIFAR-10 in 9 epochs; aims at 94 %"),
+    "fast-94": NamedRecipe(
+        _FAST_94,
+        "the network fast on CIFAR-10 in 9 epochs; aims at 94 %",
+        Measured((93.69, 93.39), 2748, f"{SHARED}, beside tests", "860e00e"),
+    ),
     "fast-95": NamedRecipe(
         _FAST.but({**_LOOKAHEAD, "model.width": 1.5, "train.epochs": 16}),
         "the same, wider and longer; aims at 95 %, not tuned",
