@@ -1,4 +1,4 @@
-"""What one core needs for a photo of a stream: decoding alone, R4's random part of it, R4's changes of colour.
+"""What one core needs for a photo of a stream: decoding alone, R4's random part, its colours, torchvision's jitter.
 
 python benchmarks/decoding.py                         photos of 500x375 pixels to 224, 192 and 160
 python benchmarks/decoding.py --width 1000 --sides 224
@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2
 
 from assay.data.augment.build import build_transform
 from assay.recipe.named.r4 import BASELINE
 from large_set import images
-
-COLOURS = {"brightness": 0.0, "saturation": 0.0, "hue": 0.0, "pca_noise": 0.0}
 
 
 def main() -> None:
@@ -33,10 +32,13 @@ def main() -> None:
     size = np.mean([len(photo) for photo in photos]) / 1000
     print(f"{len(photos)} photos of {options.width}x{3 * options.width // 4} pixels, {size:.0f} kB in the mean")
     report("decoding alone", photos, options.rounds, lambda image: torch.from_numpy(np.array(image)))
-    without = BASELINE.augment.model_copy(update=COLOURS)
+    no_jitter = BASELINE.augment.model_copy(update=dict.fromkeys(BASELINE.augment.jitter, 0.0))
+    without = no_jitter.model_copy(update={"pca_noise": 0.0})
     for side in options.sides:
         report(f"to {side}, without colours", photos, options.rounds, build_transform(side, without))
         report(f"to {side}, with R4's colours", photos, options.rounds, build_transform(side, BASELINE.augment))
+        theirs = v2.Compose([build_transform(side, no_jitter), v2.ColorJitter(**BASELINE.augment.jitter)])
+        report(f"to {side}, torchvision's jitter", photos, options.rounds, theirs)
 
 
 def report(words: str, photos: list[bytes], rounds: int, change: Callable[[Image.Image], Tensor]) -> None:

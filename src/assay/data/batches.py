@@ -99,10 +99,11 @@ class TrainBatches:
         batches = whole[start : len(self)]  # without the incomplete last one
         seeds = (before(_image_seeds(self._batch_size, self._seed, number, step)) for step in steps)
         read = self.dataset.read([before(batch) for batch in batches], seeds, side)
+        own = self._share(torch.arange(self._batch_size))
         for step, batch, pixels in zip(steps, batches, read, strict=True):
             generator.manual_seed(derived_seed(self._seed, number, step))
             if is_sent:
-                pixels = _gathered(pixels, self._share(torch.arange(self._batch_size)), self._batch_size, self._ranks)
+                pixels = _gathered(pixels, own, self._batch_size, self._ranks)
             pixels = _augmented(pixels, self._augmentations, Draw(generator, number, batch))
             images, labels = self._normalize(pixels), self.dataset.labels[batch if is_whole else before(batch)]
             if self._mix_images is not None and self._classes is not None:

@@ -115,7 +115,7 @@ def _image_changes(size: int, its: Strengths) -> list[Callable[[Tensor], Tensor]
         (its.flip, lambda: v2.RandomHorizontalFlip(its.flip)),
         (its.rotation, lambda: v2.RandomRotation(its.rotation)),
         (its.policy, policies[its.policy or "trivial"]),
-        # A third of the time of v2.ColorJitter, whose hue goes through float32 images in [0, 1].
+        # Less than half of the time of v2.ColorJitter, whose hue goes through float32 images in [0, 1].
         (its.jitter, lambda: _for_one(jitter_colours, **its.jitter)),
         (its.pca_noise, lambda: _for_one(add_pca_noise, std=its.pca_noise)),
         (its.grayscale, lambda: v2.RandomGrayscale(its.grayscale)),
