@@ -19,7 +19,9 @@ SMALL = {
     "check_memory.py --kinds parquet --images 20 40": "parquet    1,281,167 images  check ",
     "decoding.py --images 2 --width 64 --sides 32 --rounds 1": "to 32, with R4's colours ",
     "mutation.py --list --count 3": "src/assay/",
-    "finetune.py cifar10 --images 100 --seeds 1 --fields data.size=32 train.epochs=1": "100 images, 1 seeds: probe ",
+    "finetune.py cifar10 --per-class 14 --test 50 --seeds 1 --fields data.size=32 train.epochs=1": (
+        "14 of each class, 1 seeds: probe "
+    ),
     "new_heads.py timm:test_resnet torchvision:squeezenet1_1 timm:qwen3_vit_88m_enc": (
         "3 networks, 2 of them run; 1 give no scores; 0 fail"
     ),

@@ -20,6 +20,7 @@ from assay.data.dataset import Dataset
 from assay.data.images import BadImageError
 from assay.data.pictures import read_pictures
 from assay.data.views import Views, views_of
+from assay.models.folded_norms import folded_norms
 
 PLAIN = views_of("none")
 MOST_IMAGES = 256
@@ -36,24 +37,40 @@ def batch_size(size: int, device: torch.device) -> int:
     return max(1, min(MOST_IMAGES, _MOST_PIXELS.get(device.type, _MOST_ELSEWHERE) // size**2))
 
 
-@torch.inference_mode()
-def predict_scores(model: nn.Module, batches: Iterable[Tensor], views: Views = PLAIN) -> Tensor:
-    """Compute a network's scores (logits), float32 ``[N, K]`` on the CPU.
+class Scorer:
+    """Computes a network's scores (logits).
+
+    From the first batch of several images on, convolutions do the work of the norms behind them (``folded_norms``).
 
     Args:
-        model: the network; its mode is evaluation meanwhile, and then as before.
-        batches: images, float32 ``[B, C, H, W]``.
+        network: its mode is evaluation while it is used, and then as before.
         views: test-time augmentation: the scores of an image are the weighted mean of its views' scores.
+    """
+
+    def __init__(self, network: nn.Module, views: Views = PLAIN) -> None:
+        self._network, self._views = network, views
+        self._folded: nn.Module | None = None
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """The scores of images ``[B, C, H, W]``, float32 ``[B, K]`` on their device."""
+        was_training = self._network.training  # an evaluation must not change how the next epoch trains
+        self._network.eval()
+        try:
+            if self._folded is None and len(images) > 1:  # for a single one, finding out takes longer than it saves
+                self._folded = folded_norms(self._network, images[:1])
+            return self._views.scores(self._folded or self._network, images)
+        finally:
+            self._network.train(was_training)
+
+
+def predict_scores(network: nn.Module, batches: Iterable[Tensor], views: Views = PLAIN) -> Tensor:
+    """Compute a network's scores for batches of images, float32 ``[N, K]`` on the CPU; as ``Scorer``.
 
     Raises:
         ValueError: there is no image.
     """
-    was_training = model.training  # an evaluation between two epochs must not change how the next one trains
-    model.eval()
-    try:
-        scores = [views.scores(model, images) for images in batches]
-    finally:
-        model.train(was_training)
+    scores = list(map(Scorer(network, views), batches))
     if not scores:
         raise ValueError("there is no readable image")
     return torch.cat(scores).cpu()

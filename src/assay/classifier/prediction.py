@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from assay.classifier.classifier import Classifier
-from assay.classifier.evaluation import MOST_IMAGES, PLAIN, batch_size, predict_scores
+from assay.classifier.evaluation import MOST_IMAGES, PLAIN, Scorer, batch_size
 from assay.data.decode import DecodedBatch, decode
 from assay.data.images import BadImageError, Images
 from assay.data.preprocess import Normalize
@@ -112,7 +112,7 @@ def predict_parts(
         device: the device of the network.
         workers: number of decoding processes.
         skip_bad: leave out images that cannot be decoded, instead of raising the first error.
-        views: test-time augmentation, as in ``predict_scores``.
+        views: test-time augmentation, as in ``Scorer``.
         at_least: predictions of a part, of which the last one has fewer; None for one part.
         start: the place of the first image, where a part has ended: what follows is what would have followed it.
 
@@ -129,13 +129,14 @@ def predict_parts(
     # Starting processes takes longer than decoding so few images.
     busy = workers if count > MOST_IMAGES else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
+    score = Scorer(classifier.network, views)
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
     rows: list[Prediction] = []
     bad: dict[int, BadImageError] = {}
     is_empty = start == 0
     with closing(decoded):  # now, for the garbage collector would wait 5 seconds for each worker
         for pixels, places in _good_batches(decoded, start, size, bad, skip_bad=skip_bad):
-            scores = predict_scores(classifier.network, [normalize(pixels.to(device))], views)
+            scores = score(normalize(pixels.to(device))).cpu()
             rows += _named(scores, [images.names[place] for place in places], classifier.classes, top)
             is_empty = False
             if at_least is not None and len(rows) >= at_least:
