@@ -44,10 +44,6 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
     epochs = given.get("train.epochs", max(passes, math.ceil(STEPS / per_epoch)))
     steps = epochs * per_epoch
     selects = watched >= FEW_HELD_OUT
-    # The recipe's rate first makes the network worse, and few images may never make up for it. Held-out images would
-    # keep the linear probe then.
-    head_only = steps < FEW_STEPS and not selects
-    lower = {"optim.lr": Choice(UNWATCHED_RATE, f"{images:,} images, none of which would tell that a higher one harms")}
     choices = {
         "data.held_out": Choice(share, f"{images:,} images, {'enough' if share else 'too few'} to hold some out"),
         "train.select": Choice(
@@ -57,12 +53,17 @@ def suit_finetuning(images: int, held_out: int = 0, given: Mapping[str, Any] = _
         "train.batch_size": Choice(batch, f"{images:,} images"),
         "train.epochs": Choice(epochs, f"{steps:,} steps: at least {STEPS}, and at least {passes} epochs"),
         "train.ema": Choice(_decay(steps, images), f"{steps:,} steps on {images:,} images"),
-        **(lower if images < 10 * FEW_HELD_OUT and not selects else {}),
-        **({"transfer.freeze": Choice("body", f"{steps:,} steps are too few for all layers")} if head_only else {}),
         "transfer.freeze_norms": Choice(
             steps < 5 * STEPS, f"{steps:,} steps are {'too few' if steps < 5 * STEPS else 'enough'} for new statistics"
         ),
     }
+    # The recipe's rate first makes the network worse, and few images may never make up for it. Held-out images would
+    # keep the linear probe then.
+    if images < 10 * FEW_HELD_OUT and not selects:
+        why = f"{images:,} images, none of which would tell that a higher one harms"
+        choices["optim.lr"] = Choice(UNWATCHED_RATE, why)
+    if steps < FEW_STEPS and not selects:
+        choices["transfer.freeze"] = Choice("body", f"{steps:,} steps are too few for all layers")
     return {name: choice for name, choice in choices.items() if name not in given}
 
 
