@@ -29,7 +29,16 @@ from quick_suite import rest_slow
 
 WriteParquet = Callable[..., Path]
 CLASSES = ("ant", "bee", "cat")
-TRAINING = {"data.size": 16, "train.epochs": 1, "train.batch_size": 16, "optim.lr": 0.01}
+TRAINING = {
+    "data.size": 16,
+    "model.name": "resnet18",  # whose norms are folded
+    "model.width": 0.125,
+    "model.stem_kernel": 3,
+    "model.stem_stride": 1,
+    "train.epochs": 1,
+    "train.batch_size": 16,
+    "optim.lr": 0.01,
+}
 
 
 def photo(seed: int) -> Image.Image:
@@ -272,11 +281,11 @@ def test_a_prediction_that_was_killed_ends_as_one_that_was_not(
     for name in ("bee/007.png", "cat/050.png"):
         (photos / name).write_text("no image")
     monkeypatch.setattr("assay.classifier.predict.AT_LEAST", 100)
-    monkeypatch.setattr("assay.classifier.prediction.batch_size", lambda *_: 40)
+    monkeypatch.setattr("assay.classifier.prediction.batch_size", lambda *_: 102)  # a single one is left to resume
     once, twice = tmp_path / f"once.{ending}", tmp_path / f"twice.{ending}"
     options = {"on_bad_image": "skip", "device": "cpu", "top": 2}
     whole = assay.predict_to_file(trained, photos, once, **options)
-    with killed_after(2, monkeypatch):
+    with killed_after(3, monkeypatch):
         assay.predict_to_file(trained, photos, twice, **options)
     assert not twice.exists()
     with pytest.raises(ValueError, match=r"are there already; go on with --resume, or delete .*\.state"):

@@ -40,16 +40,16 @@ def batch_size(size: int, device: torch.device) -> int:
 class Scorer:
     """Computes a network's scores (logits).
 
-    From the first batch of several images on, convolutions do the work of the norms behind them (``folded_norms``).
-
     Args:
         network: its mode is evaluation while it is used, and then as before.
         views: test-time augmentation: the scores of an image are the weighted mean of its views' scores.
+        fold: let convolutions do the work of the norms behind them (``folded_norms``). Which of them can is found out
+            with the first image, which takes longer than a single image saves.
     """
 
-    def __init__(self, network: nn.Module, views: Views = PLAIN) -> None:
+    def __init__(self, network: nn.Module, views: Views = PLAIN, *, fold: bool = True) -> None:
         self._network, self._views = network, views
-        self._folded: nn.Module | None = None
+        self._folded = None if fold else network
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ class Scorer:
         was_training = self._network.training  # an evaluation must not change how the next epoch trains
         self._network.eval()
         try:
-            if self._folded is None and len(images) > 1:  # for a single one, finding out takes longer than it saves
+            if self._folded is None:
                 self._folded = folded_norms(self._network, images[:1])
-            return self._views.scores(self._folded or self._network, images)
+            return self._views.scores(self._folded, images)
         finally:
             self._network.train(was_training)
 

@@ -129,7 +129,7 @@ def predict_parts(
     # Starting processes takes longer than decoding so few images.
     busy = workers if count > MOST_IMAGES else 0
     normalize = Normalize(classifier.preprocessing, device, torch.channels_last)
-    score = Scorer(classifier.network, views)
+    score = Scorer(classifier.network, views, fold=count > 1)  # by all images: a resumed call begins at a later one
     decoded = cast("Generator[DecodedBatch]", decode(images, classifier.preprocessing, chunks, busy))
     rows: list[Prediction] = []
     bad: dict[int, BadImageError] = {}
