@@ -31,8 +31,8 @@ def randomised(network: nn.Module) -> nn.Module:
     return network.double().eval()
 
 
-def images(side: int = 32) -> Tensor:
-    return torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+def images() -> Tensor:
+    return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1), dtype=torch.double)
 
 
 def still_norms(network: nn.Module) -> int:
