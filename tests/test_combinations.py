@@ -78,6 +78,7 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "schedule.period": maybe(2.0),
     "schedule.warmup": maybe(0.5),
     "schedule.update": maybe("epoch"),
+    "schedule.freeze_out": maybe(0.5),
     "loss.name": maybe("double-softmax"),
     "loss.label_smoothing": maybe(0.1),
     "transfer.freeze": maybe("body"),

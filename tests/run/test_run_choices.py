@@ -27,6 +27,7 @@ EVERYTHING = {
     "lookahead": {"train.lookahead": 5, "train.lookahead_curve": "cubic", "train.lookahead_share": 0.3},
     "fp16": {"train.precision": "fp16", "train.accumulate": 4},
     "muon": {"optim.name": "muon", "optim.lr": 0.01, "optim.momentum": None, "optim.decay": "weights"},
+    "freeze-out": {"schedule.freeze_out": 0.3, "optim.bias_lr": 2.0},
     "lars": {"optim.name": "lars", "optim.lr": 1.0, "loss.label_smoothing": 0.1},
     "adagrad": {"optim.name": "adagrad", "optim.momentum": None, "schedule.name": "one-cycle"},
 }
@@ -139,6 +140,26 @@ def test_a_frozen_body_stays_as_it_came(tmp_path: Path) -> None:
     same = [name for name in before if torch.equal(before[name], after[name])]
     assert same == [name for name in before if not name.startswith("classifier")]
     assert frozen.summary["parameters"] == run_parameters(first)
+
+
+def test_layers_that_have_stopped_do_not_move_again(tmp_path: Path) -> None:
+    recipe = TINY.but(
+        {
+            "model.name": "fast",
+            "model.width": 0.125,
+            "schedule.freeze_out": 0.2,
+            "train.epochs": 4,
+            "train.select": "last",
+        }
+    )
+    run(recipe.but({"train.stop_after": 2}), tmp_path / "run")
+    before = load(tmp_path / "run").network.state_dict()
+    run(recipe, tmp_path / "run", resume=True)
+    after = load(tmp_path / "run").network.state_dict()
+    moved = {name.rpartition(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    # Of 8 groups, from the stem on, learn in 1, 1, 2, 2, 3, 3, 4 and 4 epochs: filters, norms and their statistics.
+    last = {f"features.{place}" for place in ("1.4", "1.5", "2.0", "2.2", "2.4", "2.5")}
+    assert moved == {*last, "classifier"}
 
 
 def run_parameters(folder: Path) -> int:

@@ -71,7 +71,7 @@ def rates(scheduler: LRScheduler, count: int) -> list[float]:
 
 def ours(name: str, options: dict[str, Any], update: str) -> list[float]:
     schedule = build_schedule(name, epochs=EPOCHS, **options)
-    return rates(attach(schedule, optimizer(), steps_per_epoch=STEPS, update=update), EPOCHS * STEPS)
+    return rates(attach(schedule, optimizer(), epochs=EPOCHS, steps_per_epoch=STEPS, update=update), EPOCHS * STEPS)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_one_cycle_passes_through_torchs_points(rise: float) -> None:
 def test_warmup_is_torchs_sequence(name: str) -> None:
     warmup = 4
     schedule = build_schedule(name, epochs=EPOCHS, warmup=warmup, warmup_start=0.05)
-    taken = rates(attach(schedule, optimizer(), steps_per_epoch=1, update="step"), EPOCHS)
+    taken = rates(attach(schedule, optimizer(), epochs=EPOCHS, steps_per_epoch=1, update="step"), EPOCHS)
     theirs: dict[str, Callable[[Optimizer], LRScheduler]] = {
         **{key: value for key, (_, value) in DEFAULTS.items()},
         "constant": TORCHS["constant"][1],
@@ -187,7 +187,7 @@ def test_warmup_is_torchs_sequence(name: str) -> None:
 
 def test_warmup_rises_step_by_step_to_the_rate() -> None:
     schedule = build_schedule("constant", epochs=3, warmup=1.0, warmup_start=0.0)
-    taken = rates(attach(schedule, optimizer(), steps_per_epoch=4, update="step"), 6)
+    taken = rates(attach(schedule, optimizer(), epochs=3, steps_per_epoch=4, update="step"), 6)
     assert taken == pytest.approx([0, LR / 4, LR / 2, 3 * LR / 4, LR, LR])
 
 
@@ -212,3 +212,24 @@ def test_restarts_come_at_whole_epochs(steps: int) -> None:
 def test_a_start_of_no_warmup_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^schedule\.warmup_start needs schedule\.warmup above 0$"):
         build_schedule("cosine", epochs=5, warmup_start=0.1)
+
+
+@pytest.mark.parametrize("update", ["step", "epoch"])
+def test_weights_that_learn_for_a_part_of_the_run_pass_the_whole_schedule_in_it(update: str) -> None:
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "span": span} for span in (1 / 3, 1.0)]
+    schedule = build_schedule("cosine", epochs=EPOCHS, final=0.1)
+    scheduler = attach(schedule, SGD(groups, lr=LR), epochs=EPOCHS, steps_per_epoch=STEPS, update=update)
+    taken = []
+    for _ in range(EPOCHS * STEPS):
+        taken.append(scheduler.get_last_lr())
+        scheduler.optimizer.step()
+        scheduler.step()
+    early, whole = zip(*taken, strict=True)
+    assert whole == tuple(ours("cosine", {"final": 0.1}, update))
+    end = EPOCHS // 3
+    if update == "epoch":
+        torchs = rates(CosineAnnealingLR(optimizer(), end, 0.1 * LR), end)
+        assert early[: end * STEPS : STEPS] == pytest.approx(torchs, rel=1e-6)
+    else:
+        assert early[: end * STEPS] == pytest.approx(whole[::3], rel=1e-6)
+    assert set(early[end * STEPS :]) == {0.0}

@@ -11,7 +11,15 @@ from torch.nn import functional as F
 
 from assay.models import build_model
 from assay.models.structure import layer_groups
-from assay.training.transfer import FREEZES, build_learning, freeze_for, rate_factors, train_what_learns
+from assay.training.transfer import (
+    FREEZES,
+    build_learning,
+    freeze_for,
+    freeze_out,
+    rate_factors,
+    train_what_learns,
+    until,
+)
 
 STEM, FIRST, LAST = "conv1.weight", "layer1.0.conv1.weight", "layer4.1.conv2.weight"
 
@@ -49,6 +57,25 @@ def test_without_a_decay_all_rates_are_the_same() -> None:
 def test_how_many_of_four_groups_learn(freeze: str, options: dict[str, int], learning: list[int]) -> None:
     policy = build_learning(freeze, **{"unfreeze_after": None, "unfreeze_every": None, **options})
     assert [policy(epoch, 4) for epoch in range(6)] == learning
+
+
+@pytest.mark.parametrize(
+    ("groups", "epochs", "first", "ends"),
+    [
+        (4, 8, 0.25, [2, 4, 6, 8]),
+        (5, 10, 0.5, [5, 6, 8, 9, 10]),  # 5, 6.25, 7.5, 8.75, 10
+        (3, 2, 0.1, [1, 1, 2]),  # at least one epoch
+        (3, 1, 0.9, [1, 1, 1]),
+        (1, 7, 0.5, [7]),  # a head alone
+    ],
+)
+def test_when_layers_stop(groups: int, epochs: int, first: float, ends: list[int]) -> None:
+    assert freeze_out(groups, epochs, first) == ends
+    learning = until(ends)
+    for epoch in range(epochs):
+        assert learning(epoch, groups) == sum(epoch < end for end in ends)
+    assert learning(0, groups) == groups
+    assert learning(epochs - 1, groups) >= 1
 
 
 def test_options_that_nothing_would_obey_are_refused() -> None:

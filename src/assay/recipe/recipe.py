@@ -77,6 +77,13 @@ class Recipe(Sections):
         return self
 
     @model_validator(mode="after")
+    def _one_rule_says_what_learns(self) -> Self:
+        if self.schedule.freeze_out is not None and self.transfer.freeze != "none":
+            freeze = self.transfer.freeze
+            raise ValueError(f"schedule.freeze_out and transfer.freeze {freeze}: both say what learns; choose one")
+        return self
+
+    @model_validator(mode="after")
     def _gradients_are_those_of_the_batch(self) -> Self:
         if self.probe.every is None:
             if self.probe.step_sizes is not None:
@@ -86,6 +93,7 @@ class Recipe(Sections):
             "train.accumulate": self.train.accumulate > 1,
             "train.precision fp16": self.train.precision == "fp16",
             "optim.clip": self.optim.clip is not None,
+            "schedule.freeze_out": self.schedule.freeze_out is not None,
         }
         for name, is_set in conflicts.items():
             if is_set:

@@ -160,6 +160,8 @@ class ScheduleSection(StrictModel):
     """the factor at the beginning of the warmup (default 0.01)"""
     update: Literal["step", "epoch"] = "step"
     """whether the rate changes at every step or only between epochs"""
+    freeze_out: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of the epochs that the first layers learn; those behind them stop one after another, the head at the end"""
 
 
 class LossSection(StrictModel):

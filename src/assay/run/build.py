@@ -35,7 +35,7 @@ from assay.training.losses import LossFunction, build_loss
 from assay.training.optim import build_optimizer, parameter_groups
 from assay.training.precision import Precision
 from assay.training.schedule import Schedule, attach, build_schedule
-from assay.training.transfer import LayerGroups, build_learning, freeze_for, rate_factors
+from assay.training.transfer import LayerGroups, build_learning, freeze_for, freeze_out, rate_factors, until
 
 
 def build(
@@ -121,8 +121,9 @@ def _assemble(
     check_sides(recipe, network, data.preprocessing, partial(_network_at, recipe, data))
     feed = build_feed(recipe, data, device, _layout(recipe), ranks)
     groups, loss_fn = layer_groups(network), _loss(recipe, data, device)
-    update = _update(recipe, network, groups, len(feed.train), device)
-    freeze, parameters = _freezing(recipe, network, groups), count_parameters(network)
+    ends = _ends(recipe, len(groups))
+    update = _update(recipe, network, groups, ends, len(feed.train), device)
+    freeze, parameters = _freezing(recipe, network, groups, ends), count_parameters(network)
     return Components(
         data, network, feed.train, feed.splits, feed.sample, loss_fn, update, freeze, parameters, notes, device
     )
@@ -136,21 +137,32 @@ def _layout(recipe: Recipe) -> torch.memory_format:
     return torch.channels_last if recipe.train.channels_last else torch.contiguous_format
 
 
-def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups) -> Callable[[int], None]:
+def _ends(recipe: Recipe, groups: int) -> list[int]:
+    """For how many epochs each group of layers may learn."""
+    epochs, first = recipe.train.epochs, recipe.schedule.freeze_out
+    return [epochs] * groups if first is None else freeze_out(groups, epochs, first)
+
+
+def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups, ends: Sequence[int]) -> Callable[[int], None]:
     """The function that sets which layers learn in an epoch, given its number from 0."""
     chosen = recipe.transfer
     if not recipe.model.pretrained and (chosen.freeze != "none" or chosen.freeze_norms or chosen.head != "zero"):
         raise ValueError("transfer.freeze, freeze_norms and head need model.pretrained: random weights are useless")
     options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
-    learning = build_learning(chosen.freeze, **options)
+    learning = build_learning(chosen.freeze, **options) if recipe.schedule.freeze_out is None else until(ends)
     return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
 
 
 def _update(
-    recipe: Recipe, network: nn.Module, groups: LayerGroups, steps_per_epoch: int, device: torch.device
+    recipe: Recipe,
+    network: nn.Module,
+    groups: LayerGroups,
+    ends: Sequence[int],
+    steps_per_epoch: int,
+    device: torch.device,
 ) -> Update:
     """The optimizer of the network's parameters, with its schedule, precision and average."""
-    chosen, rate = recipe.optim, recipe.top_rate
+    chosen, rate, epochs = recipe.optim, recipe.top_rate, recipe.train.epochs
     factors = rate_factors(groups, **recipe.transfer.model_dump(include={"layer_decay", "head_lr"}))
     parameters = parameter_groups(
         network,
@@ -159,10 +171,13 @@ def _update(
         decay=chosen.decay,
         factors=factors,
         bias_lr=chosen.bias_lr,
+        spans={name: end / epochs for group, end in zip(groups, ends, strict=True) for name in group},
     )
     optimizer = build_optimizer(groups=parameters, **{**chosen.options(), "lr": rate})
-    scheduler = attach(_schedule(recipe), optimizer, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update)
-    train, steps = recipe.train, recipe.train.epochs * steps_per_epoch
+    scheduler = attach(
+        _schedule(recipe), optimizer, epochs=epochs, steps_per_epoch=steps_per_epoch, update=recipe.schedule.update
+    )
+    train, steps = recipe.train, epochs * steps_per_epoch
     average = average_of(
         network, train.ema, every=train.lookahead, share=train.lookahead_share, curve=train.lookahead_curve, steps=steps
     )
@@ -178,7 +193,7 @@ def learning_rate(recipe: Recipe) -> Callable[[float], float]:
 
 
 def _schedule(recipe: Recipe) -> Schedule:
-    return build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update"}))
+    return build_schedule(epochs=recipe.train.epochs, **recipe.schedule.model_dump(exclude={"update", "freeze_out"}))
 
 
 def _loss(recipe: Recipe, data: Data, device: torch.device) -> LossFunction:

@@ -153,7 +153,8 @@ def _input_of_weights(recipe: Recipe) -> Wanted:
 
 
 def _may_freeze(recipe: Recipe, given: Mapping[str, Any]) -> bool:
-    return bool(recipe.model.pretrained) and recipe.transfer.freeze == "none" and "transfer.freeze" not in given
+    is_open = recipe.transfer.freeze == "none" and recipe.schedule.freeze_out is None
+    return bool(recipe.model.pretrained) and is_open and "transfer.freeze" not in given
 
 
 def _largest(recipe: Recipe, source: Source, form: Wanted) -> int:

@@ -124,8 +124,9 @@ def parameter_groups(
     decay: str = "all",
     factors: Mapping[str, float] | None = None,
     bias_lr: float = 1.0,
+    spans: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """Group the network's parameters, in its order, by learning rate and weight decay.
+    """Group the network's parameters, in its order, by learning rate, weight decay and how long they learn.
 
     Args:
         network: the network to train.
@@ -135,14 +136,18 @@ def parameter_groups(
             (Goyal et al. 2017, section 5.3; He et al. 2018, section 3.1, "no bias decay").
         factors: factors on the rate, by the parameters' names; 1 for a name that is missing.
         bias_lr: a further factor, on that of biases.
+        spans: shares of the run that parameters learn, by their names; 1 for a name that is missing.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, float, float], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         decays = decay == "all" or weight.ndim > 1
         factor = (factors or {}).get(name, 1.0) * (bias_lr if name.rpartition(".")[2] == "bias" else 1.0)
-        key = (lr * factor, weight_decay if decays else 0.0)
+        key = (lr * factor, weight_decay if decays else 0.0, (spans or {}).get(name, 1.0))
         groups.setdefault(key, []).append(weight)
-    return [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()]
+    return [
+        {"params": weights, "lr": rate, "weight_decay": decay, "span": span}
+        for (rate, decay, span), weights in groups.items()
+    ]
 
 
 def restore_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:

@@ -134,8 +134,23 @@ def build_schedule(
     return lambda epoch: target * (start + (1 - start) * epoch / warmup) if epoch < warmup else schedule(epoch - warmup)
 
 
-def attach(schedule: Schedule, optimizer: Optimizer, *, steps_per_epoch: int, update: str) -> LambdaLR:
-    """Make a scheduler to be stepped after every step; with ``update`` "epoch" the rate is constant within an epoch."""
-    if update == "epoch":
-        return LambdaLR(optimizer, lambda count: schedule(count // steps_per_epoch))
-    return LambdaLR(optimizer, lambda count: schedule(count / steps_per_epoch))
+def attach(schedule: Schedule, optimizer: Optimizer, *, epochs: float, steps_per_epoch: int, update: str) -> LambdaLR:
+    """Make a scheduler to be stepped after every step.
+
+    Args:
+        schedule: for a group of parameters with a ``span`` below 1, all of it passes in that share of the epochs, and
+            its rate is 0 from then on.
+        optimizer: its rates are multiplied.
+        epochs: length of the run.
+        steps_per_epoch: at least 1.
+        update: "epoch" for a rate that is constant within an epoch, or "step".
+    """
+
+    def factor_of(span: float) -> Callable[[int], float]:
+        def factor(count: int) -> float:
+            epoch = count // steps_per_epoch if update == "epoch" else count / steps_per_epoch
+            return 0.0 if span < 1 and epoch >= span * epochs else schedule(epoch / span)
+
+        return factor
+
+    return LambdaLR(optimizer, [factor_of(group.get("span", 1.0)) for group in optimizer.param_groups])

@@ -1,4 +1,4 @@
-"""Fine-tuning: which groups of layers learn in which epoch, and at which rate."""
+"""Which groups of layers learn in which epoch, and at which rate: fine-tuning, and layers that stop early."""
 
 from __future__ import annotations
 
@@ -40,6 +40,27 @@ def gradual(*, unfreeze_after: int = 1, unfreeze_every: int = 1) -> Learning:
         unfreeze_every: epochs from one further group to the next, at least 1.
     """
     return lambda epoch, groups: min(groups, max(1, 2 + (epoch - unfreeze_after) // unfreeze_every))
+
+
+def until(ends: Sequence[int]) -> Learning:
+    """Each group learns up to its own number of epochs, the first groups no longer than those behind them."""
+    return lambda epoch, _groups: sum(end > epoch for end in ends)
+
+
+def freeze_out(groups: int, epochs: int, first: float) -> list[int]:
+    """Return for how many epochs each group learns: fewer for the first layers, all for the head.
+
+    A layer that has stopped is no longer computed backward, and the first layers, which settle first, cost most.
+    FreezeOut (Brock et al. 2017, section 2), in whole epochs, with times in a straight line from group to group and
+    rates as they are: the paper's "linear, unscaled".
+
+    Args:
+        groups: how many, at least 1; see `LayerGroups`.
+        epochs: of the run, at least 1.
+        first: share of them that the first group learns, in (0, 1).
+    """
+    shares = [first + (1 - first) * place / max(1, groups - 1) for place in range(groups)]
+    return [max(1, round(share * epochs)) for share in shares[:-1]] + [epochs]
 
 
 FREEZES: dict[str, Callable[..., Learning]] = {"none": everything, "body": head_only, "gradual": gradual}
