@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import assay
 from assay.data.folder import read_folder
 from assay.data.preprocess import Wanted
-from assay.data.split import Source
+from assay.data.split import Source, cut_splits
 from assay.recipe.named import RECIPES
 from assay.recipe.recipe import Recipe
-from assay.run import timed_run
+from assay.run import timed_run, trial
 from assay.run.adapt import adapt
+from assay.run.batches import cut_of
+from assay.run.open_set import open_set
 from assay.run.run import run
 from assay.run.time_budget import Costs, Plan, Way
 from assay.run.timed_run import Deadline
+from assay.run.trial import measure_costs
 
 FIVE = RECIPES["digits"].recipe.but({"train.epochs": 5, "train.tensorboard": False, "data.train_images": 64})
 FILES = ("metrics.jsonl", "model.safetensors")
@@ -88,6 +93,27 @@ def test_measuring_has_a_share_of_the_time(
     found = timed_run._measured(RECIPES["photos"].recipe, Source({}, ()), sizes, patience, said.append)
     assert list(found) == measured
     assert len(said) == len(measured)
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({}, 3 / 6),  # two epochs of six steps, of which the first warms up
+        ({"train.small_size": 24}, (1 + 1 + 1 + 3 + 3 + 3) / 6 / 2),  # six epochs of two steps, the first as the second
+        ({"schedule.freeze_out": 0.5}, (1 + 1 + 1 + 3 + 3 + 3) / 6 / 2),
+    ],
+)
+def test_a_step_takes_its_mean_over_epochs_that_differ(
+    changes: dict[str, Any], step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(recipe: Recipe, *args: Any, **options: Any) -> SimpleNamespace:
+        half = run(recipe, *args, **options).recipe.train.epochs // 2
+        return SimpleNamespace(timings=[{"seconds": seconds} for seconds in [9, *[1] * (half - 1), *[3] * half]])
+
+    monkeypatch.setattr(trial, "run", timed)
+    recipe = FIVE.but({"model.name": "fast", "train.batch_size": 8, **changes})
+    source = cut_splits(open_set(recipe.data), cut_of(recipe.data))
+    assert measure_costs(recipe, source).step == pytest.approx(step)
 
 
 @pytest.mark.parametrize(("side", "form", "largest"), [(40, 224, 224), (40, None, 64), (300, None, 128)])

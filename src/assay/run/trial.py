@@ -33,16 +33,18 @@ from assay.run.run import InterruptedRunError, run
 from assay.run.time_budget import Costs, Counts, way
 from assay.training.linear_probe import fit_linear_probe
 
-_STEPS, _EPOCHS, _ASIDE = 6, 2, 16
-TRIAL_STEPS = _STEPS * _EPOCHS
+TRIAL_STEPS, _ASIDE = 12, 16
+_EVEN, _UNEVEN = 2, 6
+"""epochs of a trial: where all epochs of a run take equally long, and where early and late ones do not"""
 _GIB = 2**30
 
 
 def measure_costs(recipe: Recipe, source: Source) -> Costs:
-    """Train on a few images for two short epochs, and measure what the parts take.
+    """Train on a few images for some short epochs, and measure what the parts take.
 
     The first epoch warms up: compilers, caches and allocators do their work once. It is a whole run with all that the
-    recipe asks for, so that checkpoints, logs and the probe of the surface count too.
+    recipe asks for, so that checkpoints, logs and the probe of the surface count too. Where its epochs differ (smaller
+    images first, layers that stop or join), the step's time is the mean over all of them.
 
     Args:
         recipe: of the run to come, at the size of image that is measured.
@@ -53,16 +55,18 @@ def measure_costs(recipe: Recipe, source: Source) -> Costs:
         KeyboardInterrupt: a signal asked to stop.
     """
     recipe, _ = settled(recipe)
-    small = adapt(recipe, {"train.epochs": _EPOCHS, "train.stop_after": None}).recipe
+    epochs = _UNEVEN if _is_uneven(recipe) else _EVEN
+    small = adapt(recipe, {"train.epochs": epochs, "train.stop_after": None}).recipe
     small = small.but({"train.patience": None, "train.select": "last", "transfer.head": "zero", "test.train": False})
-    images = _SampledImages(_sampled(source, recipe.train.batch_size * _STEPS), streams(recipe, source))
+    images = _SampledImages(_sampled(source, recipe.train.batch_size * TRIAL_STEPS // epochs), streams(recipe, source))
     clock, began = _Stopwatch(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
             record = run(small, Path(folder) / "run", observers=[clock], open_images=images)
         except InterruptedRunError:
             raise KeyboardInterrupt from None
-    first, last = (row["seconds"] for row in record.timings)
+    first, *later = (row["seconds"] for row in record.timings)
+    last, mean = later[-1], (later[0] + sum(later)) / epochs  # the first is like the second, but for its warming up
     steps = len(images.source.splits["train"]) // recipe.train.batch_size
     device = pick_device(recipe.train.device)
     with reproducible(recipe.train.seed, device, recipe.train.threads or torch.get_num_threads()):
@@ -71,13 +75,18 @@ def measure_costs(recipe: Recipe, source: Source) -> Costs:
     aside = {name: len(split) for name, split in images.source.splits.items() if name != "train"}
     views = _views(recipe)
     return Costs(
-        start=clock.epochs[0] - began - images.seconds + max(0.0, first - last) + fit,
+        start=clock.epochs[0] - began - images.seconds + max(0.0, first - later[0]) + fit,
         decode=0.0 if images.streams else images.seconds / sum(map(len, images.source.splits.values())),
-        step=last / steps,
+        step=mean / steps,
         evaluate=each,
         epoch=max(0.0, clock.stopped - clock.epochs[-1] - last - each * aside.get("held-out", 0)),
         finish=max(0.0, clock.ended - clock.stopped - each * views * sum(aside.values())),
     )
+
+
+def _is_uneven(recipe: Recipe) -> bool:
+    stops = recipe.schedule.freeze_out is not None
+    return stops or recipe.train.small_size is not None or recipe.transfer.freeze == "gradual"
 
 
 def expected_seconds(recipe: Recipe) -> float:
