@@ -77,9 +77,7 @@ def _sentence(label: str, words: str) -> str:
 
 def _record(table: Table, line: Line) -> dict[str, Any]:
     """A row's fields by name; a number that is missing is None."""
-    about, survivors = line.difference, line.survivors
-    paired, superior = (about.paired, about.superiority) if about else (None, None)
-    low, high = (about and about.seeds_needed) or (None, None)
+    survivors = line.survivors
     record = {
         **_of_table(table),
         "row": line.name,
@@ -97,6 +95,24 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "planned_runs": line.planned,
         "accuracies_percent": " ".join(f"{seed}:{value}" for seed, value in line.accuracies.items()),
         "diverged_seeds": " ".join(map(str, line.diverged)),
+        **_of_comparison(table, line),
+        "parameters": line.parameters,
+        "flops_per_image": line.flops,
+        "seconds_per_run": line.seconds,
+        "published_seconds_per_run": line.row.seconds,
+        "images_per_second": line.images_per_second,
+        "failures": "; ".join(line.failures),
+        "note": line.row.note,
+    }
+    return without_nan(record)
+
+
+def _of_comparison(table: Table, line: Line) -> dict[str, Any]:
+    """The fields on a row's difference from its control."""
+    about = line.difference
+    paired, superior = (about.paired, about.superiority) if about else (None, None)
+    low, high = (about and about.seeds_needed) or (None, None)
+    return {
         "diverged_p": about and about.p_diverged,
         "difference_points": about and about.mean,
         "difference_error_points": about and about.error,
@@ -121,15 +137,7 @@ def _record(table: Table, line: Line) -> dict[str, Any]:
         "paired_p_corrected": line.p_paired,
         "seeds_needed_low": low,
         "seeds_needed_high": high,
-        "parameters": line.parameters,
-        "flops_per_image": line.flops,
-        "seconds_per_run": line.seconds,
-        "published_seconds_per_run": line.row.seconds,
-        "images_per_second": line.images_per_second,
-        "failures": "; ".join(line.failures),
-        "note": line.row.note,
     }
-    return without_nan(record)
 
 
 def _of_table(table: Table) -> dict[str, Any]:
