@@ -162,6 +162,13 @@ def test_layers_that_have_stopped_do_not_move_again(tmp_path: Path) -> None:
     assert moved == {*last, "classifier"}
 
 
+def test_options_of_another_freezing_are_refused_beside_layers_that_stop(tmp_path: Path) -> None:
+    first = run(TINY, tmp_path / "first").folder
+    recipe = TINY.but({"model.pretrained": str(first), "schedule.freeze_out": 0.5, "transfer.unfreeze_after": 2})
+    with pytest.raises(ValueError, match=r"transfer\.freeze none has no option 'unfreeze_after'"):
+        run(recipe, tmp_path / "run")
+
+
 def run_parameters(folder: Path) -> int:
     return sum(weight.numel() for weight in load(folder).network.parameters())
 

@@ -149,7 +149,9 @@ def _freezing(recipe: Recipe, network: nn.Module, groups: LayerGroups, ends: Seq
     if not recipe.model.pretrained and (chosen.freeze != "none" or chosen.freeze_norms or chosen.head != "zero"):
         raise ValueError("transfer.freeze, freeze_norms and head need model.pretrained: random weights are useless")
     options = chosen.model_dump(include={"unfreeze_after", "unfreeze_every"})
-    learning = build_learning(chosen.freeze, **options) if recipe.schedule.freeze_out is None else until(ends)
+    learning = build_learning(chosen.freeze, **options)  # which refuses options that it would not obey
+    if recipe.schedule.freeze_out is not None:
+        learning = until(ends)
     return lambda epoch: freeze_for(network, groups, epoch, learning, frozen_norms=chosen.freeze_norms)
 
 

@@ -51,8 +51,8 @@ def freeze_out(groups: int, epochs: int, first: float) -> list[int]:
     """Return for how many epochs each group learns: fewer for the first layers, all for the head.
 
     A layer that has stopped is no longer computed backward, and the first layers, which settle first, cost most.
-    FreezeOut (Brock et al. 2017, section 2), in whole epochs, with times in a straight line from group to group and
-    rates as they are: the paper's "linear, unscaled".
+    FreezeOut (Brock et al. 2017) in its unscaled linear form, in whole epochs: the times rise in a straight line from
+    group to group, and a rate that falls sooner begins no higher.
 
     Args:
         groups: how many, at least 1; see `LayerGroups`.
